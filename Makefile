@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+# `make demo` and `make test` need nothing but Python and make. PYTHON=... picks the interpreter.
+
+PYTHON ?= python3
+VENV := .venv
+VENV_LATEST := .venv-latest
+BIN := $(VENV)/bin
+BIN_LATEST := $(VENV_LATEST)/bin
+
+# Two test processes with one thread each: more threads than cores make them slower.
+PYTEST_OPTIONS := -n 2 --dist loadfile
+test test-latest: export OMP_NUM_THREADS := 1
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test test-latest style quality clean
+
+help:  ## Show what each target does
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
+	@echo 'Installing into $(VENV): some minutes, once'
+	$(BIN)/python -m pip install -q -c constraints.txt -e ".[all,dev]"
+	touch $@
+
+# Without the onnx extra: Optimum's exporter excludes the newest transformers.
+$(VENV_LATEST)/.installed: pyproject.toml constraints-latest.txt
+	test -x $(BIN_LATEST)/pip || $(PYTHON) -m venv $(VENV_LATEST)
+	@echo 'Installing into $(VENV_LATEST): some minutes, once'
+	$(BIN_LATEST)/python -m pip install -q -c constraints-latest.txt -e ".[embedded,report,dev]"
+	touch $@
+
+demo: $(VENV)/.installed  ## Distil the embedded example; the report lands in runs/demo
+	$(BIN)/dixtill-hf run --output_dir runs/demo
+
+test: $(VENV)/.installed  ## Run the tests
+	$(BIN)/python -m pytest $(PYTEST_OPTIONS)
+
+test-latest: $(VENV_LATEST)/.installed  ## Run the tests with the newest transformers
+	$(BIN_LATEST)/python -m pytest $(PYTEST_OPTIONS)
+
+style: $(VENV)/.installed  ## Format the code and mend what can be mended
+	$(BIN)/python -m ruff check --fix
+	$(BIN)/python -m ruff format
+
+quality: $(VENV)/.installed  ## Check style and types
+	$(BIN)/python -m ruff check
+	$(BIN)/python -m ruff format --check
+	$(BIN)/python -m mypy
+
+clean:  ## Remove the environments and all caches, but no results
+	rm -rf $(VENV) $(VENV_LATEST) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures that all tests share: tiny teachers of every architecture, made here, without a network.
+
+Their weights are random and their tokenizers are trained on a few sentences; they are built when a
+test first asks for them, in a fraction of a second, and kept for the session.
+"""
+
+import os
+import tempfile
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+# Read by the libraries when they are imported: no test may reach the Hub or fill the user's cache.
+_CACHE = tempfile.TemporaryDirectory(prefix="dixtill-tests-", ignore_cleanup_errors=True)
+os.environ.update(HF_HOME=_CACHE.name, HF_HUB_OFFLINE="1", TOKENIZERS_PARALLELISM="false")
+
+import pytest  # noqa: E402
+import torch  # noqa: E402
+from tokenizers import (  # noqa: E402
+    Tokenizer,
+    decoders,
+    models,
+    normalizers,
+    pre_tokenizers,
+    processors,
+    trainers,
+)
+from transformers import (  # noqa: E402
+    AutoConfig,
+    AutoModelForSequenceClassification,
+    PreTrainedTokenizerFast,
+)
+
+LABELS = ["bearish", "bullish", "neutral"]
+
+SENTENCES = [
+    "Shares of Acme fell 4.2% after a weak quarter.",
+    "Acme raises its full-year outlook and the stock jumps.",
+    "The board will meet on Tuesday.",
+    "Profit warning: Globex cuts 1,200 jobs as demand slows!",
+    "Globex fails to fall, despite a downgrade.",
+    "$INIT beats estimates; revenue up 12% to $3.4bn",
+    "Initech isn't expected to raise its dividend this year.",
+    "Café operator Übermut opens a store in Zürich",
+    "Analysts remain cautious on Hooli after its record run.",
+    "Hooli and Initech agree to merge, sources say.",
+    "Oil slips while gold holds steady",
+    "Umbrella surges on strong sales, then gives back gains.",
+]
+
+
+@pytest.fixture(scope="session")
+def sentences() -> list[str]:
+    """A dozen short financial sentences, with numbers, punctuation and accents."""
+    return list(SENTENCES)
+
+
+@pytest.fixture(scope="session")
+def teacher_labels() -> list[str]:
+    """The names of the tiny teachers' labels, in the order of their logits."""
+    return list(LABELS)
+
+
+def _wrap(
+    tokenizer: Tokenizer, token_types: bool = False, **special: str
+) -> PreTrainedTokenizerFast:
+    names = ["input_ids", "attention_mask", *(["token_type_ids"] if token_types else [])]
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, model_max_length=64, model_input_names=names, **special
+    )
+
+
+def _between_cls_and_sep(tokenizer: Tokenizer, token_types: bool) -> PreTrainedTokenizerFast:
+    ends = [(token, tokenizer.token_to_id(token)) for token in ("[CLS]", "[SEP]")]
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=ends
+    )
+    names = ("pad_token", "unk_token", "cls_token", "sep_token", "mask_token")
+    return _wrap(tokenizer, token_types, **{name: f"[{name[:-6].upper()}]" for name in names})
+
+
+def _word_pieces(token_types: bool = True) -> PreTrainedTokenizerFast:
+    """BERT's way: lower-cased words, cut into pieces; [CLS] and [SEP] around a text."""
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.decoder = decoders.WordPiece()
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    trainer = trainers.WordPieceTrainer(vocab_size=160, special_tokens=special, show_progress=False)
+    tokenizer.train_from_iterator(SENTENCES, trainer)
+    return _between_cls_and_sep(tokenizer, token_types)
+
+
+def _unigrams() -> PreTrainedTokenizerFast:
+    """SentencePiece's way, as DeBERTa has it: pieces that carry the space before them."""
+    tokenizer = Tokenizer(models.Unigram())
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    tokenizer.decoder = decoders.Metaspace()
+    special = ["[PAD]", "[CLS]", "[SEP]", "[UNK]", "[MASK]"]
+    trainer = trainers.UnigramTrainer(
+        vocab_size=160, special_tokens=special, unk_token="[UNK]", show_progress=False
+    )
+    tokenizer.train_from_iterator(SENTENCES, trainer)
+    return _between_cls_and_sep(tokenizer, token_types=True)
+
+
+def _byte_pairs(special: list[str]) -> Tokenizer:
+    """Pairs of bytes, merged: any text is known, and a token's span may begin with a space."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=400,
+        special_tokens=special,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(SENTENCES, trainer)
+    return tokenizer
+
+
+def _roberta_byte_pairs() -> PreTrainedTokenizerFast:
+    tokenizer = _byte_pairs(["<s>", "<pad>", "</s>", "<unk>", "<mask>"])
+    tokenizer.post_processor = processors.RobertaProcessing(
+        ("</s>", 2), ("<s>", 0), add_prefix_space=False
+    )
+    first, last = "<s>", "</s>"
+    special = {"bos_token": first, "eos_token": last, "cls_token": first, "sep_token": last}
+    return _wrap(tokenizer, **special, pad_token="<pad>", unk_token="<unk>", mask_token="<mask>")
+
+
+def _gpt2_byte_pairs() -> PreTrainedTokenizerFast:
+    """No special token around a text and, as in the released GPT-2, none for padding."""
+    end = "<|endoftext|>"
+    tokenizer = _byte_pairs([end])
+    tokenizer.post_processor = processors.ByteLevel(trim_offsets=False)
+    return _wrap(tokenizer, bos_token=end, eos_token=end, unk_token=end)
+
+
+def _llama_byte_pairs() -> PreTrainedTokenizerFast:
+    """A token that begins every text and, as in the released Llamas, none for padding."""
+    begin, end = "<|begin_of_text|>", "<|end_of_text|>"
+    tokenizer = _byte_pairs([begin, end])
+    template = processors.TemplateProcessing(
+        single=f"{begin} $A", pair=f"{begin} $A {begin}:1 $B:1", special_tokens=[(begin, 0)]
+    )
+    byte_level = processors.ByteLevel(trim_offsets=False)
+    tokenizer.post_processor = processors.Sequence([byte_level, template])
+    return _wrap(tokenizer, bos_token=begin, eos_token=end)
+
+
+# The weights are drawn wide enough for the random teachers to tell texts apart.
+_SMALL = {
+    "hidden_size": 16,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 32,
+    "max_position_embeddings": 64,
+    "initializer_range": 0.2,
+}
+_DISTILBERT = {
+    "dim": 16,
+    "n_layers": 2,
+    "n_heads": 2,
+    "hidden_dim": 32,
+    "max_position_embeddings": 64,
+    "initializer_range": 0.2,
+}
+_DEBERTA = {**_SMALL, "relative_attention": True, "pos_att_type": ["p2c", "c2p"]}
+# RoBERTa counts positions from the padding token's index on.
+_ROBERTA = {**_SMALL, "max_position_embeddings": 66, "type_vocab_size": 1, "pad_token_id": 1}
+_GPT2 = {"n_embd": 16, "n_layer": 2, "n_head": 2, "n_positions": 64, "initializer_range": 0.2}
+
+# Each architecture: what makes its tokenizer, and the settings of its model.
+ARCHITECTURES: dict[str, tuple[Callable[[], PreTrainedTokenizerFast], dict[str, Any]]] = {
+    "bert": (_word_pieces, _SMALL),
+    "distilbert": (partial(_word_pieces, token_types=False), _DISTILBERT),
+    "electra": (_word_pieces, {**_SMALL, "embedding_size": 8}),
+    "roberta": (_roberta_byte_pairs, _ROBERTA),
+    "deberta-v2": (_unigrams, _DEBERTA),
+    "gpt2": (_gpt2_byte_pairs, {**_GPT2, "bos_token_id": 0, "eos_token_id": 0}),
+    "llama": (_llama_byte_pairs, {**_SMALL, "bos_token_id": 0, "eos_token_id": 1}),
+}
+
+
+def _save_tiny_teacher(directory: Path, architecture: str) -> Path:
+    make_tokenizer, settings = ARCHITECTURES[architecture]
+    tokenizer = make_tokenizer()
+    config = AutoConfig.for_model(
+        architecture,
+        vocab_size=len(tokenizer),
+        id2label=dict(enumerate(LABELS)),
+        label2id={label: i for i, label in enumerate(LABELS)},
+        **settings,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = AutoModelForSequenceClassification.from_config(config)
+    path = directory / architecture
+    model.save_pretrained(path)
+    tokenizer.save_pretrained(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny_teacher_dir(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """A function from an architecture to the directory of a tiny classifier with its tokenizer.
+
+    Architectures: bert, distilbert, electra, roberta, deberta-v2, gpt2, llama. Three labels
+    (`teacher_labels`), at most 64 tokens, 16 hidden units. The two decoders have no padding token.
+    """
+    directory = tmp_path_factory.mktemp("teachers")
+    built: dict[str, Path] = {}
+
+    def build(architecture: str) -> Path:
+        if architecture not in built:
+            built[architecture] = _save_tiny_teacher(directory, architecture)
+        return built[architecture]
+
+    return build
+
+
+@pytest.fixture(scope="session", params=list(ARCHITECTURES))
+def each_teacher_dir(
+    request: pytest.FixtureRequest, tiny_teacher_dir: Callable[[str], Path]
+) -> Path:
+    """The directory of a tiny teacher: a test that asks for it runs once for each architecture."""
+    return tiny_teacher_dir(request.param)
