@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Names of the dataset columns that the stages hand to each other.
+
+A loaded dataset has the first two or three; annotating adds the ``teacher_*`` ones, which know
+nothing of any student, so that a dataset is annotated once and distilled into many students.
+"""
+
+TEXT = "text"
+"""The text to classify (string)."""
+
+LABEL = "label"
+"""Its class (``datasets.ClassLabel``), or ``LABEL_UNKNOWN``."""
+
+RATIONALE = "rationale"
+"""Optional: the parts of the text that carry the label, a list of [start, end) character pairs."""
+
+TEACHER_LOGITS = "teacher_logits"
+"""float32, one per label, in the order of the data's labels."""
+
+TEACHER_SPANS = "teacher_spans"
+"""int32 [start, end) character pairs, one per attributed token of the teacher."""
+
+TEACHER_ATTRIBUTIONS = "teacher_attributions"
+"""float32, one per span, signed, not normalised."""
+
+EXPLAINED_LABEL = "teacher_explained_label"
+"""The label (int) that the attributions explain."""
+
+COMPLETENESS_ERROR = "teacher_completeness_error"
+"""float32, distance of the attributions' sum from the difference of outputs they should add to."""
+
+EVALUATIONS = "teacher_evaluations"
+"""int32, how many evaluations of the teacher the explanation took."""
+
+TRUNCATED = "teacher_truncated"
+"""bool, whether the text was longer than what the teacher reads."""
+
+LABEL_UNKNOWN = -100
+"""Label of an unlabelled text; the value that PyTorch's cross-entropy leaves out."""

@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which split and which column of a source is which, by the names that are usual or as told."""
+
+import difflib
+import logging
+from collections.abc import Iterable, Mapping
+
+from datasets import DatasetDict
+
+logger = logging.getLogger(__name__)
+
+SPLIT_NAMES = {
+    "train": ("train",),
+    "validation": ("validation", "valid", "val", "dev"),
+    "test": ("test",),
+}
+TEXT_NAMES = ("text", "sentence", "tweet", "content")
+LABEL_NAMES = ("label", "labels", "sentiment")
+PAIR_NAMES = (
+    ("sentence1", "sentence2"),
+    ("question1", "question2"),
+    ("premise", "hypothesis"),
+    ("question", "sentence"),
+    ("text_a", "text_b"),
+    ("text1", "text2"),
+)
+
+
+def split_of(name: str) -> str | None:
+    """The split (``train``, ``validation``, ``test``) that a name usually stands for, or None."""
+    for split, names in SPLIT_NAMES.items():
+        if name.casefold() in names:
+            return split
+    return None
+
+
+def name_splits(data: DatasetDict, splits: Mapping[str, str] | None = None) -> DatasetDict:
+    """Bring a source's splits to the names train, validation and test; leave out all others.
+
+    Args:
+        data: The splits as the source names them.
+        splits: For any of ``train``, ``validation`` and ``test``, the source's split to take. A
+            split that is taken so serves nowhere else.
+
+    Returns:
+        The splits found, of which ``train`` is always one.
+
+    Raises:
+        ValueError: If a name in ``splits`` is unknown, if several of the source's splits could be
+            the same one, or if there is no train split.
+    """
+    chosen = dict(splits or {})
+    _check_chosen(chosen, data)
+    for name in data:
+        split = split_of(name)
+        if split is None or name in chosen.values() or split in (splits or {}):
+            continue
+        if split in chosen:
+            raise ValueError(
+                f"Both {chosen[split]!r} and {name!r} could be the {split} split. Choose one: "
+                f"splits={{{split!r}: {name!r}}}."
+            )
+        chosen[split] = name
+    if "train" not in chosen:
+        raise ValueError(
+            f"There is no train split; the source has {_list(data)}. Say which to train on: "
+            'splits={"train": "..."}.'
+        )
+    unused = [name for name in data if name not in chosen.values()]
+    if unused:
+        logger.info("Splits that are not used: %s.", _list(unused))
+    return DatasetDict({split: data[chosen[split]] for split in SPLIT_NAMES if split in chosen})
+
+
+def _check_chosen(chosen: Mapping[str, str], data: DatasetDict) -> None:
+    for split, name in chosen.items():
+        if split not in SPLIT_NAMES:
+            raise ValueError(f"splits names {split!r}; it may name {_list(SPLIT_NAMES)}.")
+        if name not in data:
+            raise ValueError(
+                f"splits asks for {name!r} as the {split} split; the source has {_list(data)}."
+            )
+
+
+def find_text_column(columns: list[str], wanted: str | None, split: str) -> str:
+    """The column of a split that holds the text: the one wanted, else the one with a usual name.
+
+    Raises:
+        ValueError: If it is not there, if several are, or if the columns are those of text pairs.
+    """
+    if wanted is None:
+        _refuse_pairs(columns, split)
+    found = _find_column(columns, wanted, TEXT_NAMES, "text_column", split)
+    if found is None:
+        raise ValueError(
+            f"No text column found in split {split!r}: none of its columns {_list(columns)} is "
+            f"called one of {_list(TEXT_NAMES)}. Name it: text_column=..."
+        )
+    return found
+
+
+def find_label_column(
+    columns: list[str], wanted: str | None, split: str, optional: bool = False
+) -> str | None:
+    """The column of a split that holds the label: the one wanted, else the one with a usual name.
+
+    Returns:
+        Its name, or None if there is none and ``optional`` allows that.
+
+    Raises:
+        ValueError: If it is not there and not ``optional``, or if several are.
+    """
+    found = _find_column(columns, wanted, LABEL_NAMES, "label_column", split)
+    if found is None and not optional:
+        raise ValueError(
+            f"No label column found in split {split!r}: none of its columns {_list(columns)} is "
+            f"called one of {_list(LABEL_NAMES)}. Name it: label_column=..., or pass "
+            "unlabelled=True to distil text without labels."
+        )
+    return found
+
+
+def _find_column(
+    columns: list[str], wanted: str | None, usual: tuple[str, ...], option: str, split: str
+) -> str | None:
+    if wanted is not None:
+        return _wanted_column(columns, wanted, option, split)
+    found = [column for column in columns if column.casefold() in usual]
+    if len(found) > 1:
+        raise ValueError(
+            f"The columns {_list(found)} of split {split!r} could each be meant. Choose one: "
+            f"{option}={found[0]!r}."
+        )
+    return found[0] if found else None
+
+
+def _wanted_column(columns: list[str], wanted: str, option: str, split: str) -> str:
+    if not isinstance(wanted, str):
+        raise TypeError(
+            f"{option} is a {type(wanted).__name__}, {wanted!r}; it must be the name of one "
+            "column. Pairs of texts are not supported: one text is classified."
+        )
+    if wanted not in columns:
+        nearest = difflib.get_close_matches(wanted, columns, n=1)
+        hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
+        raise ValueError(
+            f"Split {split!r} has no column {wanted!r} ({option}); it has {_list(columns)}.{hint}"
+        )
+    return wanted
+
+
+def _refuse_pairs(columns: list[str], split: str) -> None:
+    names = {column.casefold() for column in columns}
+    for pair in PAIR_NAMES:
+        if names.issuperset(pair):
+            raise ValueError(
+                f"The columns {pair[0]!r} and {pair[1]!r} of split {split!r} look like a pair of "
+                "texts, which is not supported: one text is classified. Name the one to use: "
+                "text_column=..."
+            )
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(repr(name) for name in names) or "none"

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reading text-classification data of any source into checked splits with the same columns."""
+
+from collections.abc import Mapping, Sequence
+
+from datasets import Dataset, DatasetDict, Value
+
+from dixtill_hf.data.checks import check_classes, check_texts, warn_of_duplicates
+from dixtill_hf.data.columns import LABEL, RATIONALE, TEXT
+from dixtill_hf.data.conventions import find_label_column, find_text_column, name_splits
+from dixtill_hf.data.labels import encode_labels
+from dixtill_hf.data.rationales import check_rationales
+from dixtill_hf.data.sources import Source, read_source
+from dixtill_hf.data.splitting import hold_out
+
+
+def load_text_classification(
+    source: Source,
+    text_column: str | None = None,
+    label_column: str | None = None,
+    label_names: Sequence[str] | None = None,
+    test_source: Source | None = None,
+    validation_fraction: float = 0.1,
+    seed: int = 0,
+    *,
+    splits: Mapping[str, str] | None = None,
+    config_name: str | None = None,
+    unlabelled: bool = False,
+    require_test: bool = True,
+) -> DatasetDict:
+    """Read data, check them, and hold a validation split out of train if they have none.
+
+    Args:
+        source: ``"embedded"`` (the default corpus); the id of a dataset on the Hub; a directory
+            written by ``save_to_disk``; a directory with ``train.*``, ``validation.*`` and
+            ``test.*`` files; one file; or a mapping from split to file. Files are CSV, TSV, JSON
+            (a list of objects), JSON lines or Parquet. Splits called valid, val or dev are the
+            validation split.
+        text_column: Column of the text; by default the one called text, sentence, tweet or
+            content.
+        label_column: Column of the label; by default the one called label, labels or sentiment.
+        label_names: Names of the labels in the order wanted; they win over those found.
+        test_source: Where the test split comes from instead of ``source``: a source of one
+            split, or one with a test split.
+        validation_fraction: Share of train held out for validation if there is no such split.
+        seed: Seed of that choice.
+        splits: From train, validation or test to the source's split that serves as it, e.g.
+            ``{"test": "validation"}`` for data whose test labels are not public.
+        config_name: Configuration of a Hub dataset that has several.
+        unlabelled: Whether texts may lack a label, or all do; they get ``LABEL_UNKNOWN``.
+            With it, labels need not all occur in train. Without any label and ``label_names``,
+            the labels stay without names.
+        require_test: Whether the lack of a test split is an error.
+
+    Returns:
+        The splits train, validation and, if there is one, test, with the columns ``text``
+        (string), ``label`` (``ClassLabel``) and, where the source has it, ``rationale``.
+
+    Raises:
+        ValueError: If the data fail a check; says which rows or columns, and what to do.
+        FileNotFoundError: If there is no such file, directory or dataset.
+        ConnectionError: If the Hub is needed and cannot be reached.
+    """
+    data = name_splits(read_source(source, config_name), splits)
+    if test_source is not None:
+        data["test"] = _read_test(test_source)
+    if require_test and "test" not in data:
+        raise ValueError(
+            f"There is no test split, only {', '.join(data)}. Give one with test_source=..., or "
+            'name a split of the source that serves as it: splits={"test": "..."}.'
+        )
+    data = DatasetDict(
+        {
+            split: _select_columns(dataset, split, text_column, label_column, unlabelled)
+            for split, dataset in data.items()
+        }
+    )
+    check_texts(data)
+    data = check_rationales(data.cast_column(TEXT, Value("string")))
+    data = encode_labels(data, label_names, unlabelled)
+    if not unlabelled:
+        check_classes(data)
+    warn_of_duplicates(data)
+    if "validation" not in data:
+        data["train"], data["validation"] = hold_out(data["train"], validation_fraction, seed)
+    return DatasetDict({s: data[s] for s in ("train", "validation", "test") if s in data})
+
+
+def _read_test(source: Source) -> Dataset:
+    data = read_source(source)
+    if "test" in data:
+        return data["test"]
+    if len(data) != 1:
+        raise ValueError(f"test_source has no test split; it has {', '.join(data)}.")
+    return next(iter(data.values()))
+
+
+def _select_columns(
+    dataset: Dataset,
+    split: str,
+    text_column: str | None,
+    label_column: str | None,
+    unlabelled: bool,
+) -> Dataset:
+    """The columns of a split that are used, under our names."""
+    columns = dataset.column_names
+    text = find_text_column(columns, text_column, split)
+    label = find_label_column(columns, label_column, split, optional=unlabelled)
+    keep = {text: TEXT}
+    if label is not None:
+        keep[label] = LABEL
+    if RATIONALE in columns:
+        keep[RATIONALE] = RATIONALE
+    dataset = dataset.select_columns(list(keep))
+    return dataset.rename_columns({old: new for old, new in keep.items() if old != new})

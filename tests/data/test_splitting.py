@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The held-out split is stratified, seeded, and never takes a label's last training text."""
+
+from collections import Counter
+
+import pytest
+from datasets import Dataset
+
+from dixtill_hf.data.columns import LABEL_UNKNOWN
+from dixtill_hf.data.splitting import hold_out
+
+
+def dataset(**counts: int) -> Dataset:
+    """Texts whose labels are the numbers after the underscore: `_0=3` is three of label 0."""
+    labels = [int(name[1:]) for name, count in counts.items() for _ in range(count)]
+    return Dataset.from_dict({"text": [str(i) for i in range(len(labels))], "label": labels})
+
+
+def test_each_label_gives_its_share():
+    train, validation = hold_out(dataset(_0=60, _1=30, _2=10), 0.1)
+    assert Counter(validation["label"]) == {0: 6, 1: 3, 2: 1}
+    assert Counter(train["label"]) == {0: 54, 1: 27, 2: 9}
+
+
+def test_the_largest_remainders_are_rounded_up_to_the_whole_share():
+    # 0.2 * (7, 6, 2) = 1.4, 1.2, 0.4: one each for the first two, and the third text of
+    # round(3.0) goes to label 0, whose remainder ties with label 2's.
+    _, validation = hold_out(dataset(_0=7, _1=6, _2=2), 0.2)
+    assert Counter(validation["label"]) == {0: 2, 1: 1}
+
+
+def test_nothing_is_lost_or_doubled_and_the_order_is_kept():
+    data = dataset(_0=23, _1=17)
+    train, validation = hold_out(data, 0.25, seed=3)
+    rows = [[int(text) for text in split["text"]] for split in (train, validation)]
+    assert sorted(rows[0] + rows[1]) == list(range(40))
+    assert rows == [sorted(part) for part in rows]
+
+
+@pytest.mark.parametrize("fraction", [0.1, 0.5, 0.9])
+def test_a_label_with_one_text_stays_in_train(fraction):
+    train, validation = hold_out(dataset(_0=20, _1=1), fraction)
+    assert 1 in train["label"]
+    assert 1 not in validation["label"]
+
+
+@pytest.mark.parametrize("count", [2, 3, 5])
+def test_train_keeps_a_text_of_each_label_however_large_the_fraction(count):
+    train, _ = hold_out(dataset(_0=50, _1=count), 0.99)
+    assert set(train["label"]) == {0, 1}
+
+
+def test_unlabelled_texts_are_a_group_of_their_own():
+    data = dataset(_0=10)
+    data = Dataset.from_dict({"text": data["text"], "label": [0] * 5 + [LABEL_UNKNOWN] * 5})
+    _, validation = hold_out(data, 0.4)
+    assert Counter(validation["label"]) == {0: 2, LABEL_UNKNOWN: 2}
+
+
+def test_the_seed_decides_the_choice():
+    data = dataset(_0=50, _1=50)
+    first, second, other = (hold_out(data, 0.1, seed)[1]["text"][:] for seed in (0, 0, 1))
+    assert first == second
+    assert first != other
+
+
+@pytest.mark.parametrize("fraction", [-0.1, 0, 1, 1.5])
+def test_a_fraction_out_of_range_is_refused(fraction):
+    with pytest.raises(ValueError, match="above 0 and below 1"):
+        hold_out(dataset(_0=4), fraction)
+
+
+def test_holding_out_nothing_is_refused():
+    with pytest.raises(ValueError, match="0.1 of 4 training texts holds none out"):
+        hold_out(dataset(_0=4), 0.1)
