@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Distil a transformer classifier, with its explanations, into a tiny self-explainable student.
+
+Importing the package is cheap: a public name is imported from its module when it is first used,
+and transformers learns of the student when it imports its Auto classes.
+"""
+
+from importlib import import_module
+from typing import Any
+
+from dixtill_hf.student.registration import register_student
+
+__version__ = "0.1.0"
+
+_MODULES = {
+    "DistillationArguments": "distillation.arguments",
+    "DistillationTrainer": "distillation.trainer",
+    "DixtillConfig": "student.configuration_dixtill",
+    "DixtillForSequenceClassification": "student.modeling_dixtill",
+    "DixtillOutput": "student.modeling_dixtill",
+    "Explainer": "teacher.explainers",
+    "Explanation": "student.explaining",
+    "IntegratedGradients": "teacher.integrated_gradients",
+    "Teacher": "teacher.loading",
+    "WordTokenizer": "student.tokenization",
+    "annotate": "teacher.annotation",
+    "build_student": "distillation.building",
+    "dixtill_pipeline": "student.pipeline",
+    "explain": "student.explaining",
+    "explanation_agreement": "evaluation.agreement",
+    "finetune_teacher": "teacher.finetuning",
+    "label_names": "data.labels",
+    "load_teacher": "teacher.loading",
+    "load_text_classification": "data.loading",
+    "load_word_vectors": "student.word_vectors",
+    "packaged_encoder": "data.packaged",
+    "prepare_dataset": "distillation.preparation",
+    "register_explainer": "teacher.explainers",
+    "train_word_tokenizer": "student.tokenization",
+}
+
+__all__ = ["__version__", *_MODULES]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_MODULES})
+
+
+register_student()

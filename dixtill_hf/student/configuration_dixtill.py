@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Configuration of the student. This file travels with every saved model."""
+
+from typing import Any
+
+from transformers import PretrainedConfig
+
+EXPLANATIONS = ("attention", "contributions")
+
+
+class DixtillConfig(PretrainedConfig):
+    """Shape, regularisation and explanation of a `DixtillForSequenceClassification`.
+
+    The defaults are the sizes of the paper (Cantini et al. 2024): 50-dimensional word vectors,
+    50 hidden units a direction and an attention matrix U of 2u x 2u.
+
+    Args:
+        vocab_size: Number of rows of the embedding table, special tokens included.
+        embedding_size: Dimensions of a word vector.
+        hidden_size: Hidden units u of each direction; a word's hidden state has 2u dimensions.
+        num_layers: Number of bidirectional layers.
+        attention_size: Rows of the attention matrix U. Defaults to `2 * hidden_size`.
+        embedding_dropout: Share of the word-vector elements dropped in training.
+        hidden_dropout: Share of the hidden-state elements dropped in training, in every layer.
+        word_dropout: Share of the words replaced by `unk_token_id` in training.
+        explanation: Which scores explain a prediction: `"contributions"`, what each word adds to
+            the logit of a class, or `"attention"`, the paper's class-agnostic score.
+        pad_token_id: Id of the padding token.
+        unk_token_id: Id of the token that stands for unknown words.
+        **kwargs: What every `PretrainedConfig` takes: `num_labels`, `id2label`, `label2id`...
+
+    Raises:
+        ValueError: If a size, a share, an id or `explanation` is out of its range, if there are
+            fewer than two labels, or if `problem_type` asks for anything but one label a text.
+    """
+
+    model_type = "dixtill"
+
+    def __init__(
+        self,
+        vocab_size: int = 30_000,
+        embedding_size: int = 50,
+        hidden_size: int = 50,
+        num_layers: int = 1,
+        attention_size: int | None = None,
+        embedding_dropout: float = 0.2,
+        hidden_dropout: float = 0.2,
+        word_dropout: float = 0.1,
+        explanation: str = "contributions",
+        pad_token_id: int = 0,
+        unk_token_id: int = 1,
+        **kwargs: Any,
+    ) -> None:
+        self.vocab_size = vocab_size
+        self.embedding_size = embedding_size
+        self.hidden_size = hidden_size
+        self.num_layers = num_layers
+        self.attention_size = 2 * hidden_size if attention_size is None else attention_size
+        self.embedding_dropout = embedding_dropout
+        self.hidden_dropout = hidden_dropout
+        self.word_dropout = word_dropout
+        self.explanation = explanation
+        self.unk_token_id = unk_token_id
+        super().__init__(pad_token_id=pad_token_id, **kwargs)
+        if not self.label2id:  # transformers leaves it empty where only id2label is given
+            self.label2id = {name: label for label, name in self.id2label.items()}
+        self._check()
+
+    def _check(self) -> None:
+        for name in ("vocab_size", "embedding_size", "hidden_size", "num_layers", "attention_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}.")
+        for name in ("embedding_dropout", "hidden_dropout", "word_dropout"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} must be in [0, 1), got {getattr(self, name)}.")
+        for name in ("pad_token_id", "unk_token_id"):
+            if not 0 <= getattr(self, name) < self.vocab_size:
+                raise ValueError(
+                    f"{name} must be in [0, {self.vocab_size}), the rows of the embedding table, "
+                    f"got {getattr(self, name)}."
+                )
+        if self.explanation not in EXPLANATIONS:
+            raise ValueError(
+                f"explanation must be one of {', '.join(EXPLANATIONS)}, got {self.explanation!r}."
+            )
+        if self.problem_type not in (None, "single_label_classification") or self.num_labels < 2:
+            raise ValueError(
+                "Only classification into one of two or more labels is supported, got "
+                f"problem_type={self.problem_type!r} and {self.num_labels} label(s). Leave "
+                "problem_type out and give num_labels or id2label of at least two labels."
+            )
+
+
+DixtillConfig.register_for_auto_class()

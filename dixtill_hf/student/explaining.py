@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the student says of texts: a label, its probability, and a score for every word."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+import torch
+from transformers import PreTrainedTokenizerFast
+
+from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """The prediction of one text and what each of its words has to do with it.
+
+    Attributes:
+        text: The text.
+        words: Its words as they stand in the text; some may be unknown to the student.
+        spans: First character of each word and the one after its last.
+        scores: The score of each word, signed: what it adds to the logit of `label`
+            (`explanation="contributions"`), or its attention score (`"attention"`).
+        label: The label that is explained.
+        probability: Its probability.
+        probabilities: The probability of every label, by name.
+    """
+
+    text: str
+    words: list[str]
+    spans: list[tuple[int, int]]
+    scores: list[float]
+    label: str
+    probability: float
+    probabilities: dict[str, float]
+
+
+def explain(
+    model: DixtillForSequenceClassification,
+    tokenizer: PreTrainedTokenizerFast,
+    texts: Sequence[str],
+    batch_size: int = 64,
+    labels: Sequence[str | int] | None = None,
+) -> list[Explanation]:
+    """Predict the label of each text and explain it, or explain the labels given.
+
+    Args:
+        model: The student.
+        tokenizer: Its tokenizer.
+        texts: The texts to explain.
+        batch_size: Texts that go through the model at once.
+        labels: The label to explain in each text, by name or id. Defaults to the predicted ones.
+
+    Raises:
+        TypeError: If `texts` is one string.
+        ValueError: If there is not one label a text, or the student does not know one of them.
+    """
+    if isinstance(texts, str):
+        raise TypeError("texts must be many texts, got one string: wrap it in a list.")
+    label_ids = None if labels is None else _label_ids(model, labels, len(texts))
+    explanations = []
+    with _evaluating(model):
+        for start in range(0, len(texts), batch_size):
+            batch = slice(start, start + batch_size)
+            targets = None if label_ids is None else label_ids[batch]
+            explanations += _explain_batch(model, tokenizer, list(texts[batch]), targets)
+    return explanations
+
+
+def _explain_batch(
+    model: DixtillForSequenceClassification,
+    tokenizer: PreTrainedTokenizerFast,
+    texts: list[str],
+    label_ids: list[int] | None,
+) -> list[Explanation]:
+    encoding = tokenizer(texts, padding=True, return_tensors="pt")
+    mask = encoding["attention_mask"].bool()
+    output = model(**encoding.to(model.device))
+    probabilities = output.logits.softmax(dim=-1)
+    predicted = probabilities.argmax(dim=-1)
+    targets = predicted if label_ids is None else torch.tensor(label_ids, device=model.device)
+    scores = model.explain_from(output, targets).cpu()
+    names = [model.config.id2label[label] for label in range(model.config.num_labels)]
+    explanations = []
+    for row, text in enumerate(texts):
+        spans = [
+            span
+            for span, real in zip(encoding[row].offsets, mask[row].tolist(), strict=True)
+            if real
+        ]
+        by_name = dict(zip(names, probabilities[row].tolist(), strict=True))
+        label = names[int(targets[row])]
+        explanations.append(
+            Explanation(
+                text=text,
+                words=[text[first:end] for first, end in spans],
+                spans=spans,
+                scores=scores[row][mask[row]].tolist(),
+                label=label,
+                probability=by_name[label],
+                probabilities=by_name,
+            )
+        )
+    return explanations
+
+
+def _label_ids(
+    model: DixtillForSequenceClassification, labels: Sequence[str | int], texts: int
+) -> list[int]:
+    """Return the ids of labels given by name or id."""
+    if len(labels) != texts:
+        raise ValueError(f"labels must hold one label a text: got {len(labels)} for {texts} texts.")
+    known = {**model.config.label2id, **{label: label for label in model.config.id2label}}
+    for row, label in enumerate(labels):
+        if label not in known:
+            nearest = get_close_matches(str(label), model.config.label2id, n=1)
+            hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
+            raise ValueError(
+                f"The student does not know the label {label!r} of text {row}; it knows "
+                f"{', '.join(map(repr, model.config.label2id))}.{hint}"
+            )
+    return [known[label] for label in labels]
+
+
+@contextmanager
+def _evaluating(model: torch.nn.Module) -> Iterator[None]:
+    """Switch dropout and gradients off, and put the model back into its mode."""
+    training = model.training
+    model.eval()
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        model.train(training)

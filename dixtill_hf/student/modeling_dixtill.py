@@ -1,0 +1,304 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The student model: embedding, bi-LSTM, masked additive attention, linear classifier.
+
+This file travels with every saved model: it imports torch, transformers and the configuration.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from transformers import PreTrainedModel
+from transformers.utils import ModelOutput
+
+from .configuration_dixtill import DixtillConfig
+
+IGNORED_LABEL = -100
+
+
+@dataclass
+class DixtillOutput(ModelOutput):
+    """Prediction and explanation of a batch of texts.
+
+    Attributes:
+        loss: Mean cross-entropy of the labelled texts, (); None without labels.
+        logits: Scores of the labels before the softmax, (batch, labels).
+        attention_scores: The score of each word before the softmax over words, (batch, words);
+            0 on padding. This is the paper's explanation.
+        attention_weights: Their softmax over the real words, (batch, words); 0 on padding.
+        contributions: What each word adds to each logit, (batch, words, labels); 0 on padding.
+            Their sum over the words and the classifier's bias is the logits.
+    """
+
+    loss: torch.FloatTensor | None = None
+    logits: torch.FloatTensor | None = None
+    attention_scores: torch.FloatTensor | None = None
+    attention_weights: torch.FloatTensor | None = None
+    contributions: torch.FloatTensor | None = None
+
+
+class DixtillLayer(nn.Module):
+    """One bidirectional LSTM layer over rows whose real words come first.
+
+    Both directions read the real words before the padding, so padding never reaches a real word.
+    """
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__()
+        self.left_to_right = nn.LSTM(input_size, hidden_size, batch_first=True)
+        self.right_to_left = nn.LSTM(input_size, hidden_size, batch_first=True)
+
+    def forward(self, states: torch.Tensor, reversal: torch.Tensor) -> torch.Tensor:
+        """Return the states of both directions, (batch, words, 2 * hidden_size).
+
+        Args:
+            states: Input vectors, (batch, words, input_size).
+            reversal: Where the reversed texts find their words among all the words of the batch,
+                (batch, words). It is its own inverse.
+        """
+        forwards, _ = self.left_to_right(states)
+        backwards, _ = self.right_to_left(_pick_words(states, reversal))
+        return torch.cat([forwards, _pick_words(backwards, reversal)], dim=-1)
+
+
+class DixtillEncoder(nn.Module):
+    """The stacked bidirectional layers."""
+
+    def __init__(self, config: DixtillConfig) -> None:
+        super().__init__()
+        width = 2 * config.hidden_size
+        sizes = [config.embedding_size] + [width] * (config.num_layers - 1)
+        self.layers = nn.ModuleList(DixtillLayer(size, config.hidden_size) for size in sizes)
+        self.dropout = nn.Dropout(config.hidden_dropout)
+        self.width = width
+
+    def forward(self, embeddings: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """Return the hidden states H, (batch, words, 2 * hidden_size); 0 on padding.
+
+        Args:
+            embeddings: Word vectors, (batch, words, embedding_size), real words first.
+            mask: True on real words, (batch, words).
+        """
+        batch, words = mask.shape
+        if words == 0:  # nn.LSTM refuses a text of no steps
+            return embeddings.new_zeros(batch, 0, self.width)
+        positions = torch.arange(words, device=mask.device)
+        rows = words * torch.arange(batch, device=mask.device).unsqueeze(1)
+        last = mask.sum(dim=1, keepdim=True) - 1
+        reversal = rows + torch.where(mask, last - positions, positions)
+        states = embeddings
+        # Half precision adds up over the words, and some CPUs have no LSTM in float16.
+        with torch.autocast(mask.device.type, enabled=False):
+            for layer in self.layers:
+                states = self.dropout(layer(states, reversal))
+        return states.masked_fill(~mask.unsqueeze(-1), 0)
+
+
+class DixtillAttention(nn.Module):
+    """Masked additive attention over the words (Cantini et al. 2024), without biases."""
+
+    def __init__(self, config: DixtillConfig) -> None:
+        super().__init__()
+        self.projection = nn.Linear(2 * config.hidden_size, config.attention_size, bias=False)
+        self.score = nn.Linear(config.attention_size, 1, bias=False)
+
+    def forward(self, states: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Return the scores and their softmax over real words, both (batch, words).
+
+        Args:
+            states: Hidden states H, (batch, words, 2 * hidden_size).
+            mask: True on real words, (batch, words).
+        """
+        scores = _at_least_float32(self.score(torch.tanh(self.projection(states))).squeeze(-1))
+        real = mask.to(scores.dtype)
+        scores = scores * real
+        weights = torch.softmax(scores + (real - 1) * 1e4, dim=-1)
+        # A text without any word would otherwise spread its weight over its padding.
+        return scores, weights * real
+
+
+class DixtillForSequenceClassification(PreTrainedModel):
+    """A bi-LSTM text classifier that returns an exact explanation with every prediction.
+
+    The architecture is the student of DiXtill (Cantini et al. 2024). The logits are computed as
+    the sum over the words of `contributions`, so that the decomposition holds in every mode.
+    """
+
+    config_class = DixtillConfig
+    base_model_prefix = "dixtill"
+
+    def __init__(self, config: DixtillConfig) -> None:
+        super().__init__(config)
+        self.embedding = nn.Embedding(
+            config.vocab_size, config.embedding_size, padding_idx=config.pad_token_id
+        )
+        self.embedding_dropout = nn.Dropout(config.embedding_dropout)
+        self.encoder = DixtillEncoder(config)
+        self.attention = DixtillAttention(config)
+        self.classifier = nn.Linear(2 * config.hidden_size, config.num_labels)
+        self.post_init()
+
+    def get_input_embeddings(self) -> nn.Embedding:
+        """Return the embedding table."""
+        return self.embedding
+
+    def set_input_embeddings(self, value: nn.Embedding) -> None:
+        """Replace the embedding table."""
+        self.embedding = value
+
+    def _init_weights(self, module: nn.Module) -> None:
+        # transformers 5 only spares weights that were loaded when all is done by torch.nn.init.
+        if isinstance(module, nn.LSTM):
+            for name, parameter in module.named_parameters():
+                if name.startswith("weight_ih"):
+                    nn.init.xavier_uniform_(parameter)
+                elif name.startswith("weight_hh"):
+                    nn.init.orthogonal_(parameter)
+                else:
+                    nn.init.zeros_(parameter)
+        elif isinstance(module, nn.Linear):
+            nn.init.xavier_uniform_(module.weight)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.Embedding):
+            nn.init.normal_(module.weight, std=0.1)
+            if not getattr(module.weight, "_is_hf_initialized", False):  # a row has no such mark
+                nn.init.zeros_(module.weight[self.config.pad_token_id])
+
+    def forward(
+        self,
+        input_ids: torch.Tensor | None = None,
+        attention_mask: torch.Tensor | None = None,
+        labels: torch.Tensor | None = None,
+        inputs_embeds: torch.Tensor | None = None,
+        return_dict: bool | None = None,
+    ) -> DixtillOutput | tuple[torch.Tensor, ...]:
+        """Classify a batch of texts and explain each prediction.
+
+        Padding may stand anywhere. A text without words gets the classifier's bias as logits.
+
+        Args:
+            input_ids: Word ids, (batch, words).
+            attention_mask: Not 0 on real words, (batch, words). By default every word that is
+                not `config.pad_token_id`, or every word of `inputs_embeds`.
+            labels: Label ids, (batch,); texts labelled -100 do not enter the loss.
+            inputs_embeds: Word vectors, (batch, words, embedding_size), in place of `input_ids`;
+                word dropout does not apply to them.
+            return_dict: Whether to return a `DixtillOutput` instead of a tuple. By default
+                `config.return_dict`.
+
+        Returns:
+            A `DixtillOutput`, or a tuple of its fields that are not None.
+
+        Raises:
+            ValueError: If not exactly one of `input_ids` and `inputs_embeds` is given, or if the
+                shape of `attention_mask` or `labels` does not fit them.
+        """
+        if (input_ids is None) == (inputs_embeds is None):
+            raise ValueError("Give exactly one of input_ids and inputs_embeds.")
+        mask = self._real_words(input_ids, attention_mask, inputs_embeds)
+        places = _front_places(mask)
+        mask_in_front = _to_front(mask, places)
+        if inputs_embeds is None:
+            # The tokenizer makes an empty float tensor of texts without words.
+            word_ids = self._drop_words(_to_front(input_ids.long(), places))
+            vectors = self.embedding(word_ids)
+        else:
+            vectors = _to_front(inputs_embeds, places)
+        states = self.encoder(self.embedding_dropout(vectors), mask_in_front)
+        scores, weights = self.attention(states, mask_in_front)
+        evidence = nn.functional.linear(states, self.classifier.weight)
+        contributions = weights.unsqueeze(-1) * evidence
+        logits = contributions.sum(dim=1) + self.classifier.bias
+        output = DixtillOutput(
+            loss=None if labels is None else _classification_loss(logits, labels),
+            logits=logits,
+            attention_scores=_from_front(scores, places),
+            attention_weights=_from_front(weights, places),
+            contributions=_from_front(contributions, places),
+        )
+        return_dict = self.config.return_dict if return_dict is None else return_dict
+        return output if return_dict else output.to_tuple()
+
+    def explain_from(self, output: DixtillOutput, label: torch.Tensor) -> torch.Tensor:
+        """Return the scores of the words, (batch, words), that `config.explanation` names.
+
+        Args:
+            output: What `forward` returned.
+            label: The label to explain in each text, (batch,); `"attention"` ignores it.
+        """
+        if self.config.explanation == "attention":
+            return output.attention_scores
+        index = label.view(-1, 1, 1).expand(-1, output.contributions.shape[1], 1)
+        return output.contributions.gather(2, index).squeeze(2)
+
+    def _real_words(
+        self,
+        input_ids: torch.Tensor | None,
+        attention_mask: torch.Tensor | None,
+        inputs_embeds: torch.Tensor | None,
+    ) -> torch.Tensor:
+        """Return the mask that is True on real words, (batch, words)."""
+        if attention_mask is None and inputs_embeds is None:
+            return input_ids != self.config.pad_token_id
+        shape = (input_ids if inputs_embeds is None else inputs_embeds).shape[:2]
+        if attention_mask is None:
+            return torch.ones(shape, dtype=torch.bool, device=inputs_embeds.device)
+        if attention_mask.shape != shape:
+            raise ValueError(
+                f"attention_mask must have the shape (batch, words) of the input, {tuple(shape)}, "
+                f"got {tuple(attention_mask.shape)}."
+            )
+        return attention_mask.bool()
+
+    def _drop_words(self, word_ids: torch.Tensor) -> torch.Tensor:
+        """Replace a random share of the words by the unknown word, in training only."""
+        if not self.training or self.config.word_dropout == 0:
+            return word_ids
+        dropped = torch.rand(word_ids.shape, device=word_ids.device) < self.config.word_dropout
+        return word_ids.masked_fill(dropped, self.config.unk_token_id)
+
+
+def _classification_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Return the mean cross-entropy of the labelled texts, 0 if there are none."""
+    if labels.shape != logits.shape[:1] or labels.is_floating_point():
+        raise ValueError(
+            "labels must be one integer label id per text, of shape "
+            f"{tuple(logits.shape[:1])}, got {tuple(labels.shape)} of {labels.dtype}. Several "
+            "labels a text and regression are not supported."
+        )
+    total = nn.functional.cross_entropy(logits, labels, ignore_index=IGNORED_LABEL, reduction="sum")
+    return total / (labels != IGNORED_LABEL).sum().clamp(min=1)
+
+
+def _front_places(mask: torch.Tensor) -> torch.Tensor:
+    """Return where each word goes, (batch, words), to put real words first and keep their order."""
+    rank = mask.long().cumsum(dim=1)
+    positions = torch.arange(mask.shape[1], device=mask.device)
+    return torch.where(mask, rank - 1, mask.sum(dim=1, keepdim=True) + positions - rank)
+
+
+def _to_front(values: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+    """Move the words of (batch, words) or (batch, words, size) to their `places`."""
+    return torch.zeros_like(values).scatter(1, _expand(places, values), values)
+
+
+def _from_front(values: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+    """Undo `_to_front`."""
+    return values.gather(1, _expand(places, values))
+
+
+def _expand(places: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+    return places if values.dim() == 2 else places.unsqueeze(-1).expand_as(values)
+
+
+def _pick_words(states: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+    """Look words up by their index in the batch; an embedding does so faster than a gather."""
+    return nn.functional.embedding(index, states.flatten(0, 1))
+
+
+def _at_least_float32(values: torch.Tensor) -> torch.Tensor:
+    return values.float() if values.dtype in (torch.float16, torch.bfloat16) else values
+
+
+DixtillForSequenceClassification.register_for_auto_class("AutoModelForSequenceClassification")

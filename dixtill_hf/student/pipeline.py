@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The text-classification pipeline whose results carry the attributions of the words."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import (
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+    TextClassificationPipeline,
+    pipeline,
+)
+
+from dixtill_hf.student.configuration_dixtill import DixtillConfig
+from dixtill_hf.student.modeling_dixtill import DixtillOutput
+
+
+class DixtillPipeline(TextClassificationPipeline):
+    """Classifies texts with a student and explains each label that it returns.
+
+    It takes what every `text-classification` pipeline takes, `top_k` and `batch_size` among it.
+    Each result holds, beside `label` and `score`, `attributions`: one
+    `{"word", "start", "end", "score"}` for each word of the text, scored as
+    `config.explanation` has it, `text[start:end]` being the word.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if self.model.config.model_type != DixtillConfig.model_type:
+            raise ValueError(
+                f"Attributions come from a student, got a {self.model.config.model_type} model: "
+                "use transformers.pipeline for it, or distil it first."
+            )
+
+    def preprocess(self, inputs: str, **tokenizer_kwargs: Any) -> dict[str, Any]:
+        """Encode one text and keep the character span of each word."""
+        if not isinstance(inputs, str):
+            raise TypeError(f"Each input must be one text, got {type(inputs).__name__}.")
+        encoding = super().preprocess(inputs, **tokenizer_kwargs)
+        return {**encoding, "text": inputs, "spans": encoding[0].offsets}
+
+    def _forward(self, model_inputs: dict[str, Any]) -> dict[str, Any]:
+        kept = {name: model_inputs.pop(name) for name in ("text", "spans")}
+        outputs = super()._forward(model_inputs)
+        return {**outputs, **kept, "attention_mask": model_inputs["attention_mask"]}
+
+    def postprocess(self, model_outputs: dict[str, Any], **parameters: Any) -> Any:
+        """Return the results of one text, each with the attributions of its label."""
+        results = super().postprocess(model_outputs, **parameters)
+        for result in results if isinstance(results, list) else [results]:
+            result["attributions"] = self._attributions(model_outputs, result["label"])
+        return results
+
+    def _attributions(self, model_outputs: dict[str, Any], label: str) -> list[dict[str, Any]]:
+        output = DixtillOutput(
+            attention_scores=model_outputs["attention_scores"],
+            contributions=model_outputs["contributions"],
+        )
+        label_id = torch.tensor([self.model.config.label2id[label]])
+        scores = self.model.explain_from(output, label_id)[0]
+        real = model_outputs["attention_mask"][0].bool()
+        text = model_outputs["text"]
+        return [
+            {"word": text[start:end], "start": start, "end": end, "score": score}
+            for (start, end), score in zip(
+                model_outputs["spans"], scores[real].tolist(), strict=True
+            )
+        ]
+
+
+def dixtill_pipeline(
+    model: str | Path | PreTrainedModel,
+    tokenizer: str | PreTrainedTokenizerFast | None = None,
+    **kwargs: Any,
+) -> DixtillPipeline:
+    """Make the pipeline that classifies and explains.
+
+    Args:
+        model: A student, its directory, or its name on the Hub.
+        tokenizer: Its tokenizer; needed where `model` is neither a directory nor a name.
+        **kwargs: What `transformers.pipeline` takes, such as `device` or `batch_size`.
+
+    Raises:
+        ValueError: If the model is not a student.
+    """
+    return pipeline(
+        "text-classification",
+        model=str(model) if isinstance(model, Path) else model,
+        tokenizer=tokenizer,
+        pipeline_class=DixtillPipeline,
+        **kwargs,
+    )

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Makes the Auto classes of transformers know the student.
+
+It does so when transformers imports them, since importing transformers takes seconds.
+"""
+
+import importlib.abc
+import importlib.machinery
+import sys
+from collections.abc import Callable, Sequence
+from types import ModuleType
+
+
+def register_student() -> None:
+    """Register with the Auto classes that are imported already, and with the others in time."""
+    for name, register in _REGISTRATIONS.items():
+        if name in sys.modules:
+            register()
+    if not any(isinstance(finder, _RegisteringFinder) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _RegisteringFinder())
+
+
+def _register_configuration() -> None:
+    from transformers import AutoConfig
+
+    from dixtill_hf.student.configuration_dixtill import DixtillConfig
+
+    AutoConfig.register(DixtillConfig.model_type, DixtillConfig, exist_ok=True)
+
+
+def _register_model() -> None:
+    from transformers import AutoModelForSequenceClassification
+
+    from dixtill_hf.student.configuration_dixtill import DixtillConfig
+    from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification
+
+    AutoModelForSequenceClassification.register(
+        DixtillConfig, DixtillForSequenceClassification, exist_ok=True
+    )
+
+
+_REGISTRATIONS: dict[str, Callable[[], None]] = {
+    "transformers.models.auto.configuration_auto": _register_configuration,
+    "transformers.models.auto.modeling_auto": _register_model,
+}
+
+
+class _RegisteringFinder(importlib.abc.MetaPathFinder):
+    """Leaves finding to the other finders and registers once the module has been executed."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if fullname not in _REGISTRATIONS:
+            return None
+        others = (finder for finder in sys.meta_path if finder is not self)
+        specs = (finder.find_spec(fullname, path, target) for finder in others)
+        spec = next((found for found in specs if found is not None), None)
+        if spec is not None and spec.loader is not None:
+            execute = spec.loader.exec_module
+
+            def execute_and_register(module: ModuleType) -> None:
+                execute(module)
+                _REGISTRATIONS[fullname]()
+
+            spec.loader.exec_module = execute_and_register
+        return spec

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The student's word tokenizer: one token a word, the vocabulary counted from texts."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
+from transformers import PreTrainedTokenizerFast
+
+PAD_TOKEN = "[PAD]"
+UNK_TOKEN = "[UNK]"
+SPECIAL_TOKENS = (PAD_TOKEN, UNK_TOKEN)
+
+_NORMALIZERS = {"bert": normalizers.BertNormalizer}
+_PRE_TOKENIZERS = {
+    "bert": pre_tokenizers.BertPreTokenizer,
+    "whitespace": pre_tokenizers.WhitespaceSplit,
+}
+
+
+class WordTokenizer(PreTrainedTokenizerFast):
+    """A `PreTrainedTokenizerFast` that every supported transformers can load once saved."""
+
+
+# transformers 5 saves the class name "TokenizersBackend", which 4.57 refuses to load. A saved
+# tokenizer carries the name of its class. Goes when transformers 4.57 is no longer supported.
+WordTokenizer.__name__ = "PreTrainedTokenizerFast"
+
+
+def train_word_tokenizer(
+    texts: Iterable[str],
+    min_frequency: int = 1,
+    max_size: int | None = None,
+    pre_tokenizer: str | pre_tokenizers.PreTokenizer = "bert",
+    normalizer: str | normalizers.Normalizer = "bert",
+) -> WordTokenizer:
+    """Count the words of the texts and build the tokenizer that knows them.
+
+    Ids are [PAD] 0, [UNK] 1, then the words from the most to the least frequent, words of equal
+    frequency as they first appear. Offsets refer to the characters of the text as given.
+
+    Args:
+        texts: The training texts.
+        min_frequency: How often a word must occur to be kept.
+        max_size: The largest vocabulary, special tokens included. Defaults to no limit.
+        pre_tokenizer: How a text is split into words: `"bert"` splits at spaces and punctuation
+            and around every Chinese character, `"whitespace"` at spaces alone; or any
+            pre-tokenizer of the `tokenizers` library.
+        normalizer: How a text is cleaned first: `"bert"` lower-cases and strips accents; or any
+            normalizer of the `tokenizers` library.
+
+    Raises:
+        TypeError: If `texts` is one string, or one of the texts is no string.
+        ValueError: If a setting is out of its range, or no word is left to know.
+    """
+    if min_frequency < 1:
+        raise ValueError(f"min_frequency must be at least 1, got {min_frequency}.")
+    if max_size is not None and max_size <= len(SPECIAL_TOKENS):
+        raise ValueError(
+            f"max_size must be more than {len(SPECIAL_TOKENS)}, the number of special tokens, "
+            f"got {max_size}."
+        )
+    cleaner = _component(normalizer, _NORMALIZERS, normalizers.Normalizer, "normalizer")
+    splitter = _component(
+        pre_tokenizer, _PRE_TOKENIZERS, pre_tokenizers.PreTokenizer, "pre_tokenizer"
+    )
+    counts = _count_words(texts, cleaner, splitter)
+    words = [word for word, count in counts.most_common() if count >= min_frequency]
+    if not words:
+        raise ValueError(
+            f"No word occurs {min_frequency} time(s) or more in the texts, which hold "
+            f"{len(counts)} different word(s): give more texts or lower min_frequency."
+        )
+    vocabulary = {word: i for i, word in enumerate([*SPECIAL_TOKENS, *words][:max_size])}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token=UNK_TOKEN))
+    tokenizer.normalizer = cleaner
+    tokenizer.pre_tokenizer = splitter
+    return WordTokenizer(
+        tokenizer_object=tokenizer,
+        pad_token=PAD_TOKEN,
+        unk_token=UNK_TOKEN,
+        model_input_names=["input_ids", "attention_mask"],
+    )
+
+
+def _component(given: object, by_name: dict[str, type], kind: type, argument: str) -> object:
+    """Return the component that was given, or make the one that was named."""
+    if isinstance(given, kind):
+        return given
+    if given not in by_name:
+        raise ValueError(
+            f"{argument} must be one of {', '.join(map(repr, by_name))} or a tokenizers "
+            f"{kind.__name__}, got {given!r}."
+        )
+    return by_name[given]()
+
+
+def _count_words(
+    texts: Iterable[str],
+    normalizer: normalizers.Normalizer,
+    pre_tokenizer: pre_tokenizers.PreTokenizer,
+) -> Counter[str]:
+    """Count the words; a Counter keeps the order of first appearance."""
+    if isinstance(texts, str):
+        raise TypeError("texts must be many texts, got one string: wrap it in a list.")
+    counts: Counter[str] = Counter()
+    for row, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise TypeError(f"texts must be strings, got {type(text).__name__} in row {row}.")
+        pieces = pre_tokenizer.pre_tokenize_str(normalizer.normalize_str(text))
+        counts.update(word for word, _ in pieces)
+    for token in SPECIAL_TOKENS:
+        counts.pop(token, None)
+    return counts

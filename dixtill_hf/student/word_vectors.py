@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pretrained word vectors for the student's embedding: what was loaded, and the matrix it makes."""
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from dixtill_hf.data.packaged import packaged_glove
+from dixtill_hf.student.tokenization import PAD_TOKEN, SPECIAL_TOKENS
+from dixtill_hf.student.vector_files import read_safetensors, read_text
+
+PACKAGED_GLOVE = "glove-packaged"
+DEFAULT_SIZE = 50
+DEFAULT_SPREAD = 0.5
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class WordVectors:
+    """The vectors that a source has for some words.
+
+    Attributes:
+        rows: The row in `matrix` of each word that was found.
+        matrix: The vectors, float32 (found words, size).
+        wanted: How many words were looked for, special tokens not counted.
+    """
+
+    rows: dict[str, int]
+    matrix: np.ndarray
+    wanted: int
+
+    @property
+    def size(self) -> int:
+        """Dimensions of a vector."""
+        return self.matrix.shape[1]
+
+    @property
+    def coverage(self) -> float:
+        """Share of the words looked for that were found; 0 if there were none."""
+        return len(self.rows) / self.wanted if self.wanted else 0.0
+
+    def embedding_matrix(self, vocabulary: Mapping[str, int], seed: int) -> torch.Tensor:
+        """Return the weights of an embedding, float32 (ids, size).
+
+        A word without a vector gets a random one, normal in each dimension with the mean and
+        standard deviation of the vectors found. The row of the padding token is 0.
+
+        Args:
+            vocabulary: The id of each word, as of `tokenizer.get_vocab()`.
+            seed: Seed of the random vectors. The same id gets the same draw, whatever was found.
+        """
+        mean, spread = np.zeros(self.size), np.full(self.size, DEFAULT_SPREAD)
+        if len(self.rows) > 1:
+            mean, spread = self.matrix.mean(axis=0), self.matrix.std(axis=0)
+        draws = np.random.default_rng(seed).standard_normal(
+            (max(vocabulary.values()) + 1, self.size)
+        )
+        weights = (mean + spread * draws).astype(np.float32)
+        for word, word_id in vocabulary.items():
+            if word in self.rows:
+                weights[word_id] = self.matrix[self.rows[word]]
+        if PAD_TOKEN in vocabulary:
+            weights[vocabulary[PAD_TOKEN]] = 0
+        return torch.from_numpy(weights)
+
+
+def load_word_vectors(
+    source: str | Path | None, words: Iterable[str], size: int | None = None
+) -> WordVectors:
+    """Load the vectors of the given words, and of no others.
+
+    Args:
+        source: One of
+
+            - `"glove-packaged"`: GloVe 6B, 50 dimensions, of the extra `embedded`
+            - a text file of one word and its values a line, with word2vec's header line (number
+              of words, dimensions) or, as GloVe has it, without
+            - a `.safetensors` file: a tensor `vectors` (words, size), and in the metadata under
+              `words` a JSON list of the words of its rows
+            - None: no vectors; every word will get a random one.
+        words: The words to look for, as they stand in the vocabulary. Special tokens are not
+            looked for.
+        size: The dimensions that the vectors must have. Defaults to those of the source, and to
+            50 without one.
+
+    Raises:
+        FileNotFoundError: If `source` is no file.
+        ImportError: If the packaged GloVe is not installed.
+        ValueError: If the vectors do not have `size` dimensions, or the file is malformed.
+    """
+    wanted = set(words) - set(SPECIAL_TOKENS)
+    rows, matrix = _read(source, wanted, DEFAULT_SIZE if size is None else size)
+    if size is not None and matrix.shape[1] != size:
+        raise ValueError(
+            f"The word vectors of {source} have {matrix.shape[1]} dimensions, but {size} are "
+            f"needed: choose other vectors or set embedding_size={matrix.shape[1]}."
+        )
+    vectors = WordVectors(rows, matrix, len(wanted))
+    logger.info(
+        "%s: vectors for %d of %d words (%.1f %%)",
+        source,
+        len(rows),
+        len(wanted),
+        100 * vectors.coverage,
+    )
+    return vectors
+
+
+def _read(
+    source: str | Path | None, wanted: set[str], random_size: int
+) -> tuple[dict[str, int], np.ndarray]:
+    """Return the row of each word found and the matrix of these rows."""
+    if source is None:
+        return {}, np.empty((0, random_size), dtype=np.float32)
+    if source == PACKAGED_GLOVE:
+        words, matrix = packaged_glove()
+        found = {word: row for row, word in enumerate(words) if word in wanted}
+        return {word: i for i, word in enumerate(found)}, matrix[list(found.values())]
+    path = Path(source)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"There is no file of word vectors at {str(source)!r}. Give {PACKAGED_GLOVE!r}, the "
+            "path of a GloVe or word2vec text file or of a .safetensors file, or None."
+        )
+    return (read_safetensors if path.suffix == ".safetensors" else read_text)(path, wanted)
