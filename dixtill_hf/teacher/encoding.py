@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Texts as a teacher reads them: token ids, character spans, and batches of similar length."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from dixtill_hf.teacher.loading import Teacher
+
+
+@dataclass(frozen=True)
+class EncodedText:
+    """One text, tokenized.
+
+    Attributes:
+        inputs: Model inputs, one list of the token count each (`input_ids`, `attention_mask`, ...).
+        ordinary: For every token, whether it stands for characters of the text. Special tokens do
+            not: they are kept in the baseline and get no attribution.
+        spans: Character start and end of every ordinary token, in order.
+        truncated: Whether the text goes on beyond the teacher's limit.
+        label: Position of the text's label, or -100 where it has none.
+    """
+
+    inputs: dict[str, list[int]]
+    ordinary: list[bool]
+    spans: list[tuple[int, int]]
+    truncated: bool
+    label: int
+
+    def __len__(self) -> int:
+        """Number of tokens, special ones included."""
+        return len(self.ordinary)
+
+
+@dataclass(frozen=True)
+class EncodedBatch:
+    """Texts padded to the longest of them.
+
+    Attributes:
+        inputs: Model inputs, `(texts, tokens)` each.
+        ordinary: Boolean `(texts, tokens)`; False on special tokens and on padding.
+        labels: Long `(texts,)`; -100 where a text has no label.
+    """
+
+    inputs: dict[str, torch.Tensor]
+    ordinary: torch.Tensor
+    labels: torch.Tensor
+
+
+def encode_texts(
+    teacher: Teacher, texts: Sequence[str], labels: Sequence[int] | None = None
+) -> list[EncodedText]:
+    """Tokenize texts for the teacher, cut at its limit, with the character span of every token."""
+    tokenizer = teacher.tokenizer
+    encoded = tokenizer(
+        list(texts),
+        truncation=True,
+        max_length=teacher.max_length,
+        padding=False,
+        return_offsets_mapping=True,
+        return_special_tokens_mask=True,
+    )
+    names = [name for name in tokenizer.model_input_names if name in encoded]
+    labels = labels if labels is not None else [-100] * len(texts)
+    results = []
+    for index, label in enumerate(labels):
+        offsets = encoded["offset_mapping"][index]
+        special = encoded["special_tokens_mask"][index]
+        results.append(
+            EncodedText(
+                inputs={name: encoded[name][index] for name in names},
+                ordinary=[not flag for flag in special],
+                spans=[tuple(o) for o, flag in zip(offsets, special, strict=True) if not flag],
+                truncated=bool(encoded.encodings[index].overflowing),
+                label=label,
+            )
+        )
+    return results
+
+
+def collate(teacher: Teacher, texts: Sequence[EncodedText]) -> EncodedBatch:
+    """Pad encoded texts to the longest of them, on the teacher's device."""
+    padded = teacher.tokenizer.pad(
+        {name: [text.inputs[name] for text in texts] for name in texts[0].inputs},
+        return_tensors="pt",
+    )
+    width = padded["input_ids"].shape[1]
+    ordinary = [text.ordinary + [False] * (width - len(text)) for text in texts]
+    device = teacher.device
+    return EncodedBatch(
+        inputs={name: tensor.to(device) for name, tensor in padded.items()},
+        ordinary=torch.tensor(ordinary, dtype=torch.bool, device=device).reshape(len(texts), width),
+        labels=torch.tensor([text.label for text in texts], device=device),
+    )
+
+
+def batches_by_tokens(lengths: Sequence[int], tokens: int) -> Iterator[list[int]]:
+    """Group texts of similar length so that no padded batch holds more than `tokens` tokens.
+
+    Args:
+        lengths: Tokens of every text.
+        tokens: Budget of a batch, padding included; a longer text stands alone.
+
+    Yields:
+        Positions of the texts of a batch, longest texts first (so that a run that does not fit
+        into memory fails at once).
+    """
+    order = sorted(range(len(lengths)), key=lambda i: (-lengths[i], i))
+    start = 0
+    while start < len(order):
+        size = max(1, tokens // max(1, lengths[order[start]]))
+        yield order[start : start + size]
+        start += size

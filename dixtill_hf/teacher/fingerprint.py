@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Content hashes: what an annotation depends on, and nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+
+from dixtill_hf.teacher.loading import Teacher
+
+# What a configuration says of its origin, not of the function that the model computes.
+_ORIGIN_KEYS = {"_name_or_path", "transformers_version", "dtype", "torch_dtype", "_commit_hash"}
+
+
+def hash_json(value: Any) -> str:
+    """Hash of any JSON value; equal values have equal hashes whatever the order of their keys."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def hash_texts(texts: Iterable[str]) -> str:
+    """Hash of texts in their order; lengths are hashed too, so that borders count."""
+    digest = hashlib.sha256()
+    for text in texts:
+        encoded = text.encode("utf-8", errors="surrogatepass")
+        digest.update(len(encoded).to_bytes(8, "little"))
+        digest.update(encoded)
+    return digest.hexdigest()[:32]
+
+
+def hash_teacher(teacher: Teacher) -> str:
+    """Hash of all that a teacher's answers depend on.
+
+    Its weights and their precision, architecture, tokenizer, limit and label order.
+    """
+    config = teacher.model.config.to_dict()
+    described = {
+        "class": type(teacher.model).__name__,
+        "config": {k: v for k, v in config.items() if k not in _ORIGIN_KEYS},
+        "weights": _hash_weights(teacher.model),
+        "tokenizer": _describe_tokenizer(teacher),
+        "padding": teacher.tokenizer.pad_token_id,
+        "max_length": teacher.max_length,
+        "label_order": list(teacher.label_order),
+    }
+    return hash_json(json.loads(json.dumps(described, default=str)))
+
+
+def _describe_tokenizer(teacher: Teacher) -> dict:
+    described = json.loads(teacher.tokenizer.backend_tokenizer.to_str())
+    # Left behind by the last call; every call sets both anew.
+    return {key: part for key, part in described.items() if key not in ("truncation", "padding")}
+
+
+def _hash_weights(model: torch.nn.Module) -> str:
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        # Viewed as bytes, since NumPy knows no bfloat16.
+        flat = tensor.detach().cpu().contiguous().reshape(-1)
+        digest.update(flat.view(torch.uint8).numpy().data)
+    return digest.hexdigest()

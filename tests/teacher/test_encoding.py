@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Texts as teachers read them: spans point at the raw characters, budgets hold."""
+
+import pytest
+
+from dixtill_hf.teacher.encoding import batches_by_tokens, encode_texts
+from dixtill_hf.teacher.loading import load_teacher
+
+
+def test_spans_cover_every_letter_of_the_text(each_teacher_dir, teacher_labels, sentences):
+    teacher = load_teacher(each_teacher_dir, teacher_labels)
+    for text, encoded in zip(sentences, encode_texts(teacher, sentences), strict=True):
+        covered = {i for start, end in encoded.spans for i in range(start, end)}
+        assert {i for i, letter in enumerate(text) if not letter.isspace()} <= covered
+        assert len(encoded.spans) == sum(encoded.ordinary)
+
+
+def test_long_texts_are_cut_and_flagged(tiny_teacher_dir, teacher_labels):
+    teacher = load_teacher(tiny_teacher_dir("bert"), teacher_labels)
+    short, long = encode_texts(teacher, ["Acme fell.", "Acme fell. " * 100])
+    assert (short.truncated, long.truncated) == (False, True)
+    assert len(long) == teacher.max_length
+
+
+def test_an_empty_text_has_no_spans(tiny_teacher_dir, teacher_labels):
+    teacher = load_teacher(tiny_teacher_dir("bert"), teacher_labels)
+    (encoded,) = encode_texts(teacher, [""])
+    assert encoded.spans == []
+    assert len(encoded) == 2  # [CLS] [SEP]
+
+
+@pytest.mark.parametrize("tokens", [1, 7, 40, 1000])
+def test_batches_keep_to_the_budget_and_hold_every_text_once(tokens):
+    lengths = [5, 1, 9, 3, 3, 12, 7, 1]
+    batches = list(batches_by_tokens(lengths, tokens))
+    assert sorted(i for batch in batches for i in batch) == list(range(len(lengths)))
+    for batch in batches:
+        assert len(batch) == 1 or max(lengths[i] for i in batch) * len(batch) <= tokens

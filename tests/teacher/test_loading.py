@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Teachers of every family load, frozen, with their labels in the data's order."""
+
+import pytest
+import torch
+from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification
+
+from dixtill_hf.teacher.encoding import collate, encode_texts
+from dixtill_hf.teacher.labels import LabelMismatchError
+from dixtill_hf.teacher.loading import load_teacher
+
+
+def test_logits_come_in_the_order_of_the_data(tiny_teacher_dir, teacher_labels, sentences):
+    plain = load_teacher(tiny_teacher_dir("bert"), teacher_labels)
+    turned = load_teacher(tiny_teacher_dir("bert"), teacher_labels[::-1])
+    batch = collate(plain, encode_texts(plain, sentences))
+    with torch.inference_mode():
+        torch.testing.assert_close(turned.logits(batch.inputs), plain.logits(batch.inputs).flip(-1))
+
+
+def test_every_family_reads_padded_batches_as_it_reads_single_texts(
+    each_teacher_dir, teacher_labels, sentences
+):
+    teacher = load_teacher(each_teacher_dir, teacher_labels)
+    encoded = encode_texts(teacher, sentences)
+    with torch.inference_mode():
+        together = teacher.logits(collate(teacher, encoded).inputs)
+        alone = torch.cat([teacher.logits(collate(teacher, [text]).inputs) for text in encoded])
+    torch.testing.assert_close(together, alone, atol=1e-5, rtol=1e-5)
+
+
+def test_the_weights_are_frozen(tiny_teacher_dir, teacher_labels):
+    teacher = load_teacher(tiny_teacher_dir("bert"), teacher_labels)
+    assert not teacher.model.training
+    assert not any(parameter.requires_grad for parameter in teacher.model.parameters())
+
+
+def test_the_limit_leaves_out_the_positions_that_roberta_reserves(tiny_teacher_dir, teacher_labels):
+    config = AutoConfig.from_pretrained(tiny_teacher_dir("roberta"))
+    assert config.max_position_embeddings == 66
+    assert load_teacher(tiny_teacher_dir("roberta"), teacher_labels).max_length == 64
+
+
+def test_an_encoder_without_a_head_is_refused(tiny_teacher_dir, teacher_labels, tmp_path):
+    AutoModel.from_pretrained(tiny_teacher_dir("bert")).save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match=r"no trained classification head.*finetune_teacher"):
+        load_teacher(tmp_path, teacher_labels)
+
+
+def test_unmatched_labels_are_refused_before_the_weights_are_read(tiny_teacher_dir):
+    with pytest.raises(LabelMismatchError):
+        load_teacher(tiny_teacher_dir("bert"), ["no", "yes", "maybe"])
+
+
+def test_a_regression_model_is_refused(tiny_teacher_dir, tmp_path):
+    AutoModelForSequenceClassification.from_pretrained(
+        tiny_teacher_dir("bert"), num_labels=1, ignore_mismatched_sizes=True
+    ).save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match="not a single-label classifier"):
+        load_teacher(tmp_path, ["only"])
+
+
+def test_a_missing_model_says_what_is_missing():
+    with pytest.raises(OSError, match=r"neither a local directory.*Hugging Face Hub"):
+        load_teacher("nobody/no-such-model", ["a", "b"])
