@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The training arguments of a distillation."""
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from transformers import SchedulerType, TrainingArguments
+from transformers.training_args import OptimizerNames
+
+from dixtill_hf.distillation.alignment import REDUCTIONS
+from dixtill_hf.distillation.losses import KD_LOSSES
+from dixtill_hf.distillation.names import check_name
+from dixtill_hf.distillation.presets import METHODS, PRESETS
+from dixtill_hf.student.configuration_dixtill import EXPLANATIONS
+
+_TRAINING = PRESETS["default"].training
+_METHOD = METHODS["dixtill"]
+
+
+@dataclass
+class DistillationArguments(TrainingArguments):
+    """`TrainingArguments` with what a distillation needs beside them.
+
+    The loss is `(1 − alpha)·CE + alpha·(KD + xai_weight·XAI)` (Cantini et al., 2024). Left alone,
+    every field has the value of the preset "default" with the method "dixtill", so that learning
+    rate, schedule, epochs, batch sizes and weight decay differ from those of `TrainingArguments`.
+
+    Args:
+        alpha: Weight of what the teacher says against the labels, in [0, 1]. Default 0.9. Texts
+            without a label learn from the teacher alone whatever it is.
+        kd_loss: How the teacher's logits are learned from, a name in `KD_LOSSES`. Default
+            "normalized_kl".
+        temperature: What logits are divided by before their softmax, above 0. Default 5.
+        xai_weight: Weight of the explanation beside the logits, 0 or more. Default 1; at 0 no
+            attributions are needed.
+        explanation: What of the student is compared with the teacher's explanation:
+            "contributions" (default), exact and for a label, or "attention", the paper's.
+        attribution_reduction: Whether a word gets the "sum" (default) or the "mean" of the
+            teacher's tokens in it.
+        max_words: Words of a text beyond this number are cut off. Default 512.
+        bucket_by_length: Whether a batch has texts of similar length, which saves padding.
+            Default True.
+
+    Raises:
+        ValueError: A value is out of its range or contradicts another one.
+    """
+
+    alpha: float = field(
+        default=_METHOD["alpha"],
+        metadata={
+            "help": "Weight of what the teacher says against the labels, from 0 (labels alone) to "
+            "1 (teacher alone). Texts without a label learn from the teacher alone."
+        },
+    )
+    kd_loss: str = field(
+        default=_METHOD["kd_loss"],
+        metadata={
+            "help": "How the teacher's logits are learned from: none; kl, Hinton's with the "
+            "squared temperature; mse, the squared distance; normalized_kl, the paper's, "
+            "1 - exp(-KL) per text; normalized_kl_notebook, as the paper's notebook has it.",
+            "choices": list(KD_LOSSES),
+        },
+    )
+    temperature: float = field(
+        default=5.0,
+        metadata={"help": "What the logits are divided by before their softmax; above 0."},
+    )
+    xai_weight: float = field(
+        default=_METHOD["xai_weight"],
+        metadata={
+            "help": "Weight of the explanation beside the logits; at 0 the student does not learn "
+            "the teacher's explanations and no attributions are needed."
+        },
+    )
+    explanation: str = field(
+        default=_TRAINING["explanation"],
+        metadata={
+            "help": "What of the student is compared with the teacher's explanation: "
+            "contributions, what each word adds to the explained label's logit; or attention, "
+            "the paper's score, which knows no label.",
+            "choices": list(EXPLANATIONS),
+        },
+    )
+    attribution_reduction: str = field(
+        default="sum",
+        metadata={
+            "help": "Whether a word gets the sum or the mean of the teacher's tokens in it; a sum "
+            "keeps the total.",
+            "choices": list(REDUCTIONS),
+        },
+    )
+    max_words: int = field(
+        default=512,
+        metadata={"help": "Words of a text beyond this number are cut off."},
+    )
+    bucket_by_length: bool = field(
+        default=True,
+        metadata={"help": "Whether a batch has texts of similar length, which saves padding."},
+    )
+    optim: OptimizerNames | str = field(
+        default=_TRAINING["optim"], metadata={"help": "Name of the optimizer."}
+    )
+    learning_rate: float = field(
+        default=_TRAINING["learning_rate"],
+        metadata={"help": "Highest learning rate of the schedule."},
+    )
+    lr_scheduler_type: SchedulerType | str = field(
+        default=_TRAINING["lr_scheduler_type"],
+        metadata={"help": "How the learning rate changes over the training."},
+    )
+    num_train_epochs: float = field(
+        default=_TRAINING["num_train_epochs"],
+        metadata={"help": "How many times every training text is seen."},
+    )
+    per_device_train_batch_size: int = field(
+        default=_TRAINING["per_device_train_batch_size"],
+        metadata={"help": "Texts per step on each device."},
+    )
+    per_device_eval_batch_size: int = field(
+        default=_TRAINING["per_device_eval_batch_size"],
+        metadata={"help": "Texts per evaluation batch on each device."},
+    )
+    weight_decay: float = field(
+        default=_TRAINING["weight_decay"],
+        metadata={"help": "How strongly the optimizer draws weights (not biases) towards 0."},
+    )
+
+    @classmethod
+    def from_preset(
+        cls, preset: str, output_dir: str | Path, method: str = "dixtill", **overrides: Any
+    ) -> "DistillationArguments":
+        """Make the arguments of a preset and a method, some of them overridden.
+
+        Only the training side of a preset is in here; `PRESETS[preset]` has the student's side.
+
+        Args:
+            preset: Name in `PRESETS`: "default" or "paper".
+            output_dir: Where checkpoints go.
+            method: Name in `METHODS`: "none", "kl", "mse" or "dixtill".
+            **overrides: Fields that take another value.
+
+        Raises:
+            ValueError: There is no such preset or method, or a value is not allowed.
+            TypeError: An override is no field.
+        """
+        check_name("preset", preset, PRESETS)
+        check_name("method", method, METHODS)
+        settings = {**PRESETS[preset].training, **METHODS[method], **overrides}
+        return cls(output_dir=str(output_dir), **settings)
+
+    def __post_init__(self) -> None:
+        """Check the fields of the distillation, then those of `TrainingArguments`."""
+        self._check_ranges()
+        check_name("kd_loss", self.kd_loss, KD_LOSSES)
+        check_name("explanation", self.explanation, EXPLANATIONS)
+        check_name("attribution_reduction", self.attribution_reduction, REDUCTIONS)
+        self._check_contradictions()
+        super().__post_init__()
+
+    def _check_ranges(self) -> None:
+        if not 0 <= self.alpha <= 1:
+            raise ValueError(
+                f"alpha must be in [0, 1], got {self.alpha}: it is the teacher's share of the loss"
+            )
+        if not 0 < self.temperature < math.inf:
+            raise ValueError(
+                f"temperature must be above 0 and finite, got {self.temperature}: the logits are "
+                "divided by it"
+            )
+        if not 0 <= self.xai_weight < math.inf:
+            raise ValueError(
+                f"xai_weight must be 0 or more and finite, got {self.xai_weight}: a negative one "
+                "would teach the opposite of the teacher's explanation"
+            )
+        if self.max_words < 1:
+            raise ValueError(
+                f"max_words must be at least 1, got {self.max_words}: nothing of a text would be "
+                "left"
+            )
+
+    def _check_contradictions(self) -> None:
+        if self.alpha > 0 and self.kd_loss == "none" and self.xai_weight == 0:
+            raise ValueError(
+                f"alpha is {self.alpha}, but with kd_loss='none' and xai_weight=0 nothing comes "
+                "from the teacher: set alpha=0 to learn from the labels alone, or choose a "
+                f"kd_loss from {', '.join(KD_LOSSES)}"
+            )
+        if self.batch_eval_metrics or not self.eval_do_concat_batches:
+            raise ValueError(
+                "batch_eval_metrics=True and eval_do_concat_batches=False are not supported: "
+                "macro F1 and ROC AUC are those of a whole split, not means over batches"
+            )
+        sampling = self._sampling_asked_for()
+        if self.bucket_by_length and sampling is not None:
+            raise ValueError(
+                f"bucket_by_length=True and {sampling} contradict each other: set "
+                "bucket_by_length=False to use the latter"
+            )
+
+    def _sampling_asked_for(self) -> str | None:
+        """The Trainer's own setting of the order of the texts, if the user chose one."""
+        # transformers 4 has the first, 5 the second; goes when 4 is no longer supported.
+        if getattr(self, "group_by_length", False):
+            return "group_by_length=True"
+        strategy = getattr(self, "train_sampling_strategy", "random")
+        return None if strategy == "random" else f"train_sampling_strategy={strategy!r}"
+
+    @property
+    def needs_teacher_logits(self) -> bool:
+        """Whether the training texts must have the teacher's logits."""
+        return self.kd_loss != "none"
+
+    @property
+    def needs_explanations(self) -> bool:
+        """Whether the training texts must have the teacher's attributions."""
+        return self.xai_weight > 0

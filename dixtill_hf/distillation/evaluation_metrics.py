@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an evaluation during training reports, from the gathered rows of the whole split."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dixtill_hf.data.columns import LABEL_UNKNOWN
+from dixtill_hf.distillation.preparation import (
+    ATTRIBUTION_TARGETS,
+    LABELS,
+    LENGTH,
+    TEACHER_LOGITS,
+)
+from dixtill_hf.distillation.term_averages import TERMS
+
+LOGITS = "logits"
+EXPLANATION = "explanation"
+
+Arrays = Mapping[str, NDArray]
+
+
+def evaluation_metrics(predictions: Arrays, references: Arrays) -> dict[str, float]:
+    """Loss terms, quality, and agreement with the teacher where it has spoken.
+
+    What is padding is told by `length`: the Trainer fills gathered rows up with −100.
+
+    Args:
+        predictions: `logits` `(texts, labels)`; `explanation` `(texts, words)` with attribution
+            targets; and the loss and its terms, `(texts,)`.
+        references: `labels` `(texts,)`, −100 where unknown; `length` `(texts,)`; and
+            `teacher_logits` `(texts, labels)` and `attribution_targets` `(texts, words)` where
+            the split is annotated.
+
+    Returns:
+        `loss`, `loss_ce`, `loss_kd`, `loss_xai`; `accuracy`, `macro_f1`, `matthews`, `roc_auc`
+        over the labelled texts; `teacher_agreement`, the share of texts with the teacher's
+        prediction; `explanation_cosine`, `feature_agreement@k` and `sign_agreement@k` for k of
+        1, 3, 5. What cannot be computed is absent.
+    """
+    metrics = _loss_terms(predictions, references[LABELS] != LABEL_UNKNOWN)
+    metrics |= _quality(predictions[LOGITS], references[LABELS])
+    if TEACHER_LOGITS in references:
+        same = predictions[LOGITS].argmax(-1) == references[TEACHER_LOGITS].argmax(-1)
+        metrics["teacher_agreement"] = float(same.mean())
+    if ATTRIBUTION_TARGETS in references:
+        metrics |= _agreement(
+            references[ATTRIBUTION_TARGETS], predictions[EXPLANATION], references[LENGTH]
+        )
+    return {name: value for name, value in metrics.items() if value is not None}
+
+
+def _loss_terms(predictions: Arrays, labelled: NDArray[np.bool_]) -> dict[str, float]:
+    taught = any(term in predictions for term in TERMS if term != "ce")
+    means: dict[str, float] = {}
+    if labelled.any() or taught:
+        means["loss"] = float(predictions["loss"].mean())
+    if labelled.any():
+        means["loss_ce"] = float(predictions["ce"][labelled].mean())
+    if taught:
+        means |= {
+            f"loss_{term}": float(predictions[term].mean())
+            for term in TERMS
+            if term in predictions and term != "ce"
+        }
+    return means
+
+
+def _quality(logits: NDArray, labels: NDArray) -> dict[str, float | None]:
+    # Evaluation comes after distillation in the order of the package: it is asked here, where a
+    # trainer needs its measures, and nowhere else.
+    from dixtill_hf.evaluation.classification import classification_metrics, softmax
+
+    labelled = labels != LABEL_UNKNOWN
+    if not labelled.any():
+        return {}
+    return classification_metrics(softmax(logits[labelled]), labels[labelled])
+
+
+def _agreement(
+    teacher: NDArray, student: NDArray, lengths: NDArray[np.integer]
+) -> dict[str, float | None]:
+    from dixtill_hf.evaluation.agreement import explanation_agreement
+
+    teachers = [row[:length] for row, length in zip(teacher, lengths, strict=True)]
+    students = [row[:length] for row, length in zip(student, lengths, strict=True)]
+    agreement = explanation_agreement(teachers, students)
+    agreement["explanation_cosine"] = agreement.pop("cosine")
+    return {name: value for name, value in agreement.items() if name not in ("texts", "left_out")}

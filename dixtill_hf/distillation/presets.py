@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Settings that go together: the paper's own, those found best, and the methods to compare."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Preset:
+    """How a student is made and trained.
+
+    Attributes:
+        training: Fields of `DistillationArguments`.
+        student: Fields of `DixtillConfig`.
+        vocabulary: Arguments of `train_word_tokenizer`.
+    """
+
+    training: Mapping[str, Any]
+    student: Mapping[str, Any]
+    vocabulary: Mapping[str, Any]
+
+
+PRESETS: dict[str, Preset] = {
+    # Cantini et al. (2024): plain SGD with momentum, the attention scores as explanation, and
+    # neither dropout nor a cut of the vocabulary.
+    "paper": Preset(
+        training={
+            "explanation": "attention",
+            "optim": "sgd",
+            "optim_args": "momentum=0.9",
+            "learning_rate": 0.01,
+            "lr_scheduler_type": "constant",
+            "num_train_epochs": 15,
+            "per_device_train_batch_size": 32,
+            "per_device_eval_batch_size": 256,
+            "weight_decay": 0.0,
+            "max_grad_norm": 0.0,
+        },
+        student={"embedding_dropout": 0.0, "hidden_dropout": 0.0, "word_dropout": 0.0},
+        vocabulary={"min_frequency": 1},
+    ),
+    # The best found on financial tweets: the exact contributions as explanation, and words seen
+    # once left out of the vocabulary.
+    "default": Preset(
+        training={
+            "explanation": "contributions",
+            "optim": "adamw_torch",
+            "learning_rate": 2e-3,
+            "lr_scheduler_type": "cosine",
+            "num_train_epochs": 25,
+            "per_device_train_batch_size": 64,
+            "per_device_eval_batch_size": 256,
+            "weight_decay": 0.01,
+            "max_grad_norm": 1.0,
+        },
+        student={"embedding_dropout": 0.2, "hidden_dropout": 0.2, "word_dropout": 0.1},
+        vocabulary={"min_frequency": 2},
+    ),
+}
+"""Presets by the name that the user types."""
+
+METHODS: dict[str, Mapping[str, Any]] = {
+    "none": {"alpha": 0.0, "kd_loss": "none", "xai_weight": 0.0},
+    "kl": {"alpha": 0.9, "kd_loss": "kl", "xai_weight": 0.0},
+    "mse": {"alpha": 0.9, "kd_loss": "mse", "xai_weight": 0.0},
+    "dixtill": {"alpha": 0.9, "kd_loss": "normalized_kl", "xai_weight": 1.0},
+}
+"""The methods that the paper compares, as fields of `DistillationArguments`."""

@@ -1,0 +1,375 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Trainer that distils a teacher's annotated answers into a student."""
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from datasets import Dataset
+from torch import Tensor, nn
+from transformers import (
+    EvalPrediction,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
+from transformers.trainer_utils import EvalLoopOutput
+from transformers.training_args import OptimizerNames
+
+from dixtill_hf.data.checks import name_rows
+from dixtill_hf.data.columns import LABEL_UNKNOWN
+from dixtill_hf.distillation.arguments import DistillationArguments
+from dixtill_hf.distillation.collator import DistillationCollator
+from dixtill_hf.distillation.evaluation_metrics import EXPLANATION, LOGITS, evaluation_metrics
+from dixtill_hf.distillation.losses import distillation_loss
+from dixtill_hf.distillation.preparation import (
+    ATTRIBUTION_TARGETS,
+    EXPLAINED_LABEL,
+    INPUT_IDS,
+    LABELS,
+    LENGTH,
+    SOURCES,
+    TEACHER_LOGITS,
+    is_prepared,
+    prepare_dataset,
+)
+from dixtill_hf.distillation.sampling import LengthBucketSampler
+from dixtill_hf.distillation.term_averages import TermAverages
+from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification, DixtillOutput
+from dixtill_hf.teacher.explainers import Explainer
+from dixtill_hf.teacher.loading import Teacher
+
+logger = logging.getLogger(__name__)
+
+Batch = dict[str, Tensor]
+
+
+class DistillationTrainer(Trainer):
+    """A `Trainer` whose datasets carry what a teacher says of their texts, and why.
+
+    The loss is `(1 − alpha)·CE + alpha·(KD + xai_weight·XAI)` (Cantini et al., 2024), its terms
+    logged one by one as `loss_ce`, `loss_kd` and `loss_xai`. An evaluation returns these, and
+    accuracy, macro F1, Matthews correlation and ROC AUC; on an annotated dataset also the
+    agreement with the teacher's predictions and explanations. An evaluation dataset without the
+    teacher's columns is evaluated with the cross-entropy alone as its loss.
+
+    Args:
+        model: The student. Either this or `model_init`.
+        args: Settings of the training. `args.explanation` is written into the student's
+            configuration, so that it returns what it has been trained to.
+        data_collator: Defaults to a `DistillationCollator`.
+        train_dataset: With columns `text` and `label` and those that `annotate` adds, as far as
+            the loss needs them; or prepared by `prepare_dataset`.
+        eval_dataset: The same, or a dict of such datasets; the teacher's columns may be missing.
+        processing_class: The student's tokenizer, which is saved with every checkpoint.
+        teacher: A teacher, or its name or path: datasets without its columns are annotated first.
+        explainer: How `teacher` explains its predictions: a name or an explainer. Default
+            "integrated_gradients".
+        model_init: Makes a new student; for `hyperparameter_search`.
+        compute_metrics: Gets the logits and labels of a whole evaluation dataset as an
+            `EvalPrediction`; what it returns is added to our metrics and wins over them.
+        callbacks: As for `Trainer`.
+        optimizers: As for `Trainer`.
+        optimizer_cls_and_kwargs: As for `Trainer`.
+
+    Raises:
+        TypeError: No `DistillationArguments` or no tokenizer is given.
+        ValueError: Columns are missing, or do not fit the student or each other.
+    """
+
+    args: DistillationArguments
+    model: DixtillForSequenceClassification
+
+    def __init__(
+        self,
+        model: PreTrainedModel | None = None,
+        args: DistillationArguments | None = None,
+        data_collator: Callable[[list[dict]], Batch] | None = None,
+        train_dataset: Dataset | None = None,
+        eval_dataset: Dataset | Mapping[str, Dataset] | None = None,
+        processing_class: PreTrainedTokenizerBase | None = None,
+        *,
+        teacher: Teacher | str | Path | None = None,
+        explainer: str | Explainer = "integrated_gradients",
+        model_init: Callable[..., PreTrainedModel] | None = None,
+        compute_metrics: Callable[[EvalPrediction], dict[str, float]] | None = None,
+        callbacks: list[TrainerCallback] | None = None,
+        optimizers: tuple[Any, Any] = (None, None),
+        optimizer_cls_and_kwargs: tuple[type, dict[str, Any]] | None = None,
+    ) -> None:
+        _check_types(args, processing_class)
+        self.teacher, self.explainer = teacher, explainer
+        self._users_metrics = compute_metrics
+        self._averages = TermAverages()
+        self._bucket_sampler: LengthBucketSampler | None = None
+        super().__init__(
+            model=model,
+            args=args,
+            data_collator=data_collator or DistillationCollator(processing_class.pad_token_id),
+            train_dataset=train_dataset,
+            eval_dataset=eval_dataset,
+            processing_class=processing_class,
+            model_init=model_init,
+            compute_metrics=self._all_metrics,
+            callbacks=callbacks,
+            optimizers=optimizers,
+            optimizer_cls_and_kwargs=optimizer_cls_and_kwargs,
+        )
+        # Our loss is a mean over texts: the Trainer has to divide it by the accumulated batches.
+        self.model_accepts_loss_kwargs = False
+        self.model.config.explanation = self.args.explanation
+        _check_vocabulary(self.model, processing_class)
+        if train_dataset is not None:
+            self.train_dataset = self._prepare_for_training(train_dataset)
+        if isinstance(eval_dataset, Mapping):
+            self.eval_dataset = {k: self._prepare(v) for k, v in eval_dataset.items()}
+        elif eval_dataset is not None:
+            self.eval_dataset = self._prepare(eval_dataset)
+        self.add_callback(_StartOfEpoch(self))
+
+    def call_model_init(self, trial: Any = None) -> PreTrainedModel:
+        """Make a new student, as `Trainer` does, that explains itself as the arguments say."""
+        model = super().call_model_init(trial)
+        model.config.explanation = self.args.explanation
+        return model
+
+    def get_eval_dataloader(self, eval_dataset: str | Dataset | None = None) -> Any:
+        """Batches to evaluate on; a dataset is prepared first."""
+        if isinstance(eval_dataset, Dataset):
+            eval_dataset = self._prepare(eval_dataset)
+        return super().get_eval_dataloader(eval_dataset)
+
+    def get_test_dataloader(self, test_dataset: Dataset) -> Any:
+        """Batches to predict; the dataset is prepared first."""
+        return super().get_test_dataloader(self._prepare(test_dataset))
+
+    def compute_loss(
+        self,
+        model: nn.Module,
+        inputs: Batch,
+        return_outputs: bool = False,
+        num_items_in_batch: Tensor | None = None,
+    ) -> Tensor | tuple[Tensor, DixtillOutput]:
+        """The mean loss of a batch's texts; in training its terms are kept for the log."""
+        outputs = _forward(model, inputs)
+        terms = self._loss_terms(outputs, inputs)
+        if model.training:
+            self._averages.add(terms, inputs[LABELS])
+        loss = terms["loss"].mean()
+        return (loss, outputs) if return_outputs else loss
+
+    def prediction_step(
+        self,
+        model: nn.Module,
+        inputs: Batch,
+        prediction_loss_only: bool,
+        ignore_keys: list[str] | None = None,
+    ) -> tuple[Tensor | None, Batch | None, Batch | None]:
+        """What of a batch is gathered for the metrics: per text, padded with −100 by `Trainer`.
+
+        The mean loss is among the metrics; only if it alone is asked for it is returned first.
+        """
+        inputs = self._prepare_inputs(inputs)
+        with torch.no_grad(), self.compute_loss_context_manager():
+            outputs = _forward(model, inputs)
+            terms = self._evaluation_terms(outputs, inputs)
+        if prediction_loss_only:
+            return terms["loss"].mean(), None, None
+        predictions = {LOGITS: outputs.logits.float(), **terms}
+        if ATTRIBUTION_TARGETS in inputs:
+            explanation = self.model.explain_from(outputs, inputs[EXPLAINED_LABEL])
+            predictions[EXPLANATION] = explanation.float()
+        kept = (LABELS, TEACHER_LOGITS, ATTRIBUTION_TARGETS)
+        references = {name: inputs[name] for name in kept if name in inputs}
+        return None, predictions, references | {LENGTH: inputs["attention_mask"].sum(1)}
+
+    def evaluation_loop(self, *args: Any, **kwargs: Any) -> EvalLoopOutput:
+        """As `Trainer`'s; the predictions are the logits and the references the labels alone."""
+        output = super().evaluation_loop(*args, **kwargs)
+        if output.predictions is None:
+            return output
+        return output._replace(
+            predictions=output.predictions[LOGITS], label_ids=output.label_ids[LABELS]
+        )
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Log as `Trainer` does; beside the training loss stand the means of its terms."""
+        if "loss" in logs:
+            logs = logs | self._averages.pop(lambda sums: self.accelerator.reduce(sums, "sum"))
+        super().log(logs, start_time)
+
+    @staticmethod
+    def get_optimizer_cls_and_kwargs(
+        args: TrainingArguments, model: PreTrainedModel | None = None
+    ) -> tuple[Any, Any]:
+        """As `Trainer`'s, with `optim_args` for SGD too."""
+        optimizer, settings = Trainer.get_optimizer_cls_and_kwargs(args, model)
+        if args.optim == OptimizerNames.SGD:
+            # transformers 5 does this itself; goes when 4 is no longer supported.
+            settings = {**_parse_settings(args.optim_args), **settings}
+        return optimizer, settings
+
+    def _prepare_for_training(self, dataset: Dataset) -> Dataset:
+        """Prepare a dataset that must have all that the loss needs."""
+        required = {LABELS}
+        if self.args.needs_teacher_logits:
+            required.add(TEACHER_LOGITS)
+        if self.args.needs_explanations:
+            required.add(ATTRIBUTION_TARGETS)
+        prepared = self._prepare(dataset, required)
+        if required == {LABELS}:
+            _check_all_labelled(prepared)
+        return prepared
+
+    def _prepare(self, dataset: Dataset, required: set[str] | None = None) -> Dataset:
+        prepared = prepare_dataset(
+            self._annotate(dataset),
+            self.processing_class,
+            [self.model.config.id2label[i] for i in range(self.model.config.num_labels)],
+            required=required or (),
+            reduction=self.args.attribution_reduction,
+            max_words=self.args.max_words,
+        )
+        if not self._is_complete(prepared.column_names):
+            logger.warning(
+                "An evaluation dataset lacks columns that annotate(dataset, teacher) adds: its "
+                "loss is the cross-entropy alone, and agreement that needs them is left out."
+            )
+        return prepared
+
+    def _annotate(self, dataset: Dataset) -> Dataset:
+        """Add the teacher's columns where they are missing and there is a teacher to ask."""
+        sources = {name for names in SOURCES.values() for name in names}
+        if self.teacher is None or is_prepared(dataset) or sources <= set(dataset.column_names):
+            return dataset
+        # Explainers are heavy to import, and most datasets come annotated.
+        from dixtill_hf.teacher.annotation import annotate
+
+        # The other processes find the main one's answers in the cache.
+        with self.args.main_process_first(desc="annotation"):
+            return annotate(dataset, self.teacher, self.explainer)
+
+    def _is_complete(self, names: Any) -> bool:
+        """Whether there is all of the teacher that the loss needs."""
+        return (TEACHER_LOGITS in names or not self.args.needs_teacher_logits) and (
+            ATTRIBUTION_TARGETS in names or not self.args.needs_explanations
+        )
+
+    def _loss_terms(self, outputs: DixtillOutput, inputs: Batch) -> Batch:
+        explanations = None
+        if self.args.needs_explanations and ATTRIBUTION_TARGETS in inputs:
+            scores = self.model.explain_from(outputs, inputs[EXPLAINED_LABEL])
+            explanations = (scores, inputs[ATTRIBUTION_TARGETS], inputs["attention_mask"])
+        return distillation_loss(
+            outputs.logits,
+            inputs[LABELS],
+            alpha=self.args.alpha,
+            kd_loss=self.args.kd_loss,
+            temperature=self.args.temperature,
+            xai_weight=self.args.xai_weight,
+            teacher_logits=inputs.get(TEACHER_LOGITS),
+            explanations=explanations,
+            label_smoothing=self.args.label_smoothing_factor,
+        )
+
+    def _evaluation_terms(self, outputs: DixtillOutput, inputs: Batch) -> Batch:
+        if self._is_complete(inputs):
+            return self._loss_terms(outputs, inputs)
+        smoothing = self.args.label_smoothing_factor
+        return distillation_loss(
+            outputs.logits, inputs[LABELS], alpha=0.0, label_smoothing=smoothing
+        )
+
+    def _all_metrics(self, gathered: EvalPrediction) -> dict[str, float]:
+        metrics = evaluation_metrics(gathered.predictions, gathered.label_ids)
+        if self._users_metrics is not None:
+            plain = EvalPrediction(
+                predictions=gathered.predictions[LOGITS],
+                label_ids=gathered.label_ids[LABELS],
+                inputs=gathered.inputs,
+            )
+            metrics |= self._users_metrics(plain)
+        return metrics
+
+    def _set_signature_columns_if_needed(self) -> None:
+        super()._set_signature_columns_if_needed()
+        ours = [TEACHER_LOGITS, ATTRIBUTION_TARGETS, EXPLAINED_LABEL]
+        self._signature_columns = list(dict.fromkeys([*self._signature_columns, *ours]))
+
+    def _get_train_sampler(self, train_dataset: Dataset | None = None) -> Any:
+        if not self.args.bucket_by_length:
+            return super()._get_train_sampler(train_dataset)
+        args = self.args
+        self._bucket_sampler = LengthBucketSampler(
+            self.train_dataset[LENGTH][:],
+            self._train_batch_size * args.gradient_accumulation_steps * args.world_size,
+            args.seed if args.data_seed is None else args.data_seed,
+        )
+        return self._bucket_sampler
+
+
+class _StartOfEpoch(TrainerCallback):
+    """Tells the sampler the epoch: accelerate does not when several processes resume in one."""
+
+    def __init__(self, trainer: DistillationTrainer) -> None:
+        self.trainer = trainer
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Forget what an earlier training has left unlogged."""
+        self.trainer._averages = TermAverages()
+
+    def on_epoch_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Set the epoch that begins or is gone on with."""
+        if self.trainer._bucket_sampler is not None:
+            self.trainer._bucket_sampler.set_epoch(int(state.epoch or 0))
+
+
+def _forward(model: nn.Module, inputs: Batch) -> DixtillOutput:
+    return model(input_ids=inputs[INPUT_IDS], attention_mask=inputs["attention_mask"])
+
+
+def _check_types(args: Any, tokenizer: Any) -> None:
+    if not isinstance(args, DistillationArguments):
+        raise TypeError(
+            f"args must be DistillationArguments, got {type(args).__name__}: they hold alpha, "
+            "temperature and the losses beside all that TrainingArguments have"
+        )
+    if not isinstance(tokenizer, PreTrainedTokenizerBase):
+        raise TypeError(
+            f"processing_class must be the student's tokenizer, got {type(tokenizer).__name__}: "
+            "make one with train_word_tokenizer(texts)"
+        )
+
+
+def _check_vocabulary(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
+    if len(tokenizer) > model.config.vocab_size:
+        raise ValueError(
+            f"the tokenizer knows {len(tokenizer)} words, the student's embedding has "
+            f"{model.config.vocab_size}: make it with DixtillConfig(vocab_size=len(tokenizer))"
+        )
+
+
+def _check_all_labelled(dataset: Dataset) -> None:
+    rows = [row for row, label in enumerate(dataset[LABELS][:]) if label == LABEL_UNKNOWN]
+    if rows:
+        raise ValueError(
+            f"in {name_rows(rows)}, the label is unknown ({LABEL_UNKNOWN}), and nothing comes "
+            "from a teacher: choose a kd_loss or an xai_weight above 0, or leave these texts out"
+        )
+
+
+def _parse_settings(text: str | None) -> dict[str, float | bool]:
+    """Settings of `optim_args`, such as "momentum=0.9,nesterov=true"."""
+    pairs = [part.split("=") for part in (text or "").replace(" ", "").split(",") if part]
+    return {name: json.loads(value.lower()) for name, value in pairs}
