@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Quality of a classifier: accuracy, macro F1, Matthews correlation and ROC AUC."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import special
+from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef, roc_auc_score
+
+
+def softmax(logits: ArrayLike) -> NDArray[np.float64]:
+    """Probabilities of logits of shape `(texts, labels)`, in float64."""
+    return special.softmax(np.asarray(logits, dtype=float), axis=-1)
+
+
+def classification_metrics(probabilities: ArrayLike, labels: ArrayLike) -> dict[str, float | None]:
+    """The four measures of Cantini et al. (2024), computed by scikit-learn.
+
+    Probabilities, not logits: ROC AUC compares texts with each other, and a softmax changes
+    their order. `softmax` turns logits into them. The prediction is the most probable label.
+
+    Macro F1 averages over the labels that occur in `labels` or among the predictions. ROC AUC
+    is that of the second label when there are two; with more it is one-vs-rest, averaged over
+    the labels that occur in `labels`.
+
+    Args:
+        probabilities: Shape `(texts, labels)`, each row summing to 1.
+        labels: The right label of each text, integers in [0, labels), shape `(texts,)`.
+
+    Returns:
+        `accuracy`, `macro_f1`, `matthews` and `roc_auc`; the last is None when all texts have
+        the same label, for which it is undefined.
+
+    Raises:
+        ValueError: The shapes do not match, there is no text, a row is not a probability
+            distribution, or a label is out of range.
+    """
+    probabilities, labels = _checked(probabilities, labels)
+    predictions = probabilities.argmax(axis=1)
+    return {
+        "accuracy": float(accuracy_score(labels, predictions)),
+        "macro_f1": float(f1_score(labels, predictions, average="macro", zero_division=0.0)),
+        "matthews": float(matthews_corrcoef(labels, predictions)),
+        "roc_auc": _roc_auc(probabilities, labels),
+    }
+
+
+def _roc_auc(probabilities: NDArray[np.float64], labels: NDArray[np.integer]) -> float | None:
+    present = np.unique(labels)
+    if len(present) < 2:
+        return None
+    scored = [1] if probabilities.shape[1] == 2 else present
+    return float(np.mean([roc_auc_score(labels == c, probabilities[:, c]) for c in scored]))
+
+
+def _checked(
+    probabilities: ArrayLike, labels: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.integer]]:
+    probabilities, labels = np.asarray(probabilities, dtype=float), np.asarray(labels)
+    _check_shapes(probabilities, labels)
+    is_distribution = (probabilities >= 0).all(axis=1)
+    is_distribution &= np.isclose(probabilities.sum(axis=1), 1, rtol=0, atol=1e-3)
+    if not is_distribution.all():
+        row = int(np.flatnonzero(~is_distribution)[0])
+        raise ValueError(
+            f"row {row} of the probabilities is {probabilities[row].tolist()}: expected finite "
+            "numbers of at least 0 that sum to 1; if these are logits, give softmax(logits)"
+        )
+    out_of_range = (labels < 0) | (labels >= probabilities.shape[1])
+    if out_of_range.any():
+        row = int(np.flatnonzero(out_of_range)[0])
+        raise ValueError(
+            f"the label of row {row} is {labels[row]}: allowed are 0 to "
+            f"{probabilities.shape[1] - 1}; leave out texts without a label"
+        )
+    return probabilities, labels
+
+
+def _check_shapes(probabilities: NDArray[np.float64], labels: NDArray[np.generic]) -> None:
+    if probabilities.ndim != 2 or probabilities.shape[1] < 2 or len(probabilities) == 0:
+        raise ValueError(
+            f"probabilities have shape {probabilities.shape}: expected (texts, labels) with at "
+            "least one text and two labels"
+        )
+    if labels.shape != probabilities.shape[:1]:
+        raise ValueError(
+            f"labels have shape {labels.shape} for {len(probabilities)} rows of probabilities: "
+            f"expected ({len(probabilities)},)"
+        )
+    if not np.issubdtype(labels.dtype, np.integer):
+        raise ValueError(f"labels have type {labels.dtype}: expected integers")

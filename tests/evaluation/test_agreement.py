@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Agreement measures against hand arithmetic, and their edges."""
+
+import math
+
+import numpy as np
+import pytest
+
+from dixtill_hf.evaluation.agreement import (
+    cosine,
+    explanation_agreement,
+    feature_agreement,
+    sign_agreement,
+)
+
+TEACHER = [0.9, -0.5, 0.1, 0.3, -0.2]
+STUDENT = [0.2, 0.6, -0.1, 0.5, -0.3]
+
+
+# Words by absolute score: the teacher's 0, 1, 3, 4, 2; the student's 1, 3, 4, 0, 2.
+@pytest.mark.parametrize(
+    ("k", "feature", "sign"),
+    [(1, 0, 0), (2, 1 / 2, 0), (3, 2 / 3, 1 / 3), (4, 1, 3 / 4), (5, 1, 3 / 5), (9, 1, 3 / 5)],
+)
+def test_top_k_agreement_is_what_one_counts_by_hand(k, feature, sign):
+    assert feature_agreement(TEACHER, STUDENT, k) == pytest.approx(feature)
+    assert sign_agreement(TEACHER, STUDENT, k) == pytest.approx(sign)
+
+
+def test_cosine_is_what_one_computes_by_hand():
+    assert cosine([3, 4], [4, 3]) == pytest.approx(24 / 25)
+    assert cosine([1, 0], [0, 5]) == 0
+    assert cosine([1, 2], [-1, -2]) == pytest.approx(-1)
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1.0, 1e200])
+def test_cosine_knows_no_scale(scale):
+    assert cosine(np.array(TEACHER) * scale, STUDENT) == pytest.approx(cosine(TEACHER, STUDENT))
+
+
+@pytest.mark.parametrize("k", [1, 2, 3, 5])
+def test_an_explanation_agrees_with_itself_even_where_it_is_sparse(k):
+    sparse = [0.0, -0.4, 0.0, 0.0, 0.7]
+    assert feature_agreement(sparse, sparse, k) == 1
+    assert sign_agreement(sparse, sparse, k) == 1
+    assert cosine(sparse, sparse) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("k", [1, 3, 5])
+def test_the_opposite_explanation_shares_all_words_and_no_sign(k):
+    assert feature_agreement(TEACHER, np.negative(TEACHER), k) == 1
+    assert sign_agreement(TEACHER, np.negative(TEACHER), k) == 0
+
+
+def test_of_equal_scores_the_earlier_word_ranks_first():
+    assert feature_agreement([0.5, -0.5, 0.5], [1.0, 0.0, 0.0], k=1) == 1
+    assert feature_agreement([0.5, -0.5, 0.5], [0.0, 0.0, 1.0], k=1) == 0
+
+
+def test_words_that_score_zero_are_nobodys_features():
+    # The teacher scores one word, so k is 1; the student's zeros do not fill up its ranking.
+    assert feature_agreement([0, 0, 2, 0], [0, 0, 1, 3], k=3) == 0
+    assert feature_agreement([1, 2, 3], [0, 0, 1], k=3) == pytest.approx(1 / 3)
+
+
+def test_a_student_that_scores_nothing_agrees_in_nothing():
+    result = explanation_agreement([[1, 2]], [[0, 0]], ks=(1, 2))
+    measures = {name: value for name, value in result.items() if name not in ("texts", "left_out")}
+    assert set(measures.values()) == {0}
+    assert result["texts"] == 1
+
+
+def test_means_are_over_the_texts_that_have_an_agreement():
+    result = explanation_agreement(
+        teachers=[[3, 4], [], [0, 0], [1, 0]], students=[[4, 3], [], [1, 2], [2, 0]], ks=[1]
+    )
+    assert result == {
+        "cosine": pytest.approx((24 / 25 + 1) / 2),
+        "feature_agreement@1": 0.5,
+        "sign_agreement@1": 0.5,
+        "texts": 2,
+        "left_out": 2,
+    }
+
+
+def test_means_are_none_when_every_text_is_left_out():
+    result = explanation_agreement([[], [0.0]], [[], [1.0]], ks=[3])
+    assert result == {
+        "cosine": None,
+        "feature_agreement@3": None,
+        "sign_agreement@3": None,
+        "texts": 0,
+        "left_out": 2,
+    }
+
+
+def test_default_ks_and_plain_floats():
+    result = explanation_agreement([TEACHER], [STUDENT])
+    assert list(result) == [
+        "cosine",
+        *(f"{kind}_agreement@{k}" for k in (1, 3, 5) for kind in ("feature", "sign")),
+        "texts",
+        "left_out",
+    ]
+    assert {type(value) for value in result.values()} == {float, int}
+
+
+def test_random_explanations_share_k_of_n_words_on_average():
+    generator = np.random.default_rng(0)
+    teachers, students = generator.normal(size=(2, 4000, 12))
+    result = explanation_agreement(teachers, students, ks=[3])
+    assert result["feature_agreement@3"] == pytest.approx(3 / 12, abs=0.02)
+    assert result["sign_agreement@3"] == pytest.approx(3 / 24, abs=0.02)
+    assert result["cosine"] == pytest.approx(0, abs=0.02)
+
+
+@pytest.mark.parametrize("measure", [cosine, lambda t, s: feature_agreement(t, s, 1)])
+@pytest.mark.parametrize(
+    ("teacher", "student", "message"),
+    [
+        ([1, 2], [1], r"shape \(2,\) and the student's \(1,\)"),
+        ([[1, 2]], [[1, 2]], r"must be \(words,\)"),
+        ([1, math.nan], [1, 2], "teacher's score of word 1 is nan"),
+        ([1, 2], [math.inf, 2], "student's score of word 0 is inf"),
+        ([0, 0], [1, 2], "scores none of the 2 words"),
+        ([], [], "scores none of the 0 words"),
+    ],
+)
+def test_bad_scores_are_named(measure, teacher, student, message):
+    with pytest.raises(ValueError, match=message):
+        measure(teacher, student)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (([[1]], [[1]], [0]), "k must be at least 1 .* got 0"),
+        (([[1]], [[1]], []), "ks is empty"),
+        (([[1], [2]], [[1]]), "2 explanations of the teacher and 1 of the student"),
+        (([], []), "at least one text"),
+        (([[1], [2, 3]], [[1], [2]]), "text 1: the teacher's scores have shape"),
+        (([[1], [2]], [[1], [math.nan]]), "text 1: the student's score of word 0 is nan"),
+    ],
+)
+def test_bad_texts_are_named(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        explanation_agreement(*arguments)
