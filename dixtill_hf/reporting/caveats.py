@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a reader must know before trusting the figures of a run, found in the figures themselves.
+
+Each check is a function of the metrics and the series; it returns a sentence, or None where it
+does not apply.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from dixtill_hf.reporting import formatting as fmt
+from dixtill_hf.reporting.measurements import QUALITY_METRICS, Series, headline, number
+from dixtill_hf.reporting.tables import verdict
+
+Check = Callable[[Mapping[str, Any], Sequence[Series]], str | None]
+
+# Below this many seeds the interval of a mean is several standard deviations wide.
+_FEW_SEEDS = 4
+# Below this many test texts of a label, a few of them move its F1 by points.
+_FEW_TEXTS = 50
+
+
+def caveats(metrics: Mapping[str, Any], series: Sequence[Series]) -> list[str]:
+    """Every caveat that the figures call for, as Markdown sentences."""
+    found = (check(metrics, series) for check in _CHECKS)
+    return [sentence for sentence in found if sentence]
+
+
+def _synthetic_data(metrics: Mapping[str, Any], series: Sequence[Series]) -> str | None:
+    if metrics["dataset"]["source"] != "embedded":
+        return None
+    return (
+        "The texts were made by a generator: these figures show that the pipeline works, not how "
+        "well it does on real text."
+    )
+
+
+def _one_seed(metrics: Mapping[str, Any], series: Sequence[Series]) -> str | None:
+    if max(len(one.results) for one in series) > 1:
+        return None
+    return (
+        "One seed: there are no intervals, and a difference of a point between two students may "
+        "be chance. More seeds tell."
+    )
+
+
+def _few_seeds(metrics: Mapping[str, Any], series: Sequence[Series]) -> str | None:
+    seeds = min((len(one.results) for one in series if len(one.results) > 1), default=None)
+    if seeds is None or seeds > _FEW_SEEDS:
+        return None
+    return f"Only {seeds} seeds: the intervals are wide because so little is known of the spread."
+
+
+def _uneven_seeds(metrics: Mapping[str, Any], series: Sequence[Series]) -> str | None:
+    counts = {
+        one.name: len(one.results) for one in series if one.results[0].get("seed") is not None
+    }
+    if len(set(counts.values())) < 2:
+        return None
+    told = fmt.listing([f"{fmt.text(name)} {count}" for name, count in counts.items()])
+    return f"The number of seeds differs: {told}."
+
+
+def _test_noise(metrics: Mapping[str, Any], series: Sequence[Series]) -> str | None:
+    """Binomial standard error of the accuracy, which intervals over seeds do not hold."""
+    texts = metrics["dataset"]["splits"].get("test")
+    found = headline(series).estimate("accuracy")
+    if not texts or found is None:
+        return None
+    error = math.sqrt(found.mean * (1 - found.mean) / texts)
+    return (
+        "Intervals tell how much training varies with the seed. The choice of the "
+        f"{fmt.counted(texts, 'test text')} adds to it: a standard error of {fmt.score(error)} "
+        "in accuracy, shared by all rows and so mostly absent from the paired comparisons."
+    )
+
+
+def _rare_label(metrics: Mapping[str, Any], series: Sequence[Series]) -> str | None:
+    counts = (metrics["dataset"].get("label_counts") or {}).get("test") or {}
+    if not counts:
+        return None
+    label, texts = min(counts.items(), key=lambda item: item[1])
+    if texts >= _FEW_TEXTS:
+        return None
+    return (
+        f"The label {fmt.text(label)} has {fmt.counted(texts, 'test text')}: a few of them move "
+        "the macro F1 by points."
+    )
+
+
+def _one_teacher(metrics: Mapping[str, Any], series: Sequence[Series]) -> str:
+    return (
+        "There is one teacher: its row has no interval, and nothing here tells how another "
+        "teacher would have fared."
+    )
+
+
+def _other_split(metrics: Mapping[str, Any], series: Sequence[Series]) -> str | None:
+    splits = {row.get("split", "test") for one in series for row in one.results}
+    splits.add(metrics["teacher"].get("split", "test"))
+    if splits == {"test"}:
+        return None
+    told = fmt.listing([fmt.text(split) for split in sorted(splits)])
+    return f"Not every row was scored on the test split: {told} were used."
+
+
+def _no_bag_of_words(metrics: Mapping[str, Any], series: Sequence[Series]) -> str | None:
+    if any(one.method == "bag_of_words" for one in series):
+        return None
+    return "No bag of words was fitted, so it is open whether a linear model would do as well."
+
+
+def _beaten_by_bag_of_words(metrics: Mapping[str, Any], series: Sequence[Series]) -> str | None:
+    one = headline(series)
+    own = one.estimate("macro_f1")
+    rival = next((other for other in series if other.method == "bag_of_words"), None)
+    value = rival.estimate("macro_f1") if rival and rival is not one else None
+    if own is None or value is None or own.mean > value.mean:
+        return None
+    return (
+        f"A bag of words is at least as good as {fmt.text(one.name)} here "
+        f"({fmt.score(value.mean)} against {fmt.score(own.mean)} in macro F1): if no explanation "
+        "like the teacher's is needed, it is the simpler choice."
+    )
+
+
+def _undecided(metrics: Mapping[str, Any], series: Sequence[Series]) -> str | None:
+    rows = metrics.get("comparisons") or []
+    open_ones = sum(verdict(row) == "no clear difference" for row in rows)
+    if not open_ones:
+        return None
+    return (
+        f"{open_ones} of {fmt.counted(len(rows), 'paired comparison')} left open which model is "
+        "better."
+    )
+
+
+def _many_comparisons(metrics: Mapping[str, Any], series: Sequence[Series]) -> str | None:
+    rows = metrics.get("comparisons") or []
+    if len(rows) < 2:
+        return None
+    return (
+        f"The p-values of the {len(rows)} paired comparisons are not corrected for their number; "
+        f"a strict reader multiplies each by {len(rows)}."
+    )
+
+
+def _different_explanations(metrics: Mapping[str, Any], series: Sequence[Series]) -> str | None:
+    kinds = {kind for one in series for kind in one.explanation_kinds}
+    if len(kinds) < 2:
+        return None
+    return (
+        f"Agreement compares explanations of {len(kinds)} kinds: part of a difference may come "
+        "from the kind and not from the training."
+    )
+
+
+def _undefined_metrics(metrics: Mapping[str, Any], series: Sequence[Series]) -> str | None:
+    names = [
+        title
+        for key, title in QUALITY_METRICS.items()
+        if any(number(row.get(key)) is None for one in series for row in one.results)
+        or number(metrics["teacher"].get(key)) is None
+    ]
+    if not names:
+        return None
+    return (
+        f"{fmt.listing(names)} could not be computed for every model (a label absent from the "
+        f"test split, or a model without probabilities): {fmt.NOTHING} in the tables."
+    )
+
+
+_CHECKS: tuple[Check, ...] = (
+    _synthetic_data,
+    _beaten_by_bag_of_words,
+    _no_bag_of_words,
+    _one_seed,
+    _few_seeds,
+    _uneven_seeds,
+    _test_noise,
+    _rare_label,
+    _other_split,
+    _undefined_metrics,
+    _different_explanations,
+    _undecided,
+    _many_comparisons,
+    _one_teacher,
+)

@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The figures of a report, as PNG and SVG on white, from metrics.json alone."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+try:
+    import matplotlib as mpl
+except ImportError as error:
+    raise ImportError(
+        'the figures of a report need matplotlib: pip install "dixtill_hf[report]"'
+    ) from error
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullLocator
+
+from dixtill_hf.reporting import formatting as fmt
+from dixtill_hf.reporting.measurements import (
+    METHOD_NAMES,
+    QUALITY_METRICS,
+    Estimate,
+    Series,
+    number,
+    series_of,
+    stages_of,
+)
+from dixtill_hf.reporting.styles import (
+    BAR_COLOUR,
+    INTERVAL,
+    SEED_TICK,
+    SETTINGS,
+    TEACHER_LINE,
+    TEACHER_STAR,
+    UNDISTILLED_LINE,
+    Look,
+    series_look,
+)
+
+# Wide enough for a README and a report; inches.
+_WIDTH = 9.5
+_HEIGHT = 4.0
+
+
+def draw_figures(metrics: Mapping[str, Any], directory: str | Path) -> list[str]:
+    """Draw every figure that the metrics have data for, as PNG and SVG.
+
+    Args:
+        metrics: Contents of metrics.json.
+        directory: Where the files go; made if it is not there.
+
+    Returns:
+        Names of the figures drawn, of "quality", "agreement", "size" and "stages"; each is a
+        `<name>.png` and a `<name>.svg`, the same bytes each time for the same metrics.
+    """
+    directory = Path(directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    series = series_of(metrics)
+    drawn = []
+    with mpl.rc_context(SETTINGS):
+        for name, draw in _FIGURES.items():
+            figure = draw(metrics, series)
+            if figure is not None:
+                figure.savefig(directory / f"{name}.png", metadata={"Software": None})
+                figure.savefig(directory / f"{name}.svg", metadata={"Date": None})
+                drawn.append(name)
+    return drawn
+
+
+def quality_figure(metrics: Mapping[str, Any], series: Sequence[Series]) -> Figure | None:
+    """Each quality metric per series: mean and interval, every seed, lines for two references."""
+    measured = [key for key in QUALITY_METRICS if any(one.estimate(key) for one in series)]
+    if not measured:
+        return None
+    columns = min(2, len(measured))
+    rows = -(-len(measured) // columns)
+    height = 0.5 + rows * (0.75 + 0.32 * len(series))
+    figure = Figure(figsize=(_WIDTH, height), layout="constrained")
+    panels = list(figure.subplots(rows, columns, sharey=True, squeeze=False).flat)
+    for axes, key in zip(panels, measured, strict=False):
+        _draw_quality(axes, key, number(metrics["teacher"].get(key)), series)
+    for axes in panels[len(measured) :]:
+        axes.remove()
+    handles = _quality_legend(series)
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
+    return figure
+
+
+def agreement_figure(metrics: Mapping[str, Any], series: Sequence[Series]) -> Figure | None:
+    """Feature and sign agreement with the teacher's explanation against the number of words k."""
+    depths = sorted({k for one in series for k in one.depths})
+    explained = [one for one in series if one.depths]
+    if not explained:
+        return None
+    figure = Figure(figsize=(_WIDTH, _HEIGHT), layout="constrained")
+    panels = figure.subplots(1, 2, sharey=True)
+    for axes, measure in zip(panels, ("feature", "sign"), strict=True):
+        for position, one in enumerate(explained):
+            found = [one.estimate(f"explanation.{measure}_agreement@{k}") for k in depths]
+            # Moved apart sideways a little, so that no interval hides another.
+            shift = 0.05 * (position - (len(explained) - 1) / 2)
+            _draw_estimates(axes, [k + shift for k in depths], found, series_look(one, series))
+        axes.set(title=f"{measure} agreement", xlabel="k, the most important words", xticks=depths)
+        axes.set_ylim(bottom=0)
+        axes.grid(axis="x", visible=False)
+    panels[0].set_ylabel("agreement with the teacher")
+    handles = [Line2D([], [], label=one.name, **series_look(one, series)) for one in explained]
+    figure.legend(handles=handles, loc="outside lower center", ncols=4)
+    return figure
+
+
+def size_figure(metrics: Mapping[str, Any], series: Sequence[Series]) -> Figure | None:
+    """Macro F1 against size in bytes, on a logarithmic axis."""
+    figure = Figure(figsize=(_WIDTH, _HEIGHT), layout="constrained")
+    axes = figure.subplots()
+    handles = []
+    teacher = metrics["teacher"]
+    num_bytes, quality = number(teacher.get("bytes")), number(teacher.get("macro_f1"))
+    if num_bytes and quality is not None:
+        handles += axes.plot(num_bytes, quality, label="teacher", **TEACHER_STAR)
+    for one in series:
+        num_bytes, found = one.mean("bytes"), one.estimate("macro_f1")
+        if num_bytes and found:
+            look = series_look(one, series) | {"linestyle": "none"}
+            _draw_estimates(axes, [num_bytes], [found], look)
+            handles.append(Line2D([], [], label=one.name, **look))
+    axes.set_xscale("log")
+    axes.margins(x=0.12, y=0.15)
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.xaxis.set_major_formatter(EngFormatter(unit="B"))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set(xlabel="size of the weights (logarithmic)", ylabel="macro F1")
+    figure.legend(handles=handles, loc="outside right center")
+    return figure if handles else None
+
+
+def stages_figure(metrics: Mapping[str, Any], series: Sequence[Series]) -> Figure | None:
+    """Wall time of each stage of the run."""
+    stages = stages_of(metrics)
+    if not stages:
+        return None
+    figure = Figure(figsize=(_WIDTH, 0.4 + 0.34 * len(stages)), layout="constrained")
+    axes = figure.subplots()
+    bars = axes.barh(list(stages), list(stages.values()), height=0.6, color=BAR_COLOUR)
+    axes.bar_label(bars, [fmt.duration(seconds) for seconds in stages.values()], padding=4)
+    axes.invert_yaxis()
+    axes.margins(x=0.12)
+    axes.grid(visible=False)
+    # The bars carry their values.
+    axes.xaxis.set_visible(False)
+    axes.spines["bottom"].set_visible(False)
+    return figure
+
+
+_FIGURES: dict[str, Callable[[Mapping[str, Any], Sequence[Series]], Figure | None]] = {
+    "quality": quality_figure,
+    "agreement": agreement_figure,
+    "size": size_figure,
+    "stages": stages_figure,
+}
+
+
+def _draw_quality(axes: Axes, metric: str, teacher: float | None, series: Sequence[Series]) -> None:
+    """One panel: a row per series from top to bottom, its mean written at the right edge."""
+    for row, one in enumerate(series):
+        found = one.estimate(metric)
+        if found is not None:
+            _draw_row(axes, row, found, one.values(metric), series_look(one, series))
+        if found is not None and one.method == "none":
+            rows = [at for at, other in enumerate(series) if other.preset == one.preset]
+            axes.plot([found.mean] * 2, [rows[0] - 0.5, rows[-1] + 0.5], **UNDISTILLED_LINE)
+    if teacher is not None:
+        axes.axvline(teacher, **TEACHER_LINE)
+        axes.set_title(
+            f"teacher {fmt.score(teacher)}", loc="right", fontsize=9, fontweight="normal"
+        )
+    axes.set_title(QUALITY_METRICS[metric])
+    axes.set_yticks(range(len(series)), [one.name for one in series])
+    axes.set_ylim(len(series) - 0.5, -0.5)
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.margins(x=0.08)
+    axes.grid(axis="y", visible=False)
+
+
+def _draw_row(axes: Axes, row: int, found: Estimate, seeds: Sequence[float], look: Look) -> None:
+    """A mean with its interval, a tick for each seed, and the mean in figures."""
+    if len(seeds) > 1:
+        axes.plot(seeds, [row] * len(seeds), alpha=0.6, **SEED_TICK | {"color": look["color"]})
+    axes.errorbar([found.mean], [row], xerr=_spread([found]), **look)
+    axes.annotate(
+        fmt.score(found.mean),
+        (1, row),
+        xycoords=axes.get_yaxis_transform(),
+        xytext=(4, 0),
+        textcoords="offset points",
+        va="center",
+        fontsize=9,
+    )
+
+
+def _quality_legend(series: Sequence[Series]) -> list[Line2D]:
+    """What the lines and ticks mean; the rows carry their own names."""
+    handles = [Line2D([], [], label="teacher", **TEACHER_LINE)]
+    if any(one.method == "none" for one in series):
+        handles.append(Line2D([], [], label=METHOD_NAMES["none"], **UNDISTILLED_LINE))
+    if any(len(one.results) > 1 for one in series):
+        handles.append(Line2D([], [], label="mean, 95 % interval", **INTERVAL))
+        handles.append(Line2D([], [], label="one seed", **SEED_TICK))
+    return handles
+
+
+def _draw_estimates(
+    axes: Axes,
+    positions: Sequence[float],
+    found: Sequence[Estimate | None],
+    look: Look,
+) -> None:
+    """Means with their intervals, at the given places of the horizontal axis."""
+    known = [(x, value) for x, value in zip(positions, found, strict=True) if value is not None]
+    values = [value for _, value in known]
+    axes.errorbar(
+        [x for x, _ in known], [value.mean for value in values], yerr=_spread(values), **look
+    )
+
+
+def _spread(values: Sequence[Estimate]) -> list[list[float]]:
+    """Lengths below and above the means, as errorbar wants them; 0 where there is no interval."""
+    intervals = [value.interval or (value.mean, value.mean) for value in values]
+    below = [value.mean - low for value, (low, _) in zip(values, intervals, strict=True)]
+    above = [high - value.mean for value, (_, high) in zip(values, intervals, strict=True)]
+    return [below, above]

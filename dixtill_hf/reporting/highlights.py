@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Explanations as coloured words: teacher and student side by side on a page, or in a terminal.
+
+Blue speaks for the predicted label, orange against it: a pair that the colour-blind tell apart.
+"""
+
+import os
+import sys
+import unicodedata
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, TextIO
+
+from dixtill_hf.reporting import formatting as fmt
+from dixtill_hf.reporting.segments import Segment, Span, segments
+from dixtill_hf.reporting.templating import render
+
+Colour = tuple[int, int, int]
+
+FOR_COLOUR: Colour = (0, 114, 178)
+AGAINST_COLOUR: Colour = (213, 94, 0)
+# A terminal may be light or dark: a word is shown on a dark ground of its own, grey where weak.
+_WEAK_COLOUR: Colour = (96, 96, 96)
+_WORD_COLOUR = "97"
+# Words that say less than this share of the strongest keep the colours of the terminal.
+_SHOWN_FROM = 0.1
+# The levels of each channel in the colour cube of 256-colour terminals.
+_CUBE_LEVELS = (0, 95, 135, 175, 215, 255)
+
+
+class Explained(Protocol):
+    """What a student says of one text: `dixtill_hf.student.explaining.Explanation` and alike."""
+
+    @property
+    def text(self) -> str: ...  # noqa: D102
+    @property
+    def spans(self) -> Sequence[Span]: ...  # noqa: D102
+    @property
+    def scores(self) -> Sequence[float]: ...  # noqa: D102
+    @property
+    def label(self) -> str: ...  # noqa: D102
+    @property
+    def probability(self) -> float: ...  # noqa: D102
+
+
+def html_page(explanations: Mapping[str, Any], title: str = "Explanations") -> str:
+    """A self-contained HTML page of texts with teacher's and student's highlights side by side.
+
+    Nothing is loaded from elsewhere, every text is escaped, and each explanation is coloured
+    relative to its own largest absolute score.
+
+    Args:
+        explanations: Contents of explanations.json.
+        title: Heading of the page.
+
+    Raises:
+        ValueError: A label is not among `labels`, or spans do not fit their text.
+    """
+    labels = list(explanations["labels"])
+    examples = [_example(example, labels) for example in explanations["examples"]]
+    return render(
+        "explanations.html.jinja",
+        title=title,
+        labels=labels,
+        examples=examples,
+        for_colour=" ".join(map(str, FOR_COLOUR)),
+        against_colour=" ".join(map(str, AGAINST_COLOUR)),
+        of_attention=explanations.get("student_explanation") == "attention",
+        any_gold=any(example["gold"] is not None for example in examples),
+        any_rationale=any(example["has_rationale"] for example in examples),
+    )
+
+
+def terminal(explanation: Explained, stream: TextIO | None = None) -> str:
+    """An explanation as lines for a terminal: coloured words, or words with their scores.
+
+    Colours are used where the stream is a terminal that has them and the environment variable
+    NO_COLOR is unset or empty: 24-bit where COLORTERM says so, else 256 colours. Elsewhere each
+    word stands on a line with its score. Control characters of the text are not passed on.
+
+    Args:
+        explanation: What `dixtill_hf.student.explaining.explain` returns for one text.
+        stream: Where the lines will be written; standard output by default.
+    """
+    parts = segments(explanation.text, explanation.spans, explanation.scores)
+    head = f"{explanation.label}  {fmt.percent(explanation.probability)}"
+    bits = _colour_bits(sys.stdout if stream is None else stream)
+    if bits == 0:
+        lines = [
+            f"{part.score:+9.4f}  {_visible(part.text)}" for part in parts if part.score is not None
+        ]
+        return "\n".join([head, *lines])
+    scale = "".join(_painted("   ", step / 2, bits) for step in range(-2, 3))
+    words = "".join(_painted(_visible(part.text), part.strength, bits) for part in parts)
+    return f"\x1b[1m{head}\x1b[0m   against {scale} for\n{words}"
+
+
+def _example(example: Mapping[str, Any], labels: Sequence[str]) -> dict[str, Any]:
+    """What the page shows of one text."""
+    gold, rationale = example["label"], example.get("rationale")
+    sides = [
+        {
+            "who": who,
+            "label": example[who]["label"],
+            "probability": fmt.percent(example[who]["probability"]),
+            "correct": None if gold is None else example[who]["label"] == gold,
+            "segments": _segments_of(example["text"], example[who], rationale),
+        }
+        for who in ("teacher", "student")
+    ]
+    # Texts without a gold label are found by what the teacher says of them.
+    filed_under = example["teacher"]["label"] if gold is None else gold
+    if filed_under not in labels:
+        raise ValueError(f"label {filed_under!r} of a text is not one of {', '.join(labels)}")
+    return {
+        "gold": gold,
+        "label_index": labels.index(filed_under),
+        "disagrees": example["teacher"]["label"] != example["student"]["label"],
+        "has_rationale": bool(rationale),
+        "sides": sides,
+    }
+
+
+def _segments_of(
+    text: str, side: Mapping[str, Any], rationale: Sequence[Span] | None
+) -> list[Segment]:
+    return segments(text, side["spans"], side["scores"], rationale)
+
+
+def _colour_bits(stream: TextIO) -> int:
+    """How many bits of colour the stream shows: 24, 8 or 0."""
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" or not stream.isatty():
+        return 0
+    return 24 if os.environ.get("COLORTERM") in ("truecolor", "24bit") else 8
+
+
+def _painted(word: str, strength: float, bits: int) -> str:
+    """A word on the ground that its strength, in [-1, 1], calls for."""
+    if abs(strength) < _SHOWN_FROM:
+        return word
+    ground = _blend(_WEAK_COLOUR, FOR_COLOUR if strength > 0 else AGAINST_COLOUR, abs(strength))
+    code = f"2;{ground[0]};{ground[1]};{ground[2]}" if bits == 24 else f"5;{_cube_index(ground)}"
+    return f"\x1b[{_WORD_COLOUR};48;{code}m{word}\x1b[0m"
+
+
+def _blend(first: Colour, second: Colour, share: float) -> Colour:
+    """The colour that lies `share` of the way from the first to the second."""
+    red, green, blue = (round(a + share * (b - a)) for a, b in zip(first, second, strict=True))
+    return red, green, blue
+
+
+def _cube_index(colour: Colour) -> int:
+    """Number of the nearest colour in the 6 × 6 × 6 cube of 256-colour terminals."""
+    red, green, blue = (
+        min(range(6), key=lambda at: abs(_CUBE_LEVELS[at] - channel)) for channel in colour
+    )
+    return 16 + 36 * red + 6 * green + blue
+
+
+def _visible(text: str) -> str:
+    """The text with control characters replaced, so that it cannot command the terminal."""
+    return "".join(
+        "\N{REPLACEMENT CHARACTER}"
+        if unicodedata.category(sign) == "Cc" and sign not in "\n\t"
+        else sign
+        for sign in text
+    )

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The model card of a student, drawn from the metrics.json of the run that made it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from huggingface_hub import EvalResult, ModelCardData
+
+from dixtill_hf.reporting import formatting as fmt
+from dixtill_hf.reporting import tables
+from dixtill_hf.reporting.caveats import caveats
+from dixtill_hf.reporting.measurements import (
+    QUALITY_METRICS,
+    Series,
+    compression,
+    number,
+    series_of,
+)
+from dixtill_hf.reporting.sentences import short_name
+from dixtill_hf.reporting.templating import render
+
+_TASK = "text-classification"
+_TAGS = ["dixtill", "knowledge-distillation", "explainable-ai", "attribution", "bilstm"]
+# Our metric → its name on the Hub and the arguments that tell which variant it is.
+_HUB_METRICS: dict[str, tuple[str, dict[str, str] | None]] = {
+    "accuracy": ("accuracy", None),
+    "macro_f1": ("f1", {"average": "macro"}),
+    "matthews": ("matthews_correlation", None),
+    "roc_auc": ("roc_auc", {"average": "macro", "multi_class": "ovr"}),
+}
+
+
+def model_card(
+    metrics: Mapping[str, Any],
+    model_id: str,
+    *,
+    method: str = "dixtill",
+    preset: str | None = None,
+    seed: int | None = None,
+    language: str | list[str] | None = None,
+    license: str | None = None,
+    base_model: str | None = None,
+    dataset_id: str | None = None,
+) -> str:
+    """Text of a student's README.md: metadata for the Hub and a card to read.
+
+    Args:
+        metrics: Contents of metrics.json.
+        model_id: Where the student will be found: a Hub id or the name of a directory.
+        method: Method that trained it.
+        preset: Preset that trained it; needed only where the run compared several.
+        seed: Its seed; needed only where the run trained several.
+        language: ISO code, or several, of the language of the texts, if known.
+        license: Licence of the student as the Hub names it ("apache-2.0"), if decided.
+        base_model: Hub id of the teacher, if it has one.
+        dataset_id: Hub id of the data, if it has one.
+
+    Returns:
+        Markdown that starts with a YAML block.
+
+    Raises:
+        ValueError: The metrics hold no such student, or several.
+    """
+    everything = series_of(metrics)
+    one = _chosen_series(everything, method, preset)
+    result = _chosen_result(one, seed)
+    shown = [other for other in everything if other is one or _is_reference(other, one)]
+    data = ModelCardData(
+        language=language,
+        license=license,
+        library_name="transformers",
+        pipeline_tag=_TASK,
+        tags=_TAGS,
+        base_model=base_model,
+        datasets=None if dataset_id is None else [dataset_id],
+        metrics=[_HUB_METRICS[key][0] for key in _defined(result)],
+        model_name=model_id.rsplit("/", 1)[-1],
+        eval_results=_eval_results(metrics, result, dataset_id),
+    )
+    return render(
+        "model_card.md.jinja",
+        metadata=data.to_yaml(),
+        name=data.model_name,
+        model_id=model_id,
+        method=fmt.text(one.name),
+        distilled=method != "none",
+        seed=result.get("seed"),
+        seeds=len(one.results),
+        labels=[fmt.text(label) for label in metrics["dataset"]["labels"]],
+        dataset=fmt.text(dataset_id or short_name(metrics["dataset"]["source"])),
+        training_texts=fmt.counted(metrics["dataset"]["splits"]["train"], "text"),
+        teacher=fmt.text(base_model or short_name(metrics["teacher"]["name"])),
+        smaller=_smaller(metrics, result["bytes"]),
+        parameters=fmt.count(result["parameters"]),
+        size=fmt.size(result["bytes"]),
+        kind=(result.get("explanation") or {}).get("kind"),
+        quality=tables.quality_table(metrics, shown),
+        agreement=tables.agreement_table(shown),
+        settings=tables.settings_table(_without_paths(metrics.get("recipe") or {})),
+        caveats=caveats({**metrics, "comparisons": []}, shown),
+    )
+
+
+def _chosen_series(series: Sequence[Series], method: str, preset: str | None) -> Series:
+    of_method = [one for one in series if one.method == method]
+    found = [one for one in of_method if preset in (None, one.preset)]
+    if len(found) == 1:
+        return found[0]
+    present = fmt.listing([f"{one.method!r} with preset {one.preset!r}" for one in series])
+    problem = "several presets of" if found else "no results of"
+    raise ValueError(
+        f"metrics.json has {problem} method {method!r}, preset {preset!r}; it has {present}"
+    )
+
+
+def _chosen_result(one: Series, seed: int | None) -> Mapping[str, Any]:
+    found = [row for row in one.results if seed is None or row.get("seed") == seed]
+    if len(found) == 1:
+        return found[0]
+    seeds = fmt.listing([str(row.get("seed")) for row in one.results])
+    raise ValueError(
+        f"a card is of one student: give the seed of yours; {one.name} has {seeds}, got {seed}"
+    )
+
+
+def _is_reference(other: Series, one: Series) -> bool:
+    """Whether a reader of the card needs the other series beside its own."""
+    return other.method in ("none", "bag_of_words") and other.preset in (None, one.preset)
+
+
+def _smaller(metrics: Mapping[str, Any], num_bytes: float) -> str | None:
+    """How many times smaller than the teacher a student is, None where it is not."""
+    ratio = compression(metrics, num_bytes)
+    return fmt.ratio(ratio) if ratio is not None and ratio > 1 else None
+
+
+def _defined(result: Mapping[str, Any]) -> list[str]:
+    return [key for key in QUALITY_METRICS if number(result.get(key)) is not None]
+
+
+def _eval_results(
+    metrics: Mapping[str, Any], result: Mapping[str, Any], dataset_id: str | None
+) -> list[EvalResult]:
+    """The figures of this very student, as the Hub wants them."""
+    name = short_name(metrics["dataset"]["source"])
+    return [
+        EvalResult(
+            task_type=_TASK,
+            task_name="Text classification",
+            dataset_type=dataset_id or name,
+            dataset_name=name,
+            dataset_split=result.get("split", "test"),
+            metric_type=_HUB_METRICS[key][0],
+            metric_name=QUALITY_METRICS[key],
+            metric_args=_HUB_METRICS[key][1],
+            metric_value=round(float(result[key]), 6),
+        )
+        for key in _defined(result)
+    ]
+
+
+def _without_paths(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings with each absolute path cut to its last part: cards are read by strangers."""
+    return {
+        key: short_name(value) if isinstance(value, str) else value
+        for key, value in tables.flattened(settings)
+    }

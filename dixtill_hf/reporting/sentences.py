@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The opening of a report: what was distilled and how it went, in sentences that fit the data."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import PurePath
+from typing import Any
+
+from dixtill_hf.reporting import formatting as fmt
+from dixtill_hf.reporting.measurements import Estimate, Series, headline, number
+from dixtill_hf.reporting.tables import comparison_name, verdict
+
+
+def opening(metrics: Mapping[str, Any], series: Sequence[Series]) -> list[str]:
+    """The report in a minute: one Markdown sentence or two on each thing that was measured."""
+    one = headline(series)
+    found = [
+        _what(metrics, one),
+        _quality(metrics, one),
+        _references(one, series),
+        _size(metrics, one),
+        _explanations(one, series),
+        _comparisons(metrics, one, series),
+    ]
+    return [sentence for sentence in found if sentence]
+
+
+def short_name(name: str) -> str:
+    """A name fit for others to read: of a path on somebody's disk only its last part is told."""
+    path = PurePath(name)
+    return path.name if path.is_absolute() else name
+
+
+def _what(metrics: Mapping[str, Any], one: Series) -> str:
+    dataset, teacher = metrics["dataset"], metrics["teacher"]
+    labels = fmt.listing([fmt.text(label) for label in dataset["labels"]])
+    splits = dataset["splits"]
+    tuned = ", fine-tuned in this run" if teacher.get("finetuned") else ""
+    return (
+        f"**What:** {fmt.text(one.name)}, a student of {fmt.count(one.mean('parameters'))} "
+        f"parameters, beside its teacher {fmt.text(short_name(teacher['name']))} "
+        f"({fmt.count(number(teacher.get('parameters')))} parameters{tuned}); "
+        f"data: {fmt.text(short_name(dataset['source']))}, labels {labels}; "
+        f"{fmt.counted(splits['train'], 'text')} to learn from, "
+        f"{fmt.counted(splits['test'], 'text')} to test on."
+    )
+
+
+def _quality(metrics: Mapping[str, Any], one: Series) -> str | None:
+    found, teacher = one.estimate("macro_f1"), number(metrics["teacher"].get("macro_f1"))
+    if found is None:
+        return None
+    seeds = len(one.results)
+    over = f" (mean and standard deviation over {seeds} seeds)" if found.sd is not None else ""
+    sentence = f"**Quality:** macro F1 {fmt.short_estimate(found)}{over}"
+    if teacher:
+        sentence += (
+            f", which is {fmt.percent(found.mean / teacher)} of the teacher's {fmt.score(teacher)}"
+        )
+    agreement = one.estimate("teacher_agreement")
+    if agreement is not None:
+        sentence += (
+            f". On {fmt.percent(agreement.mean)} of the test texts it predicts what the teacher "
+            "predicts"
+        )
+    return sentence + "."
+
+
+def _references(one: Series, series: Sequence[Series]) -> str | None:
+    """Where the cheap alternatives stand: the student alone, and a bag of words."""
+    found = one.estimate("macro_f1")
+    parts = []
+    for method, name in (
+        ("none", "the same student without distillation"),
+        ("bag_of_words", "a bag of words"),
+    ):
+        rivals = [other for other in series if other.method == method and other is not one]
+        rival = next((r for r in rivals if r.preset in (None, one.preset)), None)
+        value = rival.estimate("macro_f1") if rival else None
+        if found is not None and value is not None:
+            gain = fmt.signed(found.mean - value.mean)
+            parts.append(f"{name} reaches {fmt.score(value.mean)} (a difference of {gain})")
+    return f"**Beside it:** {fmt.listing(parts)}." if parts else None
+
+
+def _size(metrics: Mapping[str, Any], one: Series) -> str | None:
+    student, teacher = one.mean("bytes"), number(metrics["teacher"].get("bytes"))
+    if not student or not teacher:
+        return None
+    relation = (
+        f"{fmt.ratio(teacher / student)} smaller than"
+        if teacher > student
+        else f"{fmt.ratio(student / teacher)} the size of"
+    )
+    return f"**Size:** {fmt.size(student)}, {relation} the teacher's {fmt.size(teacher)}."
+
+
+def _explanations(one: Series, series: Sequence[Series]) -> str | None:
+    found = one.estimate("explanation.cosine")
+    if found is None:
+        return None
+    rivals: list[tuple[Series, Estimate]] = [
+        (other, value)
+        for other in series
+        if other is not one
+        and other.method != one.method
+        and (value := other.estimate("explanation.cosine")) is not None
+    ]
+    sentence = (
+        "**Explanations:** the mean cosine between its explanation and the teacher's is "
+        f"{fmt.score(found.mean)}"
+    )
+    if rivals:
+        best, value = max(rivals, key=lambda pair: pair[1].mean)
+        sentence += f"; {fmt.text(best.name)}, the best of the others, has {fmt.score(value.mean)}"
+    return sentence + "."
+
+
+def _comparisons(metrics: Mapping[str, Any], one: Series, series: Sequence[Series]) -> str | None:
+    """The verdicts on macro F1 against each rival, gathered by what they say."""
+    verdicts: dict[str, list[str]] = {}
+    for row in metrics.get("comparisons") or []:
+        if (row["method"], row.get("preset"), row["metric"]) == (
+            one.method,
+            one.preset,
+            "macro_f1",
+        ):
+            verdicts.setdefault(verdict(row), []).append(comparison_name(row, "against", series))
+    if not verdicts:
+        return None
+    words = {
+        "better": "better than",
+        "worse": "worse than",
+        "no clear difference": "no clear difference from",
+    }
+    parts = [f"{words[key]} {fmt.listing(verdicts[key])}" for key in words if key in verdicts]
+    return f"**Paired on the test texts, macro F1:** {'; '.join(parts)}."

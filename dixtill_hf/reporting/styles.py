@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How things look in the figures: the same method has the same colour in each."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from dixtill_hf.reporting.measurements import Series
+
+# The palette of Okabe and Ito (2008), safe for the colour-blind.
+TEACHER_COLOUR = "#000000"
+METHOD_COLOURS = {
+    "bag_of_words": "#CC79A7",
+    "none": "#56B4E9",
+    "kl": "#0072B2",
+    "mse": "#009E73",
+    "dixtill": "#D55E00",
+}
+# For methods that the table above does not know, in the order in which they appear.
+_SPARE_COLOURS = ("#E69F00", "#7F7F7F", "#8C6D31", "#4B4B9B")
+_MARKERS = ("o", "D", "s", "^", "v")
+
+BAR_COLOUR = "#0072B2"
+TEXT_COLOUR = "#333333"
+SETTINGS = {
+    # Ships with matplotlib: the figures look the same on every machine.
+    "font.family": "DejaVu Sans",
+    "font.size": 10,
+    "text.color": TEXT_COLOUR,
+    "axes.titlesize": 11,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelcolor": TEXT_COLOUR,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#999999",
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "grid.color": "#E6E6E6",
+    "grid.linewidth": 0.8,
+    "xtick.color": TEXT_COLOUR,
+    "ytick.color": TEXT_COLOUR,
+    "ytick.major.size": 0,
+    "legend.frameon": False,
+    "figure.constrained_layout.h_pad": 0.1,
+    "figure.constrained_layout.w_pad": 0.1,
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    "savefig.dpi": 150,
+    # Text as outlines: no font is needed to show the SVG.
+    "svg.fonttype": "path",
+    # Identifiers in the SVG are drawn from this, so that a file is the same each time.
+    "svg.hashsalt": "dixtill_hf",
+}
+
+
+# Keyword arguments of matplotlib's lines.
+Look = dict[str, Any]
+TEACHER_LINE: Look = {"color": TEACHER_COLOUR, "linestyle": "--", "linewidth": 1.2}
+TEACHER_STAR: Look = {
+    "color": TEACHER_COLOUR,
+    "marker": "*",
+    "markersize": 13,
+    "linestyle": "none",
+}
+UNDISTILLED_LINE: Look = {"color": METHOD_COLOURS["none"], "linestyle": ":", "linewidth": 1.5}
+INTERVAL: Look = {"color": TEXT_COLOUR, "marker": "o"}
+SEED_TICK: Look = {"color": TEXT_COLOUR, "marker": "|", "markersize": 11, "linestyle": "none"}
+
+
+def series_look(one: Series, series: Sequence[Series]) -> Look:
+    """How one of the series is drawn in every figure: colour by method, marker by preset."""
+    return {
+        "color": _colour(one, series),
+        "marker": _marker(one, series),
+        "markersize": 7,
+        "linewidth": 1.5,
+    }
+
+
+def _colour(one: Series, series: Sequence[Series]) -> str:
+    if one.method in METHOD_COLOURS:
+        return METHOD_COLOURS[one.method]
+    methods = dict.fromkeys(other.method for other in series)
+    unknown = [method for method in methods if method not in METHOD_COLOURS]
+    return _SPARE_COLOURS[unknown.index(one.method) % len(_SPARE_COLOURS)]
+
+
+def _marker(one: Series, series: Sequence[Series]) -> str:
+    """The first marker for the first preset and for methods that have none."""
+    presets = [preset for preset in dict.fromkeys(o.preset for o in series) if preset is not None]
+    return _MARKERS[0 if one.preset is None else presets.index(one.preset) % len(_MARKERS)]

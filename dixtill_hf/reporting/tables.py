@@ -1,0 +1,243 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Markdown tables of a report, each from metrics.json alone."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from dixtill_hf.reporting import formatting as fmt
+from dixtill_hf.reporting.formatting import Column
+from dixtill_hf.reporting.measurements import (
+    QUALITY_METRICS,
+    Series,
+    compression,
+    number,
+    stages_of,
+)
+
+EXPLANATION_NAMES = {
+    "contributions": "contributions (exact)",
+    "attention": "attention scores σ",
+    "integrated_gradients": "Integrated Gradients",
+}
+
+
+def quality_table(metrics: Mapping[str, Any], series: Sequence[Series]) -> str:
+    """Quality on the test split: the teacher, then every series as mean ± sd and interval."""
+    teacher = metrics["teacher"]
+    columns = [
+        _names(series),
+        Column("seeds", [fmt.NOTHING, *(_seeds(one) for one in series)]),
+    ]
+    for key, title in QUALITY_METRICS.items():
+        columns.append(_estimates(title, key, series, fmt.score(number(teacher.get(key)))))
+    columns.append(_estimates("agrees with teacher", "teacher_agreement", series, fmt.NOTHING))
+    return fmt.table(columns)
+
+
+def size_table(metrics: Mapping[str, Any], series: Sequence[Series]) -> str:
+    """Parameters, bytes, compression, share of the teacher's macro F1 lost, training time."""
+    teacher = metrics["teacher"]
+    sizes = [one.mean("bytes") for one in series]
+    ratios = [compression(metrics, size) for size in sizes]
+    kept = [_divide(one.mean("macro_f1"), number(teacher.get("macro_f1"))) for one in series]
+    drops = [None if share is None else 1 - share for share in kept]
+    seconds = [one.mean("train_seconds") for one in series]
+    parameters = [one.mean("parameters") for one in series]
+    return fmt.table(
+        [
+            _names(series),
+            _against_teacher("parameters", parameters, teacher.get("parameters"), fmt.count),
+            _against_teacher("size", sizes, teacher.get("bytes"), fmt.size),
+            Column(
+                "compression",
+                [fmt.NOTHING, *map(fmt.ratio, ratios)],
+                [None, *ratios],
+            ),
+            Column("macro F1 lost", [fmt.NOTHING, *map(fmt.percent, drops)], [None, *drops], min),
+            Column("training, one seed", [fmt.NOTHING, *map(fmt.duration, seconds)]),
+        ]
+    )
+
+
+def agreement_table(series: Sequence[Series]) -> str:
+    """Agreement of each student's explanations with the teacher's; "" where none was measured."""
+    explained = [one for one in series if one.explanation_kinds]
+    if not explained:
+        return ""
+    columns = [
+        Column("model", [fmt.text(one.name) for one in explained], numeric=False),
+        Column("its explanation", [_kind_cell(one) for one in explained], numeric=False),
+        _estimates("cosine", "explanation.cosine", explained),
+    ]
+    depths = sorted({k for one in explained for k in one.depths})
+    for measure in ("feature", "sign"):
+        for k in depths:
+            key = f"explanation.{measure}_agreement@{k}"
+            columns.append(_estimates(f"{measure} @{k}", key, explained))
+    return fmt.table(columns)
+
+
+def comparison_table(metrics: Mapping[str, Any], series: Sequence[Series]) -> str:
+    """Paired bootstrap of each method against its rivals; "" where none was made."""
+    rows = metrics.get("comparisons") or []
+    if not rows:
+        return ""
+    return fmt.table(
+        [
+            Column(
+                "model", [comparison_name(row, "method", series) for row in rows], numeric=False
+            ),
+            Column(
+                "against", [comparison_name(row, "against", series) for row in rows], numeric=False
+            ),
+            Column("metric", [_metric_name(row["metric"]) for row in rows], numeric=False),
+            Column("difference", [fmt.signed(row["difference"]) for row in rows]),
+            Column(
+                "95 % interval",
+                [f"[{fmt.signed(row['low'])}, {fmt.signed(row['high'])}]" for row in rows],
+            ),
+            Column("p", [fmt.p_value(row.get("p_value")) for row in rows]),
+            Column("verdict", [verdict(row) for row in rows], numeric=False),
+        ]
+    )
+
+
+def annotation_table(metrics: Mapping[str, Any]) -> str:
+    """Completeness error of the teacher's attributions; "" where none was measured."""
+    error = metrics["teacher"].get("completeness_error") or {}
+    known = {key: number(error.get(key)) for key in ("median", "p90", "max")}
+    if all(value is None for value in known.values()):
+        return ""
+    titles = {"median": "median", "p90": "90th percentile", "max": "largest"}
+    cells = [fmt.NOTHING if value is None else f"{value:.3g}" for value in known.values()]
+    return _facts(
+        ("completeness error", "in units of the explained output"),
+        zip(titles.values(), cells, strict=True),
+    )
+
+
+def data_table(metrics: Mapping[str, Any]) -> str:
+    """Texts per split, in total and per label."""
+    dataset = metrics["dataset"]
+    counts = dataset.get("label_counts") or {}
+    splits = dataset["splits"]
+    columns = [
+        Column("split", list(splits), numeric=False),
+        Column("texts", [fmt.count(size) for size in splits.values()]),
+    ]
+    for label in dataset["labels"]:
+        cells = [fmt.count(counts.get(split, {}).get(label)) for split in splits]
+        columns.append(Column(fmt.text(label), cells))
+    return fmt.table(columns)
+
+
+def stage_table(metrics: Mapping[str, Any]) -> str:
+    """Wall time of each stage; "" where none was written."""
+    stages = stages_of(metrics)
+    if not stages:
+        return ""
+    rows = [(name, fmt.duration(seconds)) for name, seconds in stages.items()]
+    total = ("**total**", f"**{fmt.duration(sum(stages.values()))}**")
+    return _facts(("stage", "wall time"), [*rows, total])
+
+
+def environment_table(metrics: Mapping[str, Any]) -> str:
+    """Hardware and versions of the run; "" where they were not written."""
+    found = metrics.get("environment") or {}
+    versions = ", ".join(f"{name} {version}" for name, version in found.get("versions", {}).items())
+    memory = found.get("memory_bytes")
+    rows = [
+        ("processor", found.get("cpu")),
+        ("cores, threads used", _pair(found.get("cores"), found.get("threads"))),
+        ("memory", memory and fmt.size(memory)),
+        ("accelerator", found.get("accelerator") or "none"),
+        ("platform", found.get("platform")),
+        ("Python", found.get("python")),
+        ("packages", versions),
+        ("date", found.get("date")),
+        ("fingerprint of the run", metrics.get("fingerprint")),
+    ]
+    known = [(name, fmt.text(value)) for name, value in rows if value]
+    return _facts(("what", "value"), known, numeric=False) if found else ""
+
+
+def settings_table(settings: Mapping[str, Any]) -> str:
+    """Settings, nested ones by dotted names; those that are None are left out."""
+    rows = [(fmt.text(name), fmt.text(value)) for name, value in flattened(settings)]
+    return _facts(("setting", "value"), rows, numeric=False) if rows else ""
+
+
+def flattened(settings: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, Any]]:
+    """Pairs of dotted name and value; settings that are None are left out."""
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from flattened(value, f"{prefix}{name}.")
+        elif value is not None:
+            yield f"{prefix}{name}", value
+
+
+def verdict(comparison: Mapping[str, Any]) -> str:
+    """What the interval of a paired difference says in words."""
+    if comparison["low"] > 0:
+        return "better"
+    return "worse" if comparison["high"] < 0 else "no clear difference"
+
+
+def comparison_name(row: Mapping[str, Any], side: str, series: Sequence[Series]) -> str:
+    """Name of the model on one side ("method" or "against") of a comparison.
+
+    Both sides are of the same preset; a rival that has none, as the bag of words, has one series.
+    """
+    of_method = [one for one in series if one.method == row[side]]
+    same_preset = [one for one in of_method if one.preset == row.get("preset")]
+    return fmt.text((same_preset or of_method)[0].name if of_method else row[side])
+
+
+def _names(series: Sequence[Series]) -> Column:
+    return Column("model", ["teacher", *(fmt.text(one.name) for one in series)], numeric=False)
+
+
+def _seeds(one: Series) -> str:
+    return str(len(one.results)) if one.results[0].get("seed") is not None else fmt.NOTHING
+
+
+def _estimates(
+    title: str, metric: str, series: Sequence[Series], teacher: str | None = None
+) -> Column:
+    """A column of estimates, below the teacher's own value where one is given."""
+    found = [one.estimate(metric) for one in series]
+    cells = [fmt.estimate(value) for value in found]
+    means = [None if value is None else value.mean for value in found]
+    if teacher is None:
+        return Column(title, cells, means)
+    return Column(title, [teacher, *cells], [None, *means])
+
+
+def _against_teacher(
+    title: str, values: Sequence[float | None], teacher: float | None, write: Any
+) -> Column:
+    return Column(title, [write(number(teacher)), *map(write, values)], [None, *values], min)
+
+
+def _facts(titles: tuple[str, str], rows: Iterable[tuple[str, str]], numeric: bool = True) -> str:
+    names, values = zip(*rows, strict=True)
+    return fmt.table(
+        [Column(titles[0], names, numeric=False), Column(titles[1], values, numeric=numeric)]
+    )
+
+
+def _kind_cell(one: Series) -> str:
+    names = [EXPLANATION_NAMES.get(kind, kind) for kind in one.explanation_kinds]
+    return fmt.listing([fmt.text(name) for name in names])
+
+
+def _metric_name(metric: str) -> str:
+    return QUALITY_METRICS.get(metric, fmt.text(metric))
+
+
+def _pair(first: object, second: object) -> str | None:
+    return None if first is None else f"{first}, {fmt.NOTHING if second is None else second}"
+
+
+def _divide(first: float | None, second: float | None) -> float | None:
+    return None if first is None or not second else first / second
