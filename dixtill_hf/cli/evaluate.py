@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`dixtill-hf evaluate`: score a student on an annotated dataset."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from dixtill_hf.cli.arguments import UsageError, read_arguments
+
+
+@dataclass
+class EvaluateArguments:
+    """Who is scored, and on what."""
+
+    annotated: str = field(
+        metadata={"help": "Directory of an annotated dataset, as dixtill-hf annotate saves it."}
+    )
+    student: str = field(
+        default="runs/demo/student", metadata={"help": "Directory or Hub id of the student."}
+    )
+    split: str = field(default="test", metadata={"help": "The split to score."})
+
+
+def main(argv: Sequence[str]) -> None:
+    """Print quality and agreement as JSON."""
+    (arguments,) = read_arguments(
+        "dixtill-hf evaluate",
+        "Score a student on an annotated dataset; prints JSON.",
+        (EvaluateArguments,),
+        argv,
+    )
+    from datasets import load_from_disk
+    from transformers import AutoTokenizer
+
+    from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification
+    from dixtill_hf.workflow.assessment import ask, assess
+
+    data = load_from_disk(arguments.annotated)
+    if arguments.split not in data:
+        raise UsageError(f"There is no split {arguments.split!r}, only {', '.join(data)}.")
+    model = DixtillForSequenceClassification.from_pretrained(arguments.student)
+    tokenizer = AutoTokenizer.from_pretrained(arguments.student)
+    answers = ask(model, tokenizer, data[arguments.split])
+    print(json.dumps(assess(answers, model.config.explanation), indent=2))

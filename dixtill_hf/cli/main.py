@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Entry point of `dixtill-hf`: finds the subcommand and turns user errors into one clear line."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+COMMANDS = {
+    "run": "the whole road: load, fine-tune if needed, annotate, distil, evaluate, report",
+    "annotate": "add a teacher's logits and word attributions to a dataset",
+    "train": "distil an annotated dataset into one student",
+    "evaluate": "score a student on an annotated dataset",
+    "explain": "classify a text and show which words decided",
+}
+_USAGE = "usage: dixtill-hf COMMAND [recipe.yaml] [--field value ...]"
+# What a user can mend; anything else is a defect and keeps its traceback.
+_USER_ERRORS = (ValueError, OSError, ImportError)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a subcommand; returns the exit status (0 done, 1 failed, 2 used wrongly)."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    if not argv or argv[0] in ("-h", "--help"):
+        print(_help())
+        return 0 if argv else 2
+    if argv[0] == "--version":
+        from dixtill_hf import __version__
+
+        print(__version__)
+        return 0
+    if argv[0] not in COMMANDS:
+        near = difflib.get_close_matches(argv[0], COMMANDS, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        print(f"dixtill-hf: unknown command {argv[0]!r}.{hint}\n{_help()}", file=sys.stderr)
+        return 2
+    return _run(argv[0], argv[1:])
+
+
+def _run(command: str, argv: list[str]) -> int:
+    from dixtill_hf.cli.arguments import UsageError
+
+    module = importlib.import_module(f"dixtill_hf.cli.{command}")
+    try:
+        module.main(argv)
+    except UsageError as error:
+        print(f"dixtill-hf {command}: {error}", file=sys.stderr)
+        return 2
+    except _USER_ERRORS as error:
+        if os.environ.get("DIXTILL_TRACEBACK"):
+            raise
+        print(f"dixtill-hf {command}: {type(error).__name__}: {error}", file=sys.stderr)
+        print("(set DIXTILL_TRACEBACK=1 to see where it was raised)", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nInterrupted. The same command goes on where it stopped.", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _help() -> str:
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:<{width}}  {text}" for name, text in COMMANDS.items()]
+    return "\n".join(
+        [_USAGE, "", *lines, "", "dixtill-hf COMMAND --help says what every field means."]
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

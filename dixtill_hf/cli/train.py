@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`dixtill-hf train`: distil an annotated dataset into one student."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from dixtill_hf.cli.arguments import read_arguments
+from dixtill_hf.distillation.arguments import DistillationArguments
+
+
+@dataclass
+class TrainArguments:
+    """What the student is trained on and starts from."""
+
+    annotated: str = field(
+        metadata={"help": "Directory of an annotated dataset, as dixtill-hf annotate saves it."}
+    )
+    word_vectors: str = field(
+        default="glove-packaged",
+        metadata={"help": "Start of the embedding: 'glove-packaged', a file, or 'none'."},
+    )
+    hidden_size: int = field(
+        default=50, metadata={"help": "Units of the bi-LSTM in each direction."}
+    )
+    min_frequency: int | None = field(
+        default=None, metadata={"help": "Words seen less often become [UNK]."}
+    )
+
+
+def main(argv: Sequence[str]) -> None:
+    """Train one student with the `DistillationTrainer` and save it."""
+    ours, args = read_arguments(
+        "dixtill-hf train",
+        "Distil an annotated dataset into one student. All fields of TrainingArguments work.",
+        (TrainArguments, DistillationArguments),
+        argv,
+    )
+    from datasets import load_from_disk
+
+    from dixtill_hf.data.columns import TEXT
+    from dixtill_hf.data.labels import label_names
+    from dixtill_hf.distillation.building import build_student
+    from dixtill_hf.distillation.trainer import DistillationTrainer
+
+    data = load_from_disk(ours.annotated)
+    model, tokenizer = build_student(
+        data["train"][TEXT][:],
+        label_names(data),
+        word_vectors=None if ours.word_vectors == "none" else ours.word_vectors,
+        min_frequency=ours.min_frequency,
+        seed=args.seed,
+        hidden_size=ours.hidden_size,
+    )
+    trainer = DistillationTrainer(
+        model,
+        args,
+        train_dataset=data["train"],
+        eval_dataset=data.get("validation"),
+        processing_class=tokenizer,
+    )
+    trainer.train(resume_from_checkpoint=args.resume_from_checkpoint)
+    trainer.save_model()
+    if args.push_to_hub:
+        trainer.push_to_hub()
+    print(f"The student: {args.output_dir}")

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The stages before any student: the data, the teacher, and the teacher's annotation."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from datasets import Dataset, DatasetDict, load_from_disk
+
+from dixtill_hf.data.columns import LABEL, TEXT
+from dixtill_hf.data.labels import label_names
+from dixtill_hf.data.loading import load_text_classification
+from dixtill_hf.data.packaged import packaged_encoder
+from dixtill_hf.data.splitting import hold_out
+from dixtill_hf.teacher.annotation import annotate
+from dixtill_hf.teacher.finetuning import FinetuningSettings, finetune_teacher
+from dixtill_hf.teacher.fingerprint import hash_json, hash_teacher, hash_texts
+from dixtill_hf.teacher.labels import parse_label_map
+from dixtill_hf.teacher.loading import (
+    Teacher,
+    has_classification_head,
+    load_config,
+    load_teacher,
+)
+from dixtill_hf.workflow.recipe import (
+    AnnotationArguments,
+    DataArguments,
+    TeacherArguments,
+)
+from dixtill_hf.workflow.stages import StageLog, write_json
+
+PACKAGED_NAME = "all-MiniLM-L6-v2"
+
+
+def load_data(arguments: DataArguments) -> DatasetDict:
+    """Read and check the data of a recipe; see `load_text_classification`."""
+    data = load_text_classification(
+        arguments.source,
+        text_column=arguments.text_column,
+        label_column=arguments.label_column,
+        label_names=split_names(arguments.label_names),
+        test_source=arguments.test_source,
+        validation_fraction=arguments.validation_fraction,
+        seed=arguments.data_seed,
+        splits=parse_splits(arguments.splits),
+    )
+    if arguments.max_train_texts is not None:
+        data["train"] = _subset(data["train"], arguments.max_train_texts, arguments.data_seed)
+    return data
+
+
+def _subset(train: Dataset, size: int, seed: int) -> Dataset:
+    """A stratified random subset of a split; the whole split where it is no larger."""
+    return hold_out(train, size / len(train), seed)[1] if size < len(train) else train
+
+
+def data_fingerprint(data: DatasetDict) -> str:
+    """Hash of all texts, labels and label names of all splits."""
+    return hash_json(
+        {
+            "labels": label_names(data),
+            **{name: [hash_texts(s[TEXT]), hash_json(list(s[LABEL]))] for name, s in data.items()},
+        }
+    )
+
+
+def prepare_teacher(
+    arguments: TeacherArguments, data: DatasetDict, output_dir: Path, log: StageLog
+) -> tuple[Teacher, bool]:
+    """Load the teacher of a recipe, fine-tuning it first if it is a bare encoder.
+
+    Returns:
+        The teacher, and whether it was fine-tuned here.
+    """
+    packaged = arguments.teacher == "packaged"
+    source = packaged_encoder() if packaged else arguments.teacher
+    label_map = parse_label_map(arguments.label_map) if arguments.label_map else None
+    if not packaged and has_classification_head(load_config(source)):
+        return load_teacher(source, label_names(data), label_map), False
+    settings = FinetuningSettings(
+        epochs=arguments.teacher_epochs,
+        learning_rate=arguments.teacher_learning_rate,
+        batch_size=arguments.teacher_batch_size,
+        max_length=arguments.teacher_max_length,
+        seed=arguments.teacher_seed,
+    )
+    key = hash_json([data_fingerprint(data), arguments.teacher, asdict(settings)])
+    with log.timed("finetune", key):
+        directory = finetune_teacher(data, source, output_dir / "teacher", settings)
+    return load_teacher(directory, label_names(data)), True
+
+
+def teacher_name(arguments: TeacherArguments) -> str:
+    """What a report calls the teacher."""
+    return PACKAGED_NAME if arguments.teacher == "packaged" else arguments.teacher
+
+
+def annotate_data(
+    arguments: AnnotationArguments,
+    data: DatasetDict,
+    teacher: Teacher,
+    output_dir: Path,
+    log: StageLog,
+) -> tuple[DatasetDict, str]:
+    """Annotate every split and keep the result as `annotated/`, ready for `load_from_disk`.
+
+    Returns:
+        The annotated splits, and the hash of all that they depend on.
+    """
+    settings = annotation_settings(arguments)
+    key = hash_json([data_fingerprint(data), hash_teacher(teacher), arguments.explainer, settings])
+    directory, record = output_dir / "annotated", output_dir / "annotated" / "annotation.json"
+    if record.is_file() and key in record.read_text(encoding="utf-8"):
+        return load_from_disk(str(directory)), key
+    with log.timed("annotate", key):
+        annotated = annotate(
+            data,
+            teacher,
+            arguments.explainer,
+            tokens_per_batch=arguments.tokens_per_batch,
+            cache_dir=output_dir / "cache" / "annotations",
+            **settings,
+        )
+    shutil.rmtree(directory, ignore_errors=True)
+    annotated.save_to_disk(str(directory))
+    write_json(record, {"fingerprint": key, "explainer": arguments.explainer, **settings})
+    return annotated, key
+
+
+def annotation_settings(arguments: AnnotationArguments) -> dict[str, Any]:
+    """The explainer's settings of a recipe."""
+    return {name: getattr(arguments, name) for name in ("steps", "output", "target")}
+
+
+def split_names(text: str | None) -> list[str] | None:
+    """`'a, b'` → `['a', 'b']`; None stays None."""
+    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
+
+
+def parse_splits(text: str | None) -> dict[str, str] | None:
+    """`'test=validation'` → `{'test': 'validation'}`.
+
+    Raises:
+        ValueError: A part is not of the form `ours=theirs`.
+    """
+    if text is None:
+        return None
+    pairs = [part.split("=") for part in text.split(",")]
+    if any(len(pair) != 2 for pair in pairs):
+        raise ValueError(f"splits must look like 'test=validation', got {text!r}.")
+    return {ours.strip(): theirs.strip() for ours, theirs in pairs}

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Gather everything that was measured into metrics.json, from which the report is drawn."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+from datasets import Dataset, DatasetDict
+from numpy.typing import NDArray
+
+from dixtill_hf.compression.bag_of_words import BagOfWords
+from dixtill_hf.data.columns import (
+    COMPLETENESS_ERROR,
+    EVALUATIONS,
+    LABEL,
+    LABEL_UNKNOWN,
+    TEACHER_LOGITS,
+    TEXT,
+    TRUNCATED,
+)
+from dixtill_hf.data.labels import label_names
+from dixtill_hf.evaluation.classification import classification_metrics, softmax
+from dixtill_hf.evaluation.efficiency import parameter_count
+from dixtill_hf.evaluation.significance import interval, paired_bootstrap
+from dixtill_hf.teacher.loading import Teacher
+
+FORMAT = 1
+BAG_OF_WORDS = "bag_of_words"
+_NO_PRESET = ""
+_COMPARED = ("accuracy", "macro_f1")
+_SUMMARISED = ("accuracy", "macro_f1", "matthews", "roc_auc", "teacher_agreement", "train_seconds")
+
+# (method, preset) → predictions of each of its seeds for the test texts, (seeds, texts).
+Predictions = Mapping[tuple[str, str], NDArray[np.integer]]
+
+
+def describe_dataset(source: str, data: DatasetDict, fingerprint: str) -> dict[str, Any]:
+    """The data of a run: source, fingerprint, labels, and how many texts have each."""
+    names = label_names(data)
+    return {
+        "source": source,
+        "fingerprint": fingerprint,
+        "labels": names,
+        "splits": {split: len(rows) for split, rows in data.items()},
+        "label_counts": {split: _count_labels(rows, names) for split, rows in data.items()},
+    }
+
+
+def describe_teacher(
+    teacher: Teacher, name: str, finetuned: bool, num_bytes: int | None, test: Dataset
+) -> dict[str, Any]:
+    """The teacher: size, quality on the annotated test split, exactness of its attributions."""
+    errors = np.asarray(test[COMPLETENESS_ERROR])
+    probabilities = softmax(np.asarray(test[TEACHER_LOGITS]))
+    return {
+        "name": name,
+        "parameters": parameter_count(teacher.model),
+        "bytes": num_bytes,
+        "finetuned": finetuned,
+        "split": "test",
+        **classification_metrics(probabilities, np.asarray(test[LABEL])),
+        "completeness_error": {
+            "median": float(np.median(errors)),
+            "p90": float(np.quantile(errors, 0.9)),
+            "max": float(errors.max()),
+        },
+        "evaluations_per_text": float(np.mean(test[EVALUATIONS])),
+        "truncated_texts": int(np.sum(test[TRUNCATED])),
+    }
+
+
+def score_bag_of_words(data: DatasetDict) -> tuple[dict[str, Any], NDArray[np.integer]]:
+    """Result and test predictions of the linear rival, fitted on the labelled training texts."""
+    train, test = data["train"], data["test"]
+    labels = np.asarray(train[LABEL])
+    labelled = np.flatnonzero(labels != LABEL_UNKNOWN)
+    start = time.perf_counter()
+    texts = train[TEXT][:]
+    model = BagOfWords(len(label_names(data)))
+    model.fit([texts[i] for i in labelled], labels[labelled])
+    seconds = time.perf_counter() - start
+    probabilities = model.predict_proba(test[TEXT][:])
+    predictions = probabilities.argmax(-1)
+    teacher = np.asarray(test[TEACHER_LOGITS]).argmax(-1)
+    result = {
+        "method": BAG_OF_WORDS,
+        "preset": None,
+        "seed": None,
+        "split": "test",
+        "parameters": model.parameters,
+        "bytes": None,
+        **classification_metrics(probabilities, np.asarray(test[LABEL])),
+        "teacher_agreement": float((predictions == teacher).mean()),
+        "train_seconds": round(seconds, 2),
+        "validation": None,
+        "explanation": None,
+    }
+    return result, predictions
+
+
+def summarise(results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Mean, standard deviation and 95 % interval over the seeds of every method and preset."""
+    rows = []
+    for (preset, method), group in groupby(sorted(results, key=_series), key=_series):
+        seeds = list(group)
+        values = {name: [row[name] for row in seeds] for name in _SUMMARISED}
+        for name in filter(_is_agreement, seeds[0]["explanation"] or {}):
+            values[f"explanation.{name}"] = [row["explanation"][name] for row in seeds]
+        rows.append(
+            {
+                "method": method,
+                "preset": preset or None,
+                "seeds": len(seeds),
+                "metrics": {
+                    name: asdict(interval(numbers))
+                    for name, numbers in values.items()
+                    if all(isinstance(number, int | float) for number in numbers)
+                },
+            }
+        )
+    return rows
+
+
+def compare(predictions: Predictions, labels: NDArray[np.integer]) -> list[dict[str, Any]]:
+    """DiXtill against every rival of its preset and the bag of words, by the paired bootstrap."""
+    rows = []
+    for method, preset in predictions:
+        if method != "dixtill":
+            continue
+        for rival, other_preset in predictions:
+            if rival == method or other_preset not in (preset, _NO_PRESET):
+                continue
+            for metric in _COMPARED:
+                difference = paired_bootstrap(
+                    predictions[method, preset], predictions[rival, other_preset], labels, metric
+                )
+                rows.append(
+                    {
+                        "method": method,
+                        "preset": preset,
+                        "against": rival,
+                        "metric": metric,
+                        **asdict(difference),
+                    }
+                )
+    return rows
+
+
+def _series(result: Mapping[str, Any]) -> tuple[str, str]:
+    return (result["preset"] or _NO_PRESET, result["method"])
+
+
+def _is_agreement(name: str) -> bool:
+    return name == "cosine" or "@" in name
+
+
+def _count_labels(split: Dataset, names: Sequence[str]) -> dict[str, int]:
+    counts = Counter(split[LABEL])
+    return {name: counts[index] for index, name in enumerate(names)}

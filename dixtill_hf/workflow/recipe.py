@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a run is made of: the fields of a recipe, each with its help text."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from dixtill_hf.distillation.presets import METHODS, PRESETS
+
+
+def _field(default: Any, text: str) -> Any:
+    return field(default=default, metadata={"help": text})
+
+
+@dataclass
+class DataArguments:
+    """Which texts, and what they are labelled with."""
+
+    source: str = _field(
+        "embedded",
+        "The data: 'embedded' (generated headlines), a Hub id, a directory saved with "
+        "save_to_disk, a directory of train/validation/test files, or one file (csv, tsv, json, "
+        "jsonl, parquet).",
+    )
+    test_source: str | None = _field(None, "A file with the test texts, where source has none.")
+    splits: str | None = _field(
+        None,
+        "Which split of the source serves as which, 'test=validation' for example, where the "
+        "source's names differ.",
+    )
+    text_column: str | None = _field(
+        None, "Column of the text; found by convention when not given."
+    )
+    label_column: str | None = _field(
+        None, "Column of the label; found by convention when not given."
+    )
+    label_names: str | None = _field(
+        None, "Names of the labels in their order, separated by commas: 'Bearish,Bullish,Neutral'."
+    )
+    validation_fraction: float = _field(
+        0.1, "Share of train held out, stratified, when the source has no validation split."
+    )
+    data_seed: int = _field(0, "Seed of the held-out split and of the subset of train.")
+    max_train_texts: int | None = _field(
+        None, "Use a random subset of this many training texts; all when not given."
+    )
+
+
+@dataclass
+class TeacherArguments:
+    """Who teaches, and how it becomes a classifier if it is none yet."""
+
+    teacher: str = _field(
+        "packaged",
+        "A fine-tuned classifier or a bare encoder, by Hub id or directory; 'packaged' is the "
+        "MiniLM encoder of the extra 'embedded'. A model without a trained head is fine-tuned.",
+    )
+    label_map: str | None = _field(
+        None,
+        "Teacher label=data label pairs where the names differ: 'positive=Bullish,...'.",
+    )
+    teacher_epochs: float = _field(3, "Epochs of fine-tuning; the best one is kept.")
+    teacher_learning_rate: float = _field(1e-4, "Peak learning rate of fine-tuning.")
+    teacher_batch_size: int = _field(32, "Texts a step of fine-tuning.")
+    teacher_max_length: int | None = _field(
+        None, "Longest input of fine-tuning in tokens; the model's own limit when not given."
+    )
+    teacher_seed: int = _field(0, "Seed of fine-tuning.")
+
+
+@dataclass
+class AnnotationArguments:
+    """How the teacher's predictions are explained."""
+
+    explainer: str = _field("integrated_gradients", "Name of the explainer.")
+    steps: int = _field(10, "Nodes on the path of Integrated Gradients.")
+    output: str = _field("logit", "What is attributed: 'logit' or 'probability'.")
+    target: str = _field("predicted", "The label explained: the 'predicted' or the 'true' one.")
+    tokens_per_batch: int | None = _field(
+        None, "Most tokens in memory at once; what suits the device when not given."
+    )
+
+
+@dataclass
+class StudentArguments:
+    """Which students are trained. A field left out takes the preset's value."""
+
+    methods: str = _field(
+        "none,kl,mse,dixtill", f"What is compared, of {', '.join(METHODS)}; separated by commas."
+    )
+    presets: str = _field("default", f"One or more of {', '.join(PRESETS)}; separated by commas.")
+    seeds: int = _field(5, "Students trained of every method, with the seeds 0, 1, 2, ...")
+    word_vectors: str = _field(
+        "glove-packaged",
+        "Start of the embedding: 'glove-packaged', a GloVe or word2vec text file, a safetensors "
+        "file, or 'none' (random).",
+    )
+    embedding_size: int | None = _field(
+        None, "Embedding dimensions; those of the word vectors, and 50 without, when not given."
+    )
+    hidden_size: int = _field(50, "Units of the bi-LSTM in each direction.")
+    epochs: float | None = _field(None, "Passes over the training texts.")
+    learning_rate: float | None = _field(None, "Peak learning rate.")
+    batch_size: int | None = _field(None, "Texts a step.")
+    alpha: float | None = _field(None, "Weight of the teacher's terms, 0 to 1.")
+    temperature: float | None = _field(None, "Softens both outputs in the distillation term.")
+    xai_weight: float | None = _field(None, "Weight of the explanation term of dixtill.")
+    explanation: str | None = _field(
+        None, "What dixtill aligns and the student returns: 'contributions' or 'attention'."
+    )
+    min_frequency: int | None = _field(
+        None, "Words seen in fewer training texts than this become [UNK]."
+    )
+    workers: int = _field(
+        0, "Students trained side by side; 0 takes the CPU's cores, or 1 with an accelerator."
+    )
+
+
+@dataclass
+class OutputArguments:
+    """Where everything goes."""
+
+    output_dir: str = _field("runs/demo", "Directory of the student, the report and the rest.")
+
+
+# In the order in which the fields are listed in the help.
+RECIPE_PARTS = (
+    DataArguments,
+    TeacherArguments,
+    AnnotationArguments,
+    StudentArguments,
+    OutputArguments,
+)
+
+
+@dataclass
+class Recipe:
+    """All that a run depends on."""
+
+    data: DataArguments = field(default_factory=DataArguments)
+    teacher: TeacherArguments = field(default_factory=TeacherArguments)
+    annotation: AnnotationArguments = field(default_factory=AnnotationArguments)
+    student: StudentArguments = field(default_factory=StudentArguments)
+    output: OutputArguments = field(default_factory=OutputArguments)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All fields in one flat mapping, as a recipe file has them."""
+        return {name: value for part in asdict(self).values() for name, value in part.items()}

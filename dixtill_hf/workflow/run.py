@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The whole road: load, fine-tune if needed, annotate, distil, evaluate, report."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from datasets import DatasetDict
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+from dixtill_hf.data.columns import LABEL
+from dixtill_hf.evaluation.efficiency import directory_bytes
+from dixtill_hf.reporting.model_card import model_card
+from dixtill_hf.reporting.report import write_report
+from dixtill_hf.teacher.explainers import get_explainer
+from dixtill_hf.teacher.fingerprint import hash_json
+from dixtill_hf.teacher.loading import Teacher
+from dixtill_hf.workflow.environment import describe_environment
+from dixtill_hf.workflow.examples import explained_examples
+from dixtill_hf.workflow.inputs import (
+    annotate_data,
+    annotation_settings,
+    data_fingerprint,
+    load_data,
+    prepare_teacher,
+    teacher_name,
+)
+from dixtill_hf.workflow.metrics import (
+    FORMAT,
+    compare,
+    describe_dataset,
+    describe_teacher,
+    score_bag_of_words,
+    summarise,
+)
+from dixtill_hf.workflow.recipe import Recipe
+from dixtill_hf.workflow.stages import StageLog, write_json
+from dixtill_hf.workflow.students import (
+    PROBABILITIES,
+    RESULT,
+    StudentJob,
+    check_comparison,
+    student_jobs,
+    test_predictions,
+    train_students,
+)
+
+logger = logging.getLogger(__name__)
+
+
+def run(recipe: Recipe, command: str) -> Path:
+    """Run a recipe from its data to its report.
+
+    Each stage is skipped when its output is there and still valid, so the same call goes on where
+    a killed one stopped.
+
+    Args:
+        recipe: All that the run depends on.
+        command: What was typed to start it; it stands in the report.
+
+    Returns:
+        Path of the report. Beside it lie `student/`, `teacher/` (when fine-tuned here),
+        `annotated/`, `students/`, `metrics.json`, `figures/` and `explanations.html`.
+
+    Raises:
+        ValueError: A field is out of range, or the data fail a check.
+        OSError: Something cannot be read or written.
+    """
+    check_comparison(recipe.student)  # before any hour is spent
+    get_explainer(recipe.annotation.explainer, **annotation_settings(recipe.annotation))
+    output_dir = Path(recipe.output.output_dir)
+    log = StageLog(output_dir)
+    with log.timed("load", hash_json(recipe.to_dict())):
+        data = load_data(recipe.data)
+    teacher, finetuned = prepare_teacher(recipe.teacher, data, output_dir, log)
+    annotated, key = annotate_data(recipe.annotation, data, teacher, output_dir, log)
+    jobs = student_jobs(recipe.student, output_dir / "annotated", key, output_dir)
+    with log.timed("distil", hash_json([job.fingerprint for job in jobs])):
+        results = train_students(jobs, recipe.student.workers)
+    with log.timed("evaluate", hash_json([job.fingerprint for job in jobs])):
+        measured = _measure(data, annotated, jobs, results)
+    metrics = {
+        "format": FORMAT,
+        "dataset": describe_dataset(recipe.data.source, data, data_fingerprint(data)),
+        "teacher": _describe_teacher(recipe, teacher, finetuned, annotated),
+        "environment": describe_environment(),
+        "command": command,
+        "recipe": recipe.to_dict(),
+        "seeds": list(range(recipe.student.seeds)),
+        "fingerprint": hash_json([job.fingerprint for job in jobs]),
+        "stages": log.seconds(),
+        **measured,
+    }
+    write_json(output_dir / "metrics.json", metrics)
+    _publish_student(output_dir, jobs, results, metrics, annotated)
+    return write_report(output_dir)
+
+
+def _measure(
+    data: DatasetDict,
+    annotated: DatasetDict,
+    jobs: list[StudentJob],
+    results: list[dict[str, Any]],
+) -> dict[str, Any]:
+    """Results, their summary over seeds, and the paired comparisons."""
+    bag_of_words, linear_predictions = score_bag_of_words(annotated)
+    series: dict[tuple[str, str], list[np.ndarray]] = {}
+    for job in jobs:
+        series.setdefault((job.method, job.preset), []).append(test_predictions(job))
+    predictions = {name: np.stack(seeds) for name, seeds in series.items()}
+    predictions["bag_of_words", ""] = linear_predictions[None]
+    everything = [bag_of_words, *results]
+    return {
+        "results": everything,
+        "summary": summarise(everything),
+        "comparisons": compare(predictions, np.asarray(data["test"][LABEL])),
+    }
+
+
+def _describe_teacher(
+    recipe: Recipe, teacher: Teacher, finetuned: bool, annotated: DatasetDict
+) -> dict[str, Any]:
+    directory = Path(teacher.name)
+    num_bytes = directory_bytes(directory) if directory.is_dir() else _weight_bytes(teacher)
+    explainer = get_explainer(recipe.annotation.explainer, **annotation_settings(recipe.annotation))
+    return {
+        **describe_teacher(
+            teacher, teacher_name(recipe.teacher), finetuned, num_bytes, annotated["test"]
+        ),
+        "explainer": explainer.settings(),
+    }
+
+
+def _weight_bytes(teacher: Teacher) -> int:
+    """Bytes of the weights of a teacher that lies in the Hub's cache."""
+    return sum(p.numel() * p.element_size() for p in teacher.model.parameters())
+
+
+def _publish_student(
+    output_dir: Path,
+    jobs: list[StudentJob],
+    results: list[dict[str, Any]],
+    metrics: dict[str, Any],
+    annotated: DatasetDict,
+) -> None:
+    """Put the best student by validation macro F1 into `student/`, with its card and examples."""
+    best = _best(results)
+    source, target = jobs[best].directory, output_dir / "student"
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(source, target, ignore=shutil.ignore_patterns(RESULT, PROBABILITIES))
+    result = results[best]
+    card = model_card(
+        metrics,
+        output_dir.resolve().name,
+        method=result["method"],
+        preset=result["preset"],
+        seed=result["seed"],
+    )
+    (target / "README.md").write_text(card, encoding="utf-8")
+    model = AutoModelForSequenceClassification.from_pretrained(target)
+    tokenizer = AutoTokenizer.from_pretrained(target)
+    examples = explained_examples(annotated["test"], model, tokenizer)
+    write_json(output_dir / "explanations.json", examples)
+
+
+def _best(results: list[dict[str, Any]]) -> int:
+    """Position of the best DiXtill student on validation; of any method where there is none."""
+    positions = [i for i, r in enumerate(results) if r["method"] == "dixtill"]
+    return max(positions or range(len(results)), key=lambda i: results[i]["validation"]["macro_f1"])

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What each stage of a run cost, over all the calls that it took."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+class StageLog:
+    """Wall seconds of every stage, kept beside the outputs as `stages.json`.
+
+    An interrupted stage adds up over its calls; a finished one that is found again costs nothing
+    more; one whose inputs changed starts anew.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        """Read the log of a run's directory, or begin one."""
+        self.path = directory / "stages.json"
+        self._stages: dict[str, dict] = {}
+        if self.path.is_file():
+            self._stages = json.loads(self.path.read_text(encoding="utf-8"))
+
+    @contextmanager
+    def timed(self, stage: str, fingerprint: str) -> Iterator[None]:
+        """Time a block as (a part of) a stage whose output depends on `fingerprint`."""
+        entry = self._stages.get(stage, {})
+        if entry.get("fingerprint") != fingerprint:
+            entry = {"fingerprint": fingerprint, "seconds": 0.0, "done": False}
+        if entry["done"]:
+            yield
+            return
+        start = time.perf_counter()
+        try:
+            yield
+            entry["done"] = True
+        finally:
+            entry["seconds"] += time.perf_counter() - start
+            self._stages[stage] = entry
+            write_json(self.path, self._stages)
+
+    def seconds(self) -> dict[str, float]:
+        """Stage → wall seconds."""
+        return {stage: round(entry["seconds"], 2) for stage, entry in self._stages.items()}
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write JSON so that the file is there whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    temporary.write_text(text + "\n", encoding="utf-8")
+    temporary.replace(path)

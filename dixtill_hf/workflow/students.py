@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Train the students of a comparison, side by side, each one once."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import shutil
+import time
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from datasets import DatasetDict, disable_progress_bars, load_from_disk
+from numpy.typing import NDArray
+from tqdm.auto import tqdm
+from transformers.utils import logging as transformers_logging
+
+from dixtill_hf.data.columns import TEXT
+from dixtill_hf.data.labels import label_names
+from dixtill_hf.distillation.arguments import DistillationArguments
+from dixtill_hf.distillation.building import build_student
+from dixtill_hf.distillation.names import check_name
+from dixtill_hf.distillation.presets import METHODS, PRESETS
+from dixtill_hf.distillation.trainer import DistillationTrainer
+from dixtill_hf.evaluation.efficiency import directory_bytes, parameter_count
+from dixtill_hf.teacher.fingerprint import hash_json
+from dixtill_hf.workflow.assessment import ask, assess
+from dixtill_hf.workflow.inputs import split_names
+from dixtill_hf.workflow.recipe import StudentArguments
+from dixtill_hf.workflow.stages import write_json
+
+RESULT = "result.json"
+PROBABILITIES = "test_probabilities.npy"
+
+
+@dataclass(frozen=True)
+class StudentJob:
+    """One student to train.
+
+    Attributes:
+        preset: Name in `PRESETS`.
+        method: Name in `METHODS`.
+        seed: Of the weights, the order of the texts and the dropouts.
+        annotated: Directory of the annotated splits.
+        directory: Where the student and its result go.
+        arguments: The students' part of the recipe.
+        fingerprint: Hash of all that the student depends on.
+    """
+
+    preset: str
+    method: str
+    seed: int
+    annotated: Path
+    directory: Path
+    arguments: StudentArguments
+    fingerprint: str
+
+
+def student_jobs(
+    arguments: StudentArguments, annotated: Path, annotation_key: str, output_dir: Path
+) -> list[StudentJob]:
+    """The students of a recipe: every preset, method and seed.
+
+    Raises:
+        ValueError: A preset or method is unknown, or the number of seeds is below 1.
+    """
+    presets, methods = check_comparison(arguments)
+    shared = {
+        name: value
+        for name, value in asdict(arguments).items()
+        if name not in ("presets", "methods", "seeds", "workers")
+    }
+    jobs = []
+    for seed in range(arguments.seeds):
+        for preset in presets:
+            for method in methods:
+                key = hash_json([annotation_key, preset, method, seed, shared])
+                directory = output_dir / "students" / preset / method / f"seed-{seed}"
+                jobs.append(StudentJob(preset, method, seed, annotated, directory, arguments, key))
+    return jobs
+
+
+def check_comparison(arguments: StudentArguments) -> tuple[list[str], list[str]]:
+    """The presets and methods of a recipe, after checking them and the number of seeds.
+
+    Raises:
+        ValueError: One is unknown, or the number of seeds is below 1.
+    """
+    presets = split_names(arguments.presets) or []
+    methods = split_names(arguments.methods) or []
+    for preset in presets or [""]:
+        check_name("preset", preset, PRESETS)
+    for method in methods or [""]:
+        check_name("method", method, METHODS)
+    if arguments.seeds < 1:
+        raise ValueError(f"seeds must be at least 1, got {arguments.seeds}.")
+    return presets, methods
+
+
+def train_students(jobs: list[StudentJob], workers: int) -> list[dict[str, Any]]:
+    """Train every student that is not there yet; the results stand in the order of the jobs."""
+    missing = [job for job in jobs if _read_result(job) is None]
+    with tqdm(total=len(jobs), initial=len(jobs) - len(missing), desc="Students") as progress:
+        if _worker_count(workers) == 1 or len(missing) < 2:
+            for job in missing:
+                train_student(job)
+                progress.update()
+        else:
+            _train_side_by_side(missing, _worker_count(workers), progress)
+    return [json.loads((job.directory / RESULT).read_text(encoding="utf-8")) for job in jobs]
+
+
+def train_student(job: StudentJob) -> None:
+    """Train one student, assess it on validation and test, and save all of it."""
+    data = load_from_disk(str(job.annotated))
+    trainer = _trainer(job, data)
+    start = time.perf_counter()
+    trainer.train()
+    seconds = time.perf_counter() - start
+    staging = job.directory.with_suffix(".unfinished")
+    shutil.rmtree(staging, ignore_errors=True)
+    trainer.save_model(str(staging))
+    (staging / "training_args.bin").unlink(missing_ok=True)  # a pickle, and of no use later
+    model, tokenizer = trainer.model, trainer.processing_class
+    test = ask(model, tokenizer, data["test"])
+    validation = assess(ask(model, tokenizer, data["validation"]), model.config.explanation)
+    result = {
+        "method": job.method,
+        "preset": job.preset,
+        "seed": job.seed,
+        "split": "test",
+        "parameters": parameter_count(model),
+        "bytes": directory_bytes(staging),
+        **assess(test, model.config.explanation),
+        "train_seconds": round(seconds, 2),
+        "validation": {name: validation[name] for name in ("accuracy", "macro_f1")},
+        "fingerprint": job.fingerprint,
+    }
+    np.save(staging / PROBABILITIES, test.probabilities.astype(np.float32), allow_pickle=False)
+    write_json(staging / RESULT, result)
+    shutil.rmtree(job.directory, ignore_errors=True)
+    staging.replace(job.directory)
+
+
+def test_predictions(job: StudentJob) -> NDArray[np.integer]:
+    """The predictions of a trained student for the test texts, `(texts,)`."""
+    return np.load(job.directory / PROBABILITIES, allow_pickle=False).argmax(-1)
+
+
+def _trainer(job: StudentJob, data: DatasetDict) -> DistillationTrainer:
+    arguments = job.arguments
+    model, tokenizer = build_student(
+        data["train"][TEXT][:],
+        label_names(data),
+        job.preset,
+        word_vectors=None if arguments.word_vectors == "none" else arguments.word_vectors,
+        min_frequency=arguments.min_frequency,
+        seed=job.seed,
+        hidden_size=arguments.hidden_size,
+        embedding_size=arguments.embedding_size,
+    )
+    args = DistillationArguments.from_preset(
+        job.preset, job.directory.parent, job.method, **_overrides(arguments, job)
+    )
+    return DistillationTrainer(model, args, train_dataset=data["train"], processing_class=tokenizer)
+
+
+def _overrides(arguments: StudentArguments, job: StudentJob) -> dict[str, Any]:
+    """What the recipe sets beside the preset and the method."""
+    chosen = {
+        "num_train_epochs": arguments.epochs,
+        "learning_rate": arguments.learning_rate,
+        "per_device_train_batch_size": arguments.batch_size,
+        "temperature": arguments.temperature,
+    }
+    if METHODS[job.method]["alpha"] > 0:
+        chosen["alpha"] = arguments.alpha
+    if METHODS[job.method]["xai_weight"] > 0:
+        chosen |= {"xai_weight": arguments.xai_weight, "explanation": arguments.explanation}
+    else:
+        # A student that was not taught to explain by attention explains itself exactly.
+        chosen["explanation"] = "contributions"
+    quiet = {
+        "seed": job.seed,
+        "save_strategy": "no",
+        "logging_strategy": "no",
+        "report_to": "none",
+        "disable_tqdm": True,
+        "dataloader_pin_memory": torch.cuda.is_available(),
+    }
+    return {name: value for name, value in chosen.items() if value is not None} | quiet
+
+
+def _train_side_by_side(jobs: list[StudentJob], workers: int, progress: tqdm) -> None:
+    # Forked children would share PyTorch's threads with their parent and hang.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_one_thread) as pool:
+        futures = [pool.submit(train_student, job) for job in jobs]
+        try:
+            for future in as_completed(futures):
+                future.result()
+                progress.update()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _one_thread() -> None:
+    """A student this small trains fastest on one thread; the workers share the cores."""
+    torch.set_num_threads(1)
+    disable_progress_bars()
+    transformers_logging.set_verbosity_error()
+
+
+def _worker_count(workers: int) -> int:
+    if workers < 0:
+        raise ValueError(f"workers must be 0 (as many as suit the machine) or more, got {workers}.")
+    if workers:
+        return workers
+    return 1 if torch.cuda.is_available() else os.cpu_count() or 1
+
+
+def _read_result(job: StudentJob) -> dict[str, Any] | None:
+    """The result of a student that is there and still valid."""
+    path = job.directory / RESULT
+    if not path.is_file():
+        return None
+    result = json.loads(path.read_text(encoding="utf-8"))
+    return result if result.get("fingerprint") == job.fingerprint else None
