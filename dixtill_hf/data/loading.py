@@ -76,8 +76,7 @@ def load_text_classification(
         }
     )
     check_texts(data)
-    data = check_rationales(data.cast_column(TEXT, Value("string")))
-    data = encode_labels(data, label_names, unlabelled)
+    data = check_rationales(encode_labels(data, label_names, unlabelled))
     if not unlabelled:
         check_classes(data)
     warn_of_duplicates(data)
@@ -106,10 +105,16 @@ def _select_columns(
     columns = dataset.column_names
     text = find_text_column(columns, text_column, split)
     label = find_label_column(columns, label_column, split, optional=unlabelled)
+    if text == label:
+        raise ValueError(f"The column {text!r} of split {split!r} is both the text and the label.")
     keep = {text: TEXT}
     if label is not None:
         keep[label] = LABEL
     if RATIONALE in columns:
         keep[RATIONALE] = RATIONALE
     dataset = dataset.select_columns(list(keep))
-    return dataset.rename_columns({old: new for old, new in keep.items() if old != new})
+    dataset = dataset.rename_columns({old: new for old, new in keep.items() if old != new})
+    # What pandas reads; splits of one type can be joined.
+    if dataset.features[TEXT] == Value("large_string"):
+        dataset = dataset.cast_column(TEXT, Value("string"))
+    return dataset

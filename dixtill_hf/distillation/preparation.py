@@ -102,7 +102,7 @@ def prepare_dataset(
     wanted = [columns.TEXT, *chain.from_iterable(SOURCES.values())]
     present = [name for name in wanted if name in dataset.column_names]
     batches = dataset.select_columns(present).with_format("arrow").iter(_TEXTS_AT_ONCE)
-    preparer = _Preparer(tokenizer, len(label_names), reduction, max_words)
+    preparer = _TablePreparer(tokenizer, len(label_names), reduction, max_words)
     tables = [preparer.prepare(table, _TEXTS_AT_ONCE * i) for i, table in enumerate(batches)]
     return Dataset(pa.concat_tables(tables).combine_chunks())
 
@@ -136,7 +136,7 @@ def _check_columns(dataset: Dataset, needed: dict[str, tuple[str, ...]]) -> None
 
 
 @dataclass(frozen=True)
-class _Preparer:
+class _TablePreparer:
     """Prepares tables of texts; row numbers in errors start at that of a table's first text."""
 
     tokenizer: PreTrainedTokenizerBase

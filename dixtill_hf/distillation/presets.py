@@ -45,7 +45,7 @@ PRESETS: dict[str, Preset] = {
     "default": Preset(
         training={
             "explanation": "contributions",
-            "optim": "adamw_torch",
+            "optim": "adamw_torch_fused",
             "learning_rate": 2e-3,
             "lr_scheduler_type": "cosine",
             "num_train_epochs": 25,

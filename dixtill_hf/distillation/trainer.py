@@ -2,7 +2,6 @@
 """The Trainer that distils a teacher's annotated answers into a student."""
 
 import json
-import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -23,10 +22,9 @@ from transformers import (
 from transformers.trainer_utils import EvalLoopOutput
 from transformers.training_args import OptimizerNames
 
-from dixtill_hf.data.checks import name_rows
-from dixtill_hf.data.columns import LABEL_UNKNOWN
 from dixtill_hf.distillation.arguments import DistillationArguments
 from dixtill_hf.distillation.collator import DistillationCollator
+from dixtill_hf.distillation.dataset_preparer import DatasetPreparer, teacher_columns
 from dixtill_hf.distillation.evaluation_metrics import EXPLANATION, LOGITS, evaluation_metrics
 from dixtill_hf.distillation.losses import distillation_loss
 from dixtill_hf.distillation.preparation import (
@@ -35,18 +33,13 @@ from dixtill_hf.distillation.preparation import (
     INPUT_IDS,
     LABELS,
     LENGTH,
-    SOURCES,
     TEACHER_LOGITS,
-    is_prepared,
-    prepare_dataset,
 )
 from dixtill_hf.distillation.sampling import LengthBucketSampler
 from dixtill_hf.distillation.term_averages import TermAverages
 from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification, DixtillOutput
 from dixtill_hf.teacher.explainers import Explainer
 from dixtill_hf.teacher.loading import Teacher
-
-logger = logging.getLogger(__name__)
 
 Batch = dict[str, Tensor]
 
@@ -105,9 +98,8 @@ class DistillationTrainer(Trainer):
         optimizer_cls_and_kwargs: tuple[type, dict[str, Any]] | None = None,
     ) -> None:
         _check_types(args, processing_class)
-        self.teacher, self.explainer = teacher, explainer
         self._users_metrics = compute_metrics
-        self._averages = TermAverages()
+        self._term_averages = TermAverages()
         self._bucket_sampler: LengthBucketSampler | None = None
         super().__init__(
             model=model,
@@ -126,12 +118,10 @@ class DistillationTrainer(Trainer):
         self.model_accepts_loss_kwargs = False
         self.model.config.explanation = self.args.explanation
         _check_vocabulary(self.model, processing_class)
+        self._preparer = DatasetPreparer(args, processing_class, self.model, teacher, explainer)
         if train_dataset is not None:
-            self.train_dataset = self._prepare_for_training(train_dataset)
-        if isinstance(eval_dataset, Mapping):
-            self.eval_dataset = {k: self._prepare(v) for k, v in eval_dataset.items()}
-        elif eval_dataset is not None:
-            self.eval_dataset = self._prepare(eval_dataset)
+            self.train_dataset = self._preparer.for_training(train_dataset)
+        self.eval_dataset = self._preparer.for_evaluations(eval_dataset)
         self.add_callback(_StartOfEpoch(self))
 
     def call_model_init(self, trial: Any = None) -> PreTrainedModel:
@@ -143,12 +133,12 @@ class DistillationTrainer(Trainer):
     def get_eval_dataloader(self, eval_dataset: str | Dataset | None = None) -> Any:
         """Batches to evaluate on; a dataset is prepared first."""
         if isinstance(eval_dataset, Dataset):
-            eval_dataset = self._prepare(eval_dataset)
+            eval_dataset = self._preparer.for_evaluation(eval_dataset)
         return super().get_eval_dataloader(eval_dataset)
 
     def get_test_dataloader(self, test_dataset: Dataset) -> Any:
         """Batches to predict; the dataset is prepared first."""
-        return super().get_test_dataloader(self._prepare(test_dataset))
+        return super().get_test_dataloader(self._preparer.for_evaluation(test_dataset))
 
     def compute_loss(
         self,
@@ -161,7 +151,7 @@ class DistillationTrainer(Trainer):
         outputs = _forward(model, inputs)
         terms = self._loss_terms(outputs, inputs)
         if model.training:
-            self._averages.add(terms, inputs[LABELS])
+            self._term_averages.add(terms, inputs[LABELS])
         loss = terms["loss"].mean()
         return (loss, outputs) if return_outputs else loss
 
@@ -202,7 +192,7 @@ class DistillationTrainer(Trainer):
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Log as `Trainer` does; beside the training loss stand the means of its terms."""
         if "loss" in logs:
-            logs = logs | self._averages.pop(lambda sums: self.accelerator.reduce(sums, "sum"))
+            logs = logs | self._term_averages.pop(lambda sums: self.accelerator.reduce(sums, "sum"))
         super().log(logs, start_time)
 
     @staticmethod
@@ -215,52 +205,6 @@ class DistillationTrainer(Trainer):
             # transformers 5 does this itself; goes when 4 is no longer supported.
             settings = {**_parse_settings(args.optim_args), **settings}
         return optimizer, settings
-
-    def _prepare_for_training(self, dataset: Dataset) -> Dataset:
-        """Prepare a dataset that must have all that the loss needs."""
-        required = {LABELS}
-        if self.args.needs_teacher_logits:
-            required.add(TEACHER_LOGITS)
-        if self.args.needs_explanations:
-            required.add(ATTRIBUTION_TARGETS)
-        prepared = self._prepare(dataset, required)
-        if required == {LABELS}:
-            _check_all_labelled(prepared)
-        return prepared
-
-    def _prepare(self, dataset: Dataset, required: set[str] | None = None) -> Dataset:
-        prepared = prepare_dataset(
-            self._annotate(dataset),
-            self.processing_class,
-            [self.model.config.id2label[i] for i in range(self.model.config.num_labels)],
-            required=required or (),
-            reduction=self.args.attribution_reduction,
-            max_words=self.args.max_words,
-        )
-        if not self._is_complete(prepared.column_names):
-            logger.warning(
-                "An evaluation dataset lacks columns that annotate(dataset, teacher) adds: its "
-                "loss is the cross-entropy alone, and agreement that needs them is left out."
-            )
-        return prepared
-
-    def _annotate(self, dataset: Dataset) -> Dataset:
-        """Add the teacher's columns where they are missing and there is a teacher to ask."""
-        sources = {name for names in SOURCES.values() for name in names}
-        if self.teacher is None or is_prepared(dataset) or sources <= set(dataset.column_names):
-            return dataset
-        # Explainers are heavy to import, and most datasets come annotated.
-        from dixtill_hf.teacher.annotation import annotate
-
-        # The other processes find the main one's answers in the cache.
-        with self.args.main_process_first(desc="annotation"):
-            return annotate(dataset, self.teacher, self.explainer)
-
-    def _is_complete(self, names: Any) -> bool:
-        """Whether there is all of the teacher that the loss needs."""
-        return (TEACHER_LOGITS in names or not self.args.needs_teacher_logits) and (
-            ATTRIBUTION_TARGETS in names or not self.args.needs_explanations
-        )
 
     def _loss_terms(self, outputs: DixtillOutput, inputs: Batch) -> Batch:
         explanations = None
@@ -280,7 +224,7 @@ class DistillationTrainer(Trainer):
         )
 
     def _evaluation_terms(self, outputs: DixtillOutput, inputs: Batch) -> Batch:
-        if self._is_complete(inputs):
+        if teacher_columns(self.args) <= set(inputs):
             return self._loss_terms(outputs, inputs)
         smoothing = self.args.label_smoothing_factor
         return distillation_loss(
@@ -325,7 +269,7 @@ class _StartOfEpoch(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """Forget what an earlier training has left unlogged."""
-        self.trainer._averages = TermAverages()
+        self.trainer._term_averages = TermAverages()
 
     def on_epoch_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -357,15 +301,6 @@ def _check_vocabulary(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase
         raise ValueError(
             f"the tokenizer knows {len(tokenizer)} words, the student's embedding has "
             f"{model.config.vocab_size}: make it with DixtillConfig(vocab_size=len(tokenizer))"
-        )
-
-
-def _check_all_labelled(dataset: Dataset) -> None:
-    rows = [row for row, label in enumerate(dataset[LABELS][:]) if label == LABEL_UNKNOWN]
-    if rows:
-        raise ValueError(
-            f"in {name_rows(rows)}, the label is unknown ({LABEL_UNKNOWN}), and nothing comes "
-            "from a teacher: choose a kd_loss or an xai_weight above 0, or leave these texts out"
         )
 
 

@@ -69,10 +69,11 @@ def _test_noise(metrics: Mapping[str, Any], series: Sequence[Series]) -> str | N
     if not texts or found is None:
         return None
     error = math.sqrt(found.mean * (1 - found.mean) / texts)
+    paired = ", and so mostly absent from the paired comparisons" * bool(metrics.get("comparisons"))
     return (
         "Intervals tell how much training varies with the seed. The choice of the "
         f"{fmt.counted(texts, 'test text')} adds to it: a standard error of {fmt.score(error)} "
-        "in accuracy, shared by all rows and so mostly absent from the paired comparisons."
+        f"in accuracy, shared by all rows{paired}."
     )
 
 

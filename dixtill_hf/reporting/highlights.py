@@ -4,42 +4,32 @@
 Blue speaks for the predicted label, orange against it: a pair that the colour-blind tell apart.
 """
 
+from __future__ import annotations
+
 import os
 import sys
 import unicodedata
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from dixtill_hf.reporting import formatting as fmt
 from dixtill_hf.reporting.segments import Segment, Span, segments
 from dixtill_hf.reporting.templating import render
+
+if TYPE_CHECKING:
+    from dixtill_hf.student.explaining import Explanation
 
 Colour = tuple[int, int, int]
 
 FOR_COLOUR: Colour = (0, 114, 178)
 AGAINST_COLOUR: Colour = (213, 94, 0)
 # A terminal may be light or dark: a word is shown on a dark ground of its own, grey where weak.
-_WEAK_COLOUR: Colour = (96, 96, 96)
+_WEAK_COLOUR: Colour = (88, 88, 88)
 _WORD_COLOUR = "97"
 # Words that say less than this share of the strongest keep the colours of the terminal.
 _SHOWN_FROM = 0.1
 # The levels of each channel in the colour cube of 256-colour terminals.
 _CUBE_LEVELS = (0, 95, 135, 175, 215, 255)
-
-
-class Explained(Protocol):
-    """What a student says of one text: `dixtill_hf.student.explaining.Explanation` and alike."""
-
-    @property
-    def text(self) -> str: ...  # noqa: D102
-    @property
-    def spans(self) -> Sequence[Span]: ...  # noqa: D102
-    @property
-    def scores(self) -> Sequence[float]: ...  # noqa: D102
-    @property
-    def label(self) -> str: ...  # noqa: D102
-    @property
-    def probability(self) -> float: ...  # noqa: D102
 
 
 def html_page(explanations: Mapping[str, Any], title: str = "Explanations") -> str:
@@ -70,7 +60,7 @@ def html_page(explanations: Mapping[str, Any], title: str = "Explanations") -> s
     )
 
 
-def terminal(explanation: Explained, stream: TextIO | None = None) -> str:
+def terminal(explanation: Explanation, stream: TextIO | None = None) -> str:
     """An explanation as lines for a terminal: coloured words, or words with their scores.
 
     Colours are used where the stream is a terminal that has them and the environment variable
@@ -78,7 +68,7 @@ def terminal(explanation: Explained, stream: TextIO | None = None) -> str:
     word stands on a line with its score. Control characters of the text are not passed on.
 
     Args:
-        explanation: What `dixtill_hf.student.explaining.explain` returns for one text.
+        explanation: What `explain` returns for one text.
         stream: Where the lines will be written; standard output by default.
     """
     parts = segments(explanation.text, explanation.spans, explanation.scores)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What metrics.json holds, checked and grouped: one series per method and preset.
 
-Nothing here computes a statistic: means and intervals are those that the run wrote.
+Intervals are those that the run wrote; none is computed here.
 """
 
 import json
@@ -206,9 +206,10 @@ def stages_of(metrics: Mapping[str, Any]) -> dict[str, float]:
 
 def _look_up(row: Mapping[str, Any], metric: str) -> Any:
     """Value of "accuracy", or of "explanation.cosine" one level down."""
+    value: Any = row
     for key in metric.split(".", 1):
-        row = (row or {}).get(key)  # type: ignore[assignment]
-    return row
+        value = value.get(key) if value else None
+    return value
 
 
 def _name(method: str, preset: str | None, several: bool) -> str:

@@ -15,6 +15,7 @@ def opening(metrics: Mapping[str, Any], series: Sequence[Series]) -> list[str]:
     one = headline(series)
     found = [
         _what(metrics, one),
+        _choice(one, series),
         _quality(metrics, one),
         _references(one, series),
         _size(metrics, one),
@@ -42,6 +43,18 @@ def _what(metrics: Mapping[str, Any], one: Series) -> str:
         f"data: {fmt.text(short_name(dataset['source']))}, labels {labels}; "
         f"{fmt.counted(splits['train'], 'text')} to learn from, "
         f"{fmt.counted(splits['test'], 'text')} to test on."
+    )
+
+
+def _choice(one: Series, series: Sequence[Series]) -> str | None:
+    """Why this preset is the one told of, where there are others."""
+    if sum(other.method == one.method for other in series) < 2:
+        return None
+    if one.mean("validation.macro_f1") is None:
+        return None
+    return (
+        f"**Preset:** of those compared, {fmt.text(one.preset)} has the best macro F1 on the "
+        "validation split; all sentences here are about it."
     )
 
 

@@ -103,17 +103,18 @@ def comparison_table(metrics: Mapping[str, Any], series: Sequence[Series]) -> st
 
 
 def annotation_table(metrics: Mapping[str, Any]) -> str:
-    """Completeness error of the teacher's attributions; "" where none was measured."""
-    error = metrics["teacher"].get("completeness_error") or {}
-    known = {key: number(error.get(key)) for key in ("median", "p90", "max")}
-    if all(value is None for value in known.values()):
-        return ""
-    titles = {"median": "median", "p90": "90th percentile", "max": "largest"}
-    cells = [fmt.NOTHING if value is None else f"{value:.3g}" for value in known.values()]
-    return _facts(
-        ("completeness error", "in units of the explained output"),
-        zip(titles.values(), cells, strict=True),
-    )
+    """How exact the teacher's attributions are and what they cost; "" where nothing is known."""
+    teacher = metrics["teacher"]
+    error = teacher.get("completeness_error") or {}
+    rows = [
+        ("completeness error, median", error.get("median"), ".3g"),
+        ("completeness error, 90th percentile", error.get("p90"), ".3g"),
+        ("completeness error, largest", error.get("max"), ".3g"),
+        ("passes of the teacher per text", teacher.get("evaluations_per_text"), ".1f"),
+        ("texts longer than the teacher reads", teacher.get("truncated_texts"), ",.0f"),
+    ]
+    known = [(name, format(value, spec)) for name, value, spec in rows if number(value) is not None]
+    return _facts(("on the test texts", "value"), known) if known else ""
 
 
 def data_table(metrics: Mapping[str, Any]) -> str:
@@ -144,7 +145,7 @@ def stage_table(metrics: Mapping[str, Any]) -> str:
 def environment_table(metrics: Mapping[str, Any]) -> str:
     """Hardware and versions of the run; "" where they were not written."""
     found = metrics.get("environment") or {}
-    versions = ", ".join(f"{name} {version}" for name, version in found.get("versions", {}).items())
+    versions = [f"{name} {v}" for name, v in found.get("versions", {}).items() if v is not None]
     memory = found.get("memory_bytes")
     rows = [
         ("processor", found.get("cpu")),
@@ -153,7 +154,7 @@ def environment_table(metrics: Mapping[str, Any]) -> str:
         ("accelerator", found.get("accelerator") or "none"),
         ("platform", found.get("platform")),
         ("Python", found.get("python")),
-        ("packages", versions),
+        ("packages", ", ".join(versions)),
         ("date", found.get("date")),
         ("fingerprint of the run", metrics.get("fingerprint")),
     ]

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -83,16 +83,21 @@ def encode_texts(
 
 def collate(teacher: Teacher, texts: Sequence[EncodedText]) -> EncodedBatch:
     """Pad encoded texts to the longest of them, on the teacher's device."""
-    padded = teacher.tokenizer.pad(
-        {name: [text.inputs[name] for text in texts] for name in texts[0].inputs},
-        return_tensors="pt",
-    )
-    width = padded["input_ids"].shape[1]
-    ordinary = [text.ordinary + [False] * (width - len(text)) for text in texts]
+    width = max(len(text) for text in texts)
+    # token_type_ids, where a model has them, are padded with 0 as attention masks are.
+    padding = {"input_ids": teacher.tokenizer.pad_token_id}
     device = teacher.device
+
+    def pad(rows: Iterable[list], value: int, dtype: torch.dtype) -> torch.Tensor:
+        filled = [row + [value] * (width - len(row)) for row in rows]
+        return torch.tensor(filled, dtype=dtype, device=device).reshape(len(texts), width)
+
     return EncodedBatch(
-        inputs={name: tensor.to(device) for name, tensor in padded.items()},
-        ordinary=torch.tensor(ordinary, dtype=torch.bool, device=device).reshape(len(texts), width),
+        inputs={
+            name: pad((text.inputs[name] for text in texts), padding.get(name, 0), torch.long)
+            for name in texts[0].inputs
+        },
+        ordinary=pad((text.ordinary for text in texts), False, torch.bool),
         labels=torch.tensor([text.label for text in texts], device=device),
     )
 

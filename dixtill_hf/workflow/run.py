@@ -29,6 +29,7 @@ from dixtill_hf.workflow.inputs import (
     prepare_teacher,
     teacher_name,
 )
+from dixtill_hf.workflow.jobs import StudentJob, check_comparison, student_jobs
 from dixtill_hf.workflow.metrics import (
     FORMAT,
     compare,
@@ -42,10 +43,7 @@ from dixtill_hf.workflow.stages import StageLog, write_json
 from dixtill_hf.workflow.students import (
     PROBABILITIES,
     RESULT,
-    StudentJob,
-    check_comparison,
-    student_jobs,
-    test_predictions,
+    predictions_on_test,
     train_students,
 )
 
@@ -110,7 +108,7 @@ def _measure(
     bag_of_words, linear_predictions = score_bag_of_words(annotated)
     series: dict[tuple[str, str], list[np.ndarray]] = {}
     for job in jobs:
-        series.setdefault((job.method, job.preset), []).append(test_predictions(job))
+        series.setdefault((job.method, job.preset), []).append(predictions_on_test(job))
     predictions = {name: np.stack(seeds) for name, seeds in series.items()}
     predictions["bag_of_words", ""] = linear_predictions[None]
     everything = [bag_of_words, *results]

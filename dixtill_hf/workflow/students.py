@@ -9,8 +9,6 @@ import os
 import shutil
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,88 +16,20 @@ import torch
 from datasets import DatasetDict, disable_progress_bars, load_from_disk
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
+from transformers import PrinterCallback
 from transformers.utils import logging as transformers_logging
 
 from dixtill_hf.data.columns import TEXT
 from dixtill_hf.data.labels import label_names
-from dixtill_hf.distillation.arguments import DistillationArguments
 from dixtill_hf.distillation.building import build_student
-from dixtill_hf.distillation.names import check_name
-from dixtill_hf.distillation.presets import METHODS, PRESETS
 from dixtill_hf.distillation.trainer import DistillationTrainer
 from dixtill_hf.evaluation.efficiency import directory_bytes, parameter_count
-from dixtill_hf.teacher.fingerprint import hash_json
 from dixtill_hf.workflow.assessment import ask, assess
-from dixtill_hf.workflow.inputs import split_names
-from dixtill_hf.workflow.recipe import StudentArguments
+from dixtill_hf.workflow.jobs import StudentJob, training_arguments, word_vector_source
 from dixtill_hf.workflow.stages import write_json
 
 RESULT = "result.json"
 PROBABILITIES = "test_probabilities.npy"
-
-
-@dataclass(frozen=True)
-class StudentJob:
-    """One student to train.
-
-    Attributes:
-        preset: Name in `PRESETS`.
-        method: Name in `METHODS`.
-        seed: Of the weights, the order of the texts and the dropouts.
-        annotated: Directory of the annotated splits.
-        directory: Where the student and its result go.
-        arguments: The students' part of the recipe.
-        fingerprint: Hash of all that the student depends on.
-    """
-
-    preset: str
-    method: str
-    seed: int
-    annotated: Path
-    directory: Path
-    arguments: StudentArguments
-    fingerprint: str
-
-
-def student_jobs(
-    arguments: StudentArguments, annotated: Path, annotation_key: str, output_dir: Path
-) -> list[StudentJob]:
-    """The students of a recipe: every preset, method and seed.
-
-    Raises:
-        ValueError: A preset or method is unknown, or the number of seeds is below 1.
-    """
-    presets, methods = check_comparison(arguments)
-    shared = {
-        name: value
-        for name, value in asdict(arguments).items()
-        if name not in ("presets", "methods", "seeds", "workers")
-    }
-    jobs = []
-    for seed in range(arguments.seeds):
-        for preset in presets:
-            for method in methods:
-                key = hash_json([annotation_key, preset, method, seed, shared])
-                directory = output_dir / "students" / preset / method / f"seed-{seed}"
-                jobs.append(StudentJob(preset, method, seed, annotated, directory, arguments, key))
-    return jobs
-
-
-def check_comparison(arguments: StudentArguments) -> tuple[list[str], list[str]]:
-    """The presets and methods of a recipe, after checking them and the number of seeds.
-
-    Raises:
-        ValueError: One is unknown, or the number of seeds is below 1.
-    """
-    presets = split_names(arguments.presets) or []
-    methods = split_names(arguments.methods) or []
-    for preset in presets or [""]:
-        check_name("preset", preset, PRESETS)
-    for method in methods or [""]:
-        check_name("method", method, METHODS)
-    if arguments.seeds < 1:
-        raise ValueError(f"seeds must be at least 1, got {arguments.seeds}.")
-    return presets, methods
 
 
 def train_students(jobs: list[StudentJob], workers: int) -> list[dict[str, Any]]:
@@ -147,7 +77,7 @@ def train_student(job: StudentJob) -> None:
     staging.replace(job.directory)
 
 
-def test_predictions(job: StudentJob) -> NDArray[np.integer]:
+def predictions_on_test(job: StudentJob) -> NDArray[np.integer]:
     """The predictions of a trained student for the test texts, `(texts,)`."""
     return np.load(job.directory / PROBABILITIES, allow_pickle=False).argmax(-1)
 
@@ -158,42 +88,18 @@ def _trainer(job: StudentJob, data: DatasetDict) -> DistillationTrainer:
         data["train"][TEXT][:],
         label_names(data),
         job.preset,
-        word_vectors=None if arguments.word_vectors == "none" else arguments.word_vectors,
+        word_vectors=word_vector_source(arguments.word_vectors),
         min_frequency=arguments.min_frequency,
         seed=job.seed,
         hidden_size=arguments.hidden_size,
         embedding_size=arguments.embedding_size,
     )
-    args = DistillationArguments.from_preset(
-        job.preset, job.directory.parent, job.method, **_overrides(arguments, job)
+    args = training_arguments(arguments, job.preset, job.method, job.seed, job.directory.parent)
+    trainer = DistillationTrainer(
+        model, args, train_dataset=data["train"], processing_class=tokenizer
     )
-    return DistillationTrainer(model, args, train_dataset=data["train"], processing_class=tokenizer)
-
-
-def _overrides(arguments: StudentArguments, job: StudentJob) -> dict[str, Any]:
-    """What the recipe sets beside the preset and the method."""
-    chosen = {
-        "num_train_epochs": arguments.epochs,
-        "learning_rate": arguments.learning_rate,
-        "per_device_train_batch_size": arguments.batch_size,
-        "temperature": arguments.temperature,
-    }
-    if METHODS[job.method]["alpha"] > 0:
-        chosen["alpha"] = arguments.alpha
-    if METHODS[job.method]["xai_weight"] > 0:
-        chosen |= {"xai_weight": arguments.xai_weight, "explanation": arguments.explanation}
-    else:
-        # A student that was not taught to explain by attention explains itself exactly.
-        chosen["explanation"] = "contributions"
-    quiet = {
-        "seed": job.seed,
-        "save_strategy": "no",
-        "logging_strategy": "no",
-        "report_to": "none",
-        "disable_tqdm": True,
-        "dataloader_pin_memory": torch.cuda.is_available(),
-    }
-    return {name: value for name, value in chosen.items() if value is not None} | quiet
+    trainer.remove_callback(PrinterCallback)  # one progress bar for all students
+    return trainer
 
 
 def _train_side_by_side(jobs: list[StudentJob], workers: int, progress: tqdm) -> None:
@@ -218,8 +124,6 @@ def _one_thread() -> None:
 
 
 def _worker_count(workers: int) -> int:
-    if workers < 0:
-        raise ValueError(f"workers must be 0 (as many as suit the machine) or more, got {workers}.")
     if workers:
         return workers
     return 1 if torch.cuda.is_available() else os.cpu_count() or 1

@@ -71,5 +71,5 @@ def test_a_fraction_out_of_range_is_refused(fraction):
 
 
 def test_holding_out_nothing_is_refused():
-    with pytest.raises(ValueError, match="0.1 of 4 training texts holds none out"):
+    with pytest.raises(ValueError, match=r"0\.1 of 4 training texts holds none out"):
         hold_out(dataset(_0=4), 0.1)

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-import copy
 import random
+from collections.abc import Callable
 from statistics import fmean, stdev
 from typing import Any
 
@@ -248,15 +248,16 @@ def _comparisons(preset: str) -> list[dict[str, Any]]:
     ]
 
 
-@pytest.fixture(scope="session")
-def _one_run() -> dict[str, Any]:
-    return synthetic_metrics()
+@pytest.fixture
+def make_metrics() -> Callable[..., dict[str, Any]]:
+    """Makes metrics of given presets and number of seeds."""
+    return synthetic_metrics
 
 
 @pytest.fixture
-def metrics(_one_run: dict[str, Any]) -> dict[str, Any]:
-    """A run of four methods and a bag of words, one preset, five seeds; the test's own copy."""
-    return copy.deepcopy(_one_run)
+def metrics() -> dict[str, Any]:
+    """A run of four methods and a bag of words, one preset, five seeds."""
+    return synthetic_metrics()
 
 
 @pytest.fixture

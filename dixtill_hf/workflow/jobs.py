@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which students a recipe asks for, each with all that it depends on."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+
+from dixtill_hf.data.packaged import packaged_glove
+from dixtill_hf.distillation.arguments import DistillationArguments
+from dixtill_hf.distillation.names import check_name
+from dixtill_hf.distillation.presets import METHODS, PRESETS
+from dixtill_hf.student.word_vectors import PACKAGED_GLOVE
+from dixtill_hf.teacher.fingerprint import hash_json
+from dixtill_hf.workflow.inputs import split_names
+from dixtill_hf.workflow.recipe import StudentArguments
+
+
+@dataclass(frozen=True)
+class StudentJob:
+    """One student to train.
+
+    Attributes:
+        preset: Name in `PRESETS`.
+        method: Name in `METHODS`.
+        seed: Of the weights, the order of the texts and the dropouts.
+        annotated: Directory of the annotated splits.
+        directory: Where the student and its result go.
+        arguments: The students' part of the recipe.
+        fingerprint: Hash of all that the student depends on.
+    """
+
+    preset: str
+    method: str
+    seed: int
+    annotated: Path
+    directory: Path
+    arguments: StudentArguments
+    fingerprint: str
+
+
+def student_jobs(
+    arguments: StudentArguments, annotated: Path, annotation_key: str, output_dir: Path
+) -> list[StudentJob]:
+    """The students of a recipe: every preset, method and seed.
+
+    Raises:
+        ValueError: A preset or method is unknown, or the number of seeds is below 1.
+    """
+    presets, methods = check_comparison(arguments)
+    shared = {
+        name: value
+        for name, value in asdict(arguments).items()
+        if name not in ("presets", "methods", "seeds", "workers")
+    }
+    jobs = []
+    for seed in range(arguments.seeds):
+        for preset in presets:
+            for method in methods:
+                key = hash_json(
+                    [annotation_key, asdict(PRESETS[preset]), dict(METHODS[method]), seed, shared]
+                )
+                directory = output_dir / "students" / preset / method / f"seed-{seed}"
+                jobs.append(StudentJob(preset, method, seed, annotated, directory, arguments, key))
+    return jobs
+
+
+def check_comparison(arguments: StudentArguments) -> tuple[list[str], list[str]]:
+    """The presets and methods of a recipe, after checking all that the students need.
+
+    Raises:
+        ValueError: A preset or method is unknown, or a number is out of range.
+        FileNotFoundError: There is no such file of word vectors.
+        ImportError: The packaged word vectors are not installed.
+    """
+    presets = split_names(arguments.presets) or []
+    methods = split_names(arguments.methods) or []
+    for preset in presets or [""]:
+        check_name("preset", preset, PRESETS)
+    for method in methods or [""]:
+        check_name("method", method, METHODS)
+    for name, least in (("seeds", 1), ("hidden_size", 1), ("workers", 0)):
+        if getattr(arguments, name) < least:
+            raise ValueError(f"{name} must be at least {least}, got {getattr(arguments, name)}.")
+    for preset in presets:
+        for method in methods:
+            training_arguments(arguments, preset, method, seed=0, output_dir=Path())
+    _check_word_vectors(arguments.word_vectors)
+    return presets, methods
+
+
+def training_arguments(
+    arguments: StudentArguments, preset: str, method: str, seed: int, output_dir: Path
+) -> DistillationArguments:
+    """What one student is trained with: its preset, its method, and what the recipe overrides."""
+    overrides = {
+        "num_train_epochs": arguments.epochs,
+        "learning_rate": arguments.learning_rate,
+        "per_device_train_batch_size": arguments.batch_size,
+        "temperature": arguments.temperature,
+    }
+    if METHODS[method]["alpha"] > 0:
+        overrides["alpha"] = arguments.alpha
+    if METHODS[method]["xai_weight"] > 0:
+        overrides |= {"xai_weight": arguments.xai_weight, "explanation": arguments.explanation}
+    else:
+        # A student that was not taught to explain by attention explains itself exactly.
+        overrides["explanation"] = "contributions"
+    return DistillationArguments.from_preset(
+        preset,
+        output_dir,
+        method,
+        seed=seed,
+        save_strategy="no",
+        logging_strategy="no",
+        report_to="none",
+        disable_tqdm=True,
+        dataloader_pin_memory=torch.cuda.is_available(),
+        **{name: value for name, value in overrides.items() if value is not None},
+    )
+
+
+def word_vector_source(name: str) -> str | None:
+    """What `load_word_vectors` is given for a recipe's `word_vectors`."""
+    return None if name == "none" else name
+
+
+def _check_word_vectors(name: str) -> None:
+    if name == PACKAGED_GLOVE:
+        packaged_glove()
+    elif name != "none" and not Path(name).is_file():
+        raise FileNotFoundError(
+            f"There is no file of word vectors {name!r}. word_vectors is a file, "
+            f"{PACKAGED_GLOVE!r}, or 'none' for random ones."
+        )

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Each stage by its own command, one after the other, on a few texts."""
+
+import json
+
+import pytest
+
+from dixtill_hf.cli.main import main
+
+
+@pytest.fixture
+def data_dir(tmp_path, sentences, teacher_labels):
+    directory = tmp_path / "data"
+    directory.mkdir()
+    for split, count in (("train", 48), ("test", 12)):
+        rows = [f'"{sentences[i % 12]} {split} {i}",{teacher_labels[i % 3]}' for i in range(count)]
+        (directory / f"{split}.csv").write_text("\n".join(["text,label", *rows]) + "\n")
+    return directory
+
+
+def test_annotate_train_evaluate_explain(
+    data_dir, tiny_teacher_dir, teacher_labels, tmp_path, capsys
+):
+    run, student = tmp_path / "run", tmp_path / "student"
+    teacher = str(tiny_teacher_dir("distilbert"))
+    given = ["--source", str(data_dir), "--teacher", teacher, "--steps", "2"]
+    assert main(["annotate", *given, "--output_dir", str(run)]) == 0
+    annotated = str(run / "annotated")
+    sizes = ["--hidden_size", "4", "--word_vectors", "none", "--num_train_epochs", "1"]
+    quiet = ["--report_to", "none", "--output_dir", str(student)]
+    assert main(["train", "--annotated", annotated, *sizes, *quiet]) == 0
+    capsys.readouterr()
+    assert main(["evaluate", "--annotated", annotated, "--student", str(student)]) == 0
+    scores = json.loads(capsys.readouterr().out)
+    assert {"accuracy", "macro_f1", "teacher_agreement", "explanation"} <= set(scores)
+    assert main(["explain", "Acme falls", "again", "--student", str(student)]) == 0
+    printed = capsys.readouterr().out
+    assert "Acme" in printed
+    assert any(label in printed for label in teacher_labels)
+
+
+def test_a_split_that_is_not_there_is_named(data_dir, tiny_teacher_dir, tmp_path, capsys):
+    given = ["--source", str(data_dir), "--teacher", str(tiny_teacher_dir("bert"))]
+    assert main(["annotate", *given, "--steps", "1", "--output_dir", str(tmp_path)]) == 0
+    annotated = str(tmp_path / "annotated")
+    assert main(["evaluate", "--annotated", annotated, "--split", "tests"]) == 2
+    assert "no split 'tests', only train, validation, test" in capsys.readouterr().err

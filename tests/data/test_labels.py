@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Labels of every kind become one ClassLabel, and what cannot be one class a text is refused."""
+
+import pytest
+from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
+
+from dixtill_hf.data.columns import LABEL_UNKNOWN
+from dixtill_hf.data.labels import encode_labels, label_names
+
+
+def data(feature=None, **splits) -> DatasetDict:
+    """Splits of texts with these labels; None for a split without a label column."""
+
+    def dataset(labels):
+        if labels is None:
+            return Dataset.from_dict({"text": ["a", "b"]})
+        columns = {"text": [str(row) for row in range(len(labels))], "label": labels}
+        features = Features(text=Value("string"), label=feature) if feature else None
+        return Dataset.from_dict(columns, features=features)
+
+    return DatasetDict({split: dataset(labels) for split, labels in splits.items()})
+
+
+def named(dataset: Dataset) -> list[str]:
+    return [dataset.features["label"].int2str(label) for label in dataset["label"]]
+
+
+def test_strings_become_ids_in_alphabetical_order():
+    encoded = encode_labels(data(train=["sell", "buy", "hold"], test=["buy", "sell"]))
+    assert label_names(encoded) == ["buy", "hold", "sell"]
+    assert encoded["train"]["label"][:] == [2, 0, 1]
+    assert encoded["test"]["label"][:] == [0, 2]
+
+
+def test_integers_keep_their_order():
+    encoded = encode_labels(data(train=[10, 2, 1, 2]))
+    assert label_names(encoded) == ["1", "2", "10"]
+    assert encoded["train"]["label"][:] == [2, 1, 0, 1]
+
+
+def test_truth_values_are_two_classes():
+    encoded = encode_labels(data(train=[True, False]))
+    assert encoded["train"]["label"][:] == [1, 0]
+
+
+def test_class_labels_keep_their_names_and_order():
+    encoded = encode_labels(data(ClassLabel(names=["neg", "pos"]), train=[1, 0], test=[1]))
+    assert label_names(encoded) == ["neg", "pos"]
+    assert encoded["train"]["label"][:] == [1, 0]
+
+
+def test_class_labels_of_another_order_are_matched_by_name():
+    mixed = DatasetDict(
+        train=data(ClassLabel(names=["neg", "pos"]), train=[0, 1])["train"],
+        test=data(ClassLabel(names=["pos", "neg"]), train=[0, 0, 1])["train"],
+    )
+    assert named(encode_labels(mixed)["test"]) == ["pos", "pos", "neg"]
+
+
+def test_given_names_order_strings():
+    encoded = encode_labels(data(train=["buy", "sell"]), ["sell", "buy"])
+    assert encoded["train"]["label"][:] == [1, 0]
+
+
+def test_given_names_name_integers_by_index():
+    encoded = encode_labels(data(train=[0, 2, 1]), ["down", "up", "flat"])
+    assert named(encoded["train"]) == ["down", "flat", "up"]
+
+
+def test_given_names_that_are_the_same_reorder_class_labels():
+    encoded = encode_labels(data(ClassLabel(names=["neg", "pos"]), train=[0, 1]), ["pos", "neg"])
+    assert label_names(encoded) == ["pos", "neg"]
+    assert named(encoded["train"]) == ["neg", "pos"]
+
+
+def test_other_given_names_rename_class_labels_one_for_one():
+    source = data(ClassLabel(names=["LABEL_0", "neutral"]), train=[0, 1])
+    assert named(encode_labels(source, ["bad", "neutral"])["train"]) == ["bad", "neutral"]
+
+
+@pytest.mark.parametrize("names", [["neutral", "bad"], ["bad", "neutral", "good"]])
+def test_given_names_that_would_move_or_miss_a_class_are_refused(names):
+    source = data(ClassLabel(names=["LABEL_0", "neutral"]), train=[0, 1])
+    with pytest.raises(ValueError, match="do not fit the labels of the data"):
+        encode_labels(source, names)
+
+
+@pytest.mark.parametrize(
+    ("names", "error"),
+    [("bad", TypeError), ([0, 1], TypeError), (["one"], ValueError), (["a", "a"], ValueError)],
+)
+def test_label_names_must_be_two_or_more_different_strings(names, error):
+    with pytest.raises(error, match="label_names must be"):
+        encode_labels(data(train=[0, 1]), names)
+
+
+@pytest.mark.parametrize("bad", [3, -2])
+def test_a_label_out_of_range_names_its_rows(bad):
+    with pytest.raises(ValueError, match=r"'train' has 2 texts .* rows 1, 3 \(counted from 0\)"):
+        encode_labels(data(train=[0, bad, 2, bad]), ["a", "b", "c"])
+
+
+def test_a_label_that_train_lacks_names_its_rows_and_the_nearest():
+    with pytest.raises(ValueError, match=r"'test' .* row 1 .*'Buy'. Did you mean 'buy'\?"):
+        encode_labels(data(train=["buy", "sell"], test=["sell", "Buy"]))
+
+
+@pytest.mark.parametrize(
+    ("feature", "labels"),
+    [
+        (None, ["up", None, "down", None]),
+        (None, ["up", "", "down", ""]),
+        (None, [0, -1, 1, -1]),
+        (Value("float64"), [0, None, 1, None]),
+        (ClassLabel(names=["down", "up"]), [0, -1, 1, -1]),
+    ],
+)
+def test_missing_labels_name_their_rows_unless_unlabelled_text_is_wanted(feature, labels):
+    source = data(feature, train=labels)
+    with pytest.raises(ValueError, match=r"'train' has 2 texts without a label .* rows 1, 3 "):
+        encode_labels(source)
+    encoded = encode_labels(source, unlabelled=True)
+    assert [label == LABEL_UNKNOWN for label in encoded["train"]["label"]] == [False, True] * 2
+    assert len(label_names(encoded)) == 2
+
+
+def test_labels_of_unlabelled_text_may_be_known_from_another_split():
+    encoded = encode_labels(data(train=None, test=["down", "up"]), unlabelled=True)
+    assert encoded["train"]["label"][:] == [LABEL_UNKNOWN, LABEL_UNKNOWN]
+    assert named(encoded["test"]) == ["down", "up"]
+
+
+def test_wholly_unlabelled_text_takes_the_names_that_are_given():
+    encoded = encode_labels(data(train=None), ["down", "up"], unlabelled=True)
+    assert label_names(encoded) == ["down", "up"]
+    assert encoded["train"]["label"][:] == [LABEL_UNKNOWN, LABEL_UNKNOWN]
+
+
+def test_wholly_unlabelled_text_has_no_names_unless_given():
+    encoded = encode_labels(data(train=None), unlabelled=True)
+    assert encoded["train"].features["label"] == Value("int64")
+    with pytest.raises(ValueError, match="the labels have no names"):
+        label_names(encoded)
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ([[0, 1], [1]], "several labels for one text are not supported"),
+        ([0.5, 1.0], "regression is not supported"),
+        ([0.0, 1.0], "regression is not supported"),
+        ([0.5, None], "regression is not supported"),
+        ([{"id": 1}, {"id": 2}], "several labels for one text are not supported"),
+    ],
+)
+def test_what_is_not_one_class_a_text_is_refused(labels, message):
+    with pytest.raises(ValueError, match=message):
+        encode_labels(data(train=labels))
+
+
+def test_dates_are_no_labels():
+    source = data(Value("timestamp[s]"), train=[0, 1])
+    with pytest.raises(ValueError, match=r"of type timestamp\[s\]"):
+        encode_labels(source)

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The page of explanations and the coloured words of a terminal."""
+
+import io
+import re
+from html.parser import HTMLParser
+from types import SimpleNamespace
+
+import pytest
+
+from dixtill_hf.reporting.highlights import html_page, terminal
+
+
+class Page(HTMLParser):
+    """What a browser would show: tags, attributes, and the texts of the paragraphs."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[str] = []
+        self._inside = False
+        self.feed(page)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        if dict(attributes).get("class") == "text":
+            self.texts.append("")
+            self._inside = True
+
+    def handle_endtag(self, tag):
+        self._inside = self._inside and tag != "p"
+
+    def handle_data(self, data):
+        if self._inside:
+            self.texts[-1] += data
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+def example(text="up we go", teacher="a", student="a", label="a", rationale=None) -> dict:
+    side = {"probability": 0.9, "spans": [[0, 2]], "scores": [1.0]}
+    return {
+        "text": text,
+        "label": label,
+        "teacher": {**side, "label": teacher},
+        "student": {**side, "label": student},
+        "rationale": rationale,
+    }
+
+
+def test_every_text_is_shown_twice_and_unchanged(explanations):
+    shown = Page(html_page(explanations)).texts
+    expected = [example["text"] for example in explanations["examples"] for _ in range(2)]
+    assert shown == expected
+
+
+def test_markup_in_texts_labels_and_title_stays_text():
+    evil = "<script>alert(1)</script>\"'&"
+    page = html_page({"labels": [evil], "examples": [example(evil, evil, evil, evil)]}, title=evil)
+    assert len(Page(page).all("script")) == 1
+    assert "alert(1)</script>" not in page
+
+
+def test_page_loads_nothing(explanations):
+    page = html_page(explanations)
+    assert not re.search(r"https?://|url\(|@import|\bsrc=|<link", page)
+    assert "default-src 'none'" in page
+
+
+def test_direction_is_that_of_the_text(explanations):
+    paragraphs = [p for p in Page(html_page(explanations)).all("p") if p["class"] == "text"]
+    assert all(paragraph["dir"] == "auto" for paragraph in paragraphs)
+
+
+def test_colour_has_the_sign_and_strength_of_the_score():
+    one = example("up we go")
+    one["student"].update(spans=[[0, 2], [3, 5], [6, 8]], scores=[2.0, -1.0, 0.0])
+    spans = Page(html_page({"labels": ["a"], "examples": [one]})).all("span")
+    words = [(s["class"], s["style"], s["title"]) for s in spans if "style" in s]
+    assert words[1:] == [
+        ("for", "--a:0.650", "+2.0000"),
+        ("against", "--a:0.325", "-1.0000"),
+        ("for", "--a:0.000", "+0.0000"),
+    ]
+
+
+def test_articles_can_be_filtered_by_label_and_disagreement():
+    examples = [example(), example(teacher="b"), example(label=None, teacher="b", student="b")]
+    articles = Page(html_page({"labels": ["a", "b"], "examples": examples})).all("article")
+    assert [article["data-label"] for article in articles] == ["0", "0", "1"]
+    assert ["data-disagrees" in article for article in articles] == [False, True, False]
+
+
+def test_filter_offers_every_label():
+    options = Page(html_page({"labels": ["a", "b"], "examples": [example()]})).all("option")
+    assert [option["value"] for option in options] == ["", "0", "1"]
+
+
+def test_rationale_is_underlined_where_there_is_one():
+    with_it = html_page({"labels": ["a"], "examples": [example(rationale=[[3, 5]])]})
+    without = html_page({"labels": ["a"], "examples": [example()]})
+    assert with_it.count("<u>we</u>") == 0
+    assert "<u> </u>" not in with_it
+    assert re.findall(r"<u>(.*?)</u>", with_it)[-1] == "we"
+    assert "<u>" not in without
+
+
+def test_right_and_wrong_are_told_only_against_a_gold_label():
+    page = html_page({"labels": ["a", "b"], "examples": [example(student="b")]})
+    assert "· right" in page
+    assert "· wrong" in page
+    page = html_page({"labels": ["a"], "examples": [example(label=None)]})
+    assert "no gold label" in page
+    assert "· right" not in page
+
+
+def test_attention_scores_are_told_apart():
+    data = {"labels": ["a"], "examples": [example()]}
+    assert "speaks for no label" not in html_page({**data, "student_explanation": "contributions"})
+    assert "speaks for no label" in html_page({**data, "student_explanation": "attention"})
+
+
+def test_label_that_is_not_listed_is_an_error():
+    with pytest.raises(ValueError, match="label 'c' of a text is not one of a, b"):
+        html_page({"labels": ["a", "b"], "examples": [example(label="c")]})
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def explanation() -> SimpleNamespace:
+    return SimpleNamespace(
+        text="up or down",
+        spans=[(0, 2), (3, 5), (6, 10)],
+        scores=[2.0, 0.1, -1.0],
+        label="bullish",
+        probability=0.875,
+    )
+
+
+@pytest.fixture(autouse=True)
+def _terminal_without_wishes(monkeypatch):
+    for name in ("NO_COLOR", "COLORTERM"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+
+
+def test_24_bit_colours(monkeypatch, explanation):
+    monkeypatch.setenv("COLORTERM", "truecolor")
+    words = terminal(explanation, Terminal()).splitlines()[1]
+    # Half way from grey (88, 88, 88) to orange (213, 94, 0).
+    assert words == "\x1b[97;48;2;0;114;178mup\x1b[0m or \x1b[97;48;2;150;91;44mdown\x1b[0m"
+
+
+def test_256_colours(explanation):
+    words = terminal(explanation, Terminal()).splitlines()[1]
+    # (0, 95, 175) and (135, 95, 0) in the colour cube.
+    assert words == "\x1b[97;48;5;25mup\x1b[0m or \x1b[97;48;5;94mdown\x1b[0m"
+
+
+def test_coloured_head_has_label_probability_and_scale(explanation):
+    head = terminal(explanation, Terminal()).splitlines()[0]
+    assert re.sub(r"\x1b\[[0-9;]*m", "", head).split() == [
+        "bullish", "87.5", "%", "against", "for",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("why", ["NO_COLOR", "TERM", "no terminal"])
+def test_without_colours_the_scores_are_numbers(monkeypatch, explanation, why):
+    if why != "no terminal":
+        monkeypatch.setenv(why, "dumb")
+    stream = io.StringIO() if why == "no terminal" else Terminal()
+    assert terminal(explanation, stream).splitlines() == [
+        "bullish  87.5 %",
+        "  +2.0000  up",
+        "  +0.1000  or",
+        "  -1.0000  down",
+    ]
+
+
+def test_empty_no_color_is_no_wish(monkeypatch, explanation):
+    monkeypatch.setenv("NO_COLOR", "")
+    assert "\x1b[" in terminal(explanation, Terminal())
+
+
+@pytest.mark.parametrize("stream", [io.StringIO(), Terminal()])
+def test_text_cannot_command_the_terminal(explanation, stream):
+    explanation.text = "\x1b[2J\x9b2J"
+    explanation.spans, explanation.scores = [(0, 4)], [1.0]
+    shown = terminal(explanation, stream)
+    assert "\x1b[2J" not in shown
+    assert "\x9b" not in shown

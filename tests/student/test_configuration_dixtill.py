@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The student's configuration: defaults of the paper, checks, and what survives a round trip."""
+
+from pathlib import Path
+
+import pytest
+
+from dixtill_hf.student.configuration_dixtill import DixtillConfig
+
+
+def test_attention_matrix_is_square_by_default() -> None:
+    assert DixtillConfig(hidden_size=7).attention_size == 14
+    assert DixtillConfig(hidden_size=7, attention_size=5).attention_size == 5
+
+
+def test_every_field_survives_a_round_trip(tmp_path: Path) -> None:
+    fields = {
+        "vocab_size": 11,
+        "embedding_size": 3,
+        "hidden_size": 4,
+        "num_layers": 2,
+        "attention_size": 5,
+        "embedding_dropout": 0.1,
+        "hidden_dropout": 0.3,
+        "word_dropout": 0.4,
+        "explanation": "attention",
+        "pad_token_id": 2,
+        "unk_token_id": 3,
+        "id2label": {0: "bearish", 1: "bullish", 2: "neutral"},
+        "label2id": {"bearish": 0, "bullish": 1, "neutral": 2},
+    }
+    DixtillConfig(**fields).save_pretrained(tmp_path)
+    loaded = DixtillConfig.from_pretrained(tmp_path)
+    assert {name: getattr(loaded, name) for name in fields} == fields
+
+
+def test_label_ids_follow_from_their_names() -> None:
+    assert DixtillConfig(id2label={0: "no", 1: "yes"}).label2id == {"no": 0, "yes": 1}
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("hidden_size", 0),
+        ("num_layers", 0),
+        ("attention_size", 0),
+        ("embedding_dropout", 1.0),
+        ("word_dropout", -0.1),
+        ("pad_token_id", 30_000),
+        ("unk_token_id", -1),
+        ("explanation", "gradients"),
+        ("num_labels", 1),
+    ],
+)
+def test_values_out_of_range_are_named(field: str, value: object) -> None:
+    message = "1 label" if field == "num_labels" else f"{field} must be .*{value}"
+    with pytest.raises(ValueError, match=message):
+        DixtillConfig(**{field: value})
+
+
+@pytest.mark.parametrize("problem", ["regression", "multi_label_classification"])
+def test_other_problems_are_refused(problem: str) -> None:
+    with pytest.raises(ValueError, match=f"Only classification .*{problem}"):
+        DixtillConfig(problem_type=problem, num_labels=3)

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The pipeline with attributions, beside the plain one of transformers."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import pipeline
+
+import dixtill_hf  # noqa: F401  registers the student
+from dixtill_hf.student.configuration_dixtill import DixtillConfig
+from dixtill_hf.student.explaining import explain
+from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification
+from dixtill_hf.student.pipeline import DixtillPipeline, dixtill_pipeline
+from dixtill_hf.student.tokenization import train_word_tokenizer
+
+TEXTS = ["", "Acme FELL 3.5%", "Café rises", "Acme"]
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(0)
+    tokenizer = train_word_tokenizer(TEXTS)
+    config = DixtillConfig(
+        vocab_size=len(tokenizer), hidden_size=4, id2label={0: "down", 1: "up", 2: "flat"}
+    )
+    model = DixtillForSequenceClassification(config)
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter)
+    path = tmp_path_factory.mktemp("student")
+    model.save_pretrained(path)
+    tokenizer.save_pretrained(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def explainer(directory: Path) -> DixtillPipeline:
+    return dixtill_pipeline(directory)
+
+
+@pytest.mark.parametrize("batch_size", [1, 3])
+def test_attributions_are_those_of_explain(explainer: DixtillPipeline, batch_size: int) -> None:
+    results = explainer(TEXTS, batch_size=batch_size)
+    for result, expected in zip(
+        results, explain(explainer.model, explainer.tokenizer, TEXTS), strict=True
+    ):
+        assert result["label"] == expected.label
+        assert result["score"] == pytest.approx(expected.probability, abs=1e-6)
+        words = result["attributions"]
+        assert [word["word"] for word in words] == expected.words
+        assert [(word["start"], word["end"]) for word in words] == expected.spans
+        scores = [word["score"] for word in words]
+        assert scores == pytest.approx(expected.scores, abs=1e-6)
+
+
+def test_one_text_gives_one_result(explainer: DixtillPipeline) -> None:
+    [result] = explainer(TEXTS[1])
+    assert set(result) == {"label", "score", "attributions"}
+
+
+def test_every_label_returned_has_its_own_attributions(explainer: DixtillPipeline) -> None:
+    results = explainer(TEXTS[1], top_k=None)
+    assert len(results) == 3
+    for result in results:
+        [expected] = explain(
+            explainer.model, explainer.tokenizer, TEXTS[1:2], labels=[result["label"]]
+        )
+        scores = [word["score"] for word in result["attributions"]]
+        assert scores == pytest.approx(expected.scores, abs=1e-6)
+
+
+def test_the_plain_pipeline_gives_the_same_labels(
+    directory: Path, explainer: DixtillPipeline
+) -> None:
+    plain = pipeline("text-classification", model=str(directory))(TEXTS)
+    without = [{k: r[k] for k in ("label", "score")} for r in explainer(TEXTS)]
+    assert plain == without
+
+
+def test_pairs_of_texts_are_refused(explainer: DixtillPipeline) -> None:
+    with pytest.raises(TypeError, match="must be one text, got dict"):
+        explainer({"text": "a", "text_pair": "b"})
+
+
+def test_other_models_are_refused(tiny_teacher_dir: Callable[[str], Path]) -> None:
+    with pytest.raises(ValueError, match="got a bert model"):
+        dixtill_pipeline(tiny_teacher_dir("bert"))

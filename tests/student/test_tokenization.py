@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The word tokenizer: its vocabulary, its offsets, and what it saves."""
+
+import json
+from pathlib import Path
+
+import pytest
+from tokenizers import normalizers, pre_tokenizers
+from transformers import AutoTokenizer
+
+from dixtill_hf.student.tokenization import WordTokenizer, train_word_tokenizer
+
+
+def vocabulary(tokenizer: WordTokenizer) -> list[str]:
+    return sorted(tokenizer.get_vocab(), key=tokenizer.get_vocab().__getitem__)
+
+
+def test_words_are_ordered_by_frequency_then_first_appearance() -> None:
+    tokenizer = train_word_tokenizer(["zebra up down", "down b a", "down up"])
+    assert vocabulary(tokenizer) == ["[PAD]", "[UNK]", "down", "up", "zebra", "b", "a"]
+
+
+def test_vocabulary_can_be_cut() -> None:
+    texts = ["a a a b b c"]
+    assert vocabulary(train_word_tokenizer(texts, min_frequency=2))[2:] == ["a", "b"]
+    assert vocabulary(train_word_tokenizer(texts, max_size=3))[2:] == ["a"]
+
+
+def test_words_not_in_the_vocabulary_are_unknown() -> None:
+    tokenizer = train_word_tokenizer(["shares rose"])
+    assert tokenizer("shares fell rose")["input_ids"] == [2, 1, 3]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Acme's profit FELL 3.5%", ["acme", "'", "s", "profit", "fell", "3", ".", "5", "%"]),
+        ("Café  Übermut\tin Zürich", ["cafe", "ubermut", "in", "zurich"]),
+        ("日本株は上昇 up", ["日", "本", "株", "は", "上", "昇", "up"]),
+        ("bad\u0000 control\u200b", ["bad", "control"]),
+    ],
+)
+def test_texts_are_split_as_bert_does(text: str, words: list[str]) -> None:
+    assert train_word_tokenizer([text]).tokenize(text) == words
+
+
+def test_offsets_are_of_the_text_as_given() -> None:
+    text = "  Café’s ＯＰＥＮ, e\u0301t\u00e9 株価!"
+    encoding = train_word_tokenizer([text])(text, return_offsets_mapping=True)
+    words = [text[start:end] for start, end in encoding["offset_mapping"]]
+    assert words == ["Café", "’", "s", "ＯＰＥＮ", ",", "e\u0301t\u00e9", "株", "価", "!"]
+
+
+def test_split_at_spaces_alone() -> None:
+    tokenizer = train_word_tokenizer(["U.S. stocks"], pre_tokenizer="whitespace")
+    assert tokenizer.tokenize("u.s. Stocks") == ["u.s.", "stocks"]
+
+
+def test_components_may_be_given() -> None:
+    tokenizer = train_word_tokenizer(
+        ["Up-down Up"],
+        pre_tokenizer=pre_tokenizers.Split("-", behavior="removed"),
+        normalizer=normalizers.Replace(" ", "-"),
+    )
+    assert vocabulary(tokenizer)[2:] == ["Up", "down"]
+
+
+def test_batches_are_padded_without_token_types() -> None:
+    tokenizer = train_word_tokenizer(["a b c"])
+    batch = tokenizer(["a b c", "b"], padding=True)
+    assert dict(batch) == {
+        "input_ids": [[2, 3, 4], [3, 0, 0]],
+        "attention_mask": [[1, 1, 1], [1, 0, 0]],
+    }
+
+
+@pytest.mark.parametrize("loader", [AutoTokenizer, WordTokenizer])
+def test_saved_tokenizer_is_the_same(tmp_path: Path, loader: type) -> None:
+    text = "Café rose 3.5%!"
+    tokenizer = train_word_tokenizer([text])
+    tokenizer.save_pretrained(tmp_path)
+    loaded = loader.from_pretrained(tmp_path)
+    assert loaded.get_vocab() == tokenizer.get_vocab()
+    expected = tokenizer(text + " new", return_offsets_mapping=True)
+    assert dict(loaded(text + " new", return_offsets_mapping=True)) == dict(expected)
+
+
+def test_saved_tokenizer_names_a_class_of_every_transformers(tmp_path: Path) -> None:
+    train_word_tokenizer(["a"]).save_pretrained(tmp_path / "first")
+    WordTokenizer.from_pretrained(tmp_path / "first").save_pretrained(tmp_path / "second")
+    for folder in ("first", "second"):
+        saved = json.loads((tmp_path / folder / "tokenizer_config.json").read_text("utf-8"))
+        assert saved["tokenizer_class"] == "PreTrainedTokenizerFast"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"texts": []}, ValueError, "No word occurs 1 time"),
+        ({"texts": ["", "  "]}, ValueError, "No word occurs 1 time"),
+        ({"texts": ["a b"], "min_frequency": 2}, ValueError, "hold 2 different word"),
+        ({"texts": ["a"], "min_frequency": 0}, ValueError, "min_frequency must be at least 1"),
+        ({"texts": ["a"], "max_size": 2}, ValueError, "max_size must be more than 2"),
+        ({"texts": "one text"}, TypeError, "got one string"),
+        ({"texts": ["a", None]}, TypeError, "got NoneType in row 1"),
+        ({"texts": ["a"], "pre_tokenizer": "spaces"}, ValueError, "'bert', 'whitespace'"),
+        ({"texts": ["a"], "normalizer": None}, ValueError, "normalizer must be one of 'bert'"),
+    ],
+)
+def test_what_makes_no_vocabulary_is_refused(
+    arguments: dict[str, object], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        train_word_tokenizer(**arguments)

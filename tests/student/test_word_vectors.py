@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Word vectors: where they come from, and the embedding that they make."""
+
+import json
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from dixtill_hf.student import word_vectors
+from dixtill_hf.student.word_vectors import WordVectors, load_word_vectors
+
+VOCABULARY = {"[PAD]": 0, "[UNK]": 1, "up": 2, "down": 3, "new": 4}
+VECTORS = {"up": [1.0, 2.0], "down": [3.0, -2.0]}
+
+
+@pytest.fixture
+def text_file(tmp_path: Path) -> Path:
+    path = tmp_path / "glove.txt"
+    path.write_text("the 9 9\nup 1 2\ndown 3 -2\n[UNK] 5 5\n")
+    return path
+
+
+@pytest.fixture
+def safetensors_file(tmp_path: Path) -> Path:
+    path = tmp_path / "glove.safetensors"
+    vectors = torch.tensor([[9.0, 9.0], *VECTORS.values()])
+    save_file({"vectors": vectors}, path, {"words": json.dumps(["the", "up", "down"])})
+    return path
+
+
+@pytest.fixture
+def packaged(monkeypatch: pytest.MonkeyPatch) -> str:
+    matrix = np.array([[9, 9], *VECTORS.values()], dtype=np.float32)
+    monkeypatch.setattr(word_vectors, "packaged_glove", lambda: (["the", "up", "down"], matrix))
+    return "glove-packaged"
+
+
+@pytest.mark.parametrize("source", ["text_file", "safetensors_file", "packaged"])
+def test_sources(source: str, request: pytest.FixtureRequest) -> None:
+    vectors = load_word_vectors(request.getfixturevalue(source), VOCABULARY)
+    assert vectors.coverage == pytest.approx(2 / 3)  # up and down of up, down and new
+    matrix = vectors.embedding_matrix(VOCABULARY, seed=0)
+    assert matrix.dtype == torch.float32
+    assert matrix[[0, 2, 3]].tolist() == [[0, 0], *VECTORS.values()]
+
+
+def test_coverage_is_logged(text_file: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, logger=word_vectors.__name__):
+        load_word_vectors(text_file, VOCABULARY)
+    assert "vectors for 2 of 3 words (66.7 %)" in caplog.text
+
+
+def test_other_words_get_vectors_of_the_same_spread() -> None:
+    known = np.random.default_rng(1).normal([3, -1], [0.2, 2.0], (500, 2)).astype(np.float32)
+    rows = {f"known{i}": i for i in range(500)}
+    vocabulary = {f"word{i}": i for i in range(20_000)}
+    matrix = WordVectors(rows, known, 500).embedding_matrix(vocabulary, seed=0).numpy()
+    np.testing.assert_allclose(matrix.mean(axis=0), known.mean(axis=0), atol=0.05)
+    np.testing.assert_allclose(matrix.std(axis=0), known.std(axis=0), rtol=0.02)
+
+
+def test_random_vectors_depend_on_the_seed_and_the_id_alone(text_file: Path) -> None:
+    vectors = load_word_vectors(text_file, VOCABULARY)
+    matrix = vectors.embedding_matrix(VOCABULARY, seed=3)
+    assert torch.equal(matrix, vectors.embedding_matrix(VOCABULARY, seed=3))
+    assert not torch.equal(matrix[4], vectors.embedding_matrix(VOCABULARY, seed=4)[4])
+    larger = vectors.embedding_matrix(VOCABULARY | {"more": 5}, seed=3)
+    assert torch.equal(larger[:5], matrix)
+
+
+@pytest.mark.parametrize(("given", "size"), [(None, 50), (7, 7)])
+def test_without_a_source_all_vectors_are_random(given: int | None, size: int) -> None:
+    vectors = load_word_vectors(None, VOCABULARY, size=given)
+    matrix = vectors.embedding_matrix(VOCABULARY, seed=0)
+    assert vectors.coverage == 0
+    assert matrix.shape == (5, size)
+    assert (matrix[0] == 0).all()
+    assert (matrix[1:] != 0).all()
+
+
+def test_wrong_dimensions_are_refused(text_file: Path) -> None:
+    with pytest.raises(ValueError, match="have 2 dimensions, but 50 are needed"):
+        load_word_vectors(text_file, VOCABULARY, size=50)
+
+
+def test_a_missing_file_is_named() -> None:
+    with pytest.raises(FileNotFoundError, match="at 'glove-packed'. Give 'glove-packaged'"):
+        load_word_vectors("glove-packed", VOCABULARY)

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Importing the package is cheap, and its public names are found when they are used."""
+
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import pytest
+
+import dixtill_hf
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def test_import_loads_the_standard_library_alone() -> None:
+    script = (
+        "import sys; before = set(sys.modules); import dixtill_hf\n"
+        "loaded = {name.split('.')[0] for name in set(sys.modules) - before}\n"
+        "print(*sorted(loaded - sys.stdlib_module_names))"
+    )
+    finished = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert finished.stdout.split() == ["dixtill_hf"]
+
+
+@pytest.mark.parametrize("name", dixtill_hf.__all__)
+def test_public_names_are_found(name: str) -> None:
+    value = getattr(dixtill_hf, name)
+    assert name in dir(dixtill_hf)
+    if callable(value):
+        assert value.__doc__
+
+
+def test_unknown_names_are_refused() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'Distiller'"):
+        dixtill_hf.Distiller  # noqa: B018
+
+
+def test_version_is_that_of_the_distribution() -> None:
+    try:
+        installed = version("dixtill_hf")
+    except PackageNotFoundError:
+        pytest.skip("the package is not installed")
+    assert dixtill_hf.__version__ == installed

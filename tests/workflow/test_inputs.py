@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Data, teacher and annotation of a recipe."""
+
+from pathlib import Path
+
+import pytest
+from transformers import AutoModel, AutoTokenizer
+
+from dixtill_hf.workflow.inputs import (
+    annotate_data,
+    load_data,
+    parse_splits,
+    prepare_teacher,
+    split_names,
+)
+from dixtill_hf.workflow.stages import StageLog
+
+
+def test_a_subset_of_train_keeps_the_shares_of_the_labels(recipe):
+    recipe.data.max_train_texts = 30
+    labels = load_data(recipe.data)["train"]["label"][:]
+    assert [labels.count(label) for label in range(3)] == [10, 10, 10]
+
+
+def test_a_trained_classifier_is_used_as_it_is(recipe, tmp_path):
+    data = load_data(recipe.data)
+    teacher, finetuned = prepare_teacher(recipe.teacher, data, tmp_path, StageLog(tmp_path))
+    assert not finetuned
+    assert teacher.name == recipe.teacher.teacher
+
+
+def test_a_bare_encoder_is_fine_tuned(recipe, tmp_path, teacher_labels):
+    source, encoder = Path(recipe.teacher.teacher), tmp_path / "encoder"
+    AutoModel.from_pretrained(source).save_pretrained(encoder)
+    AutoTokenizer.from_pretrained(source).save_pretrained(encoder)
+    recipe.teacher.teacher, recipe.teacher.teacher_epochs = str(encoder), 1
+    log = StageLog(tmp_path)
+    teacher, finetuned = prepare_teacher(recipe.teacher, load_data(recipe.data), tmp_path, log)
+    assert finetuned
+    assert Path(teacher.name) == tmp_path / "teacher"
+    assert "finetune" in log.seconds()
+
+
+def test_an_annotation_is_found_again_and_replaced_when_settings_change(recipe, tmp_path):
+    data, log = load_data(recipe.data), StageLog(tmp_path)
+    teacher, _ = prepare_teacher(recipe.teacher, data, tmp_path, log)
+    _, first = annotate_data(recipe.annotation, data, teacher, tmp_path, log)
+    _, again = annotate_data(recipe.annotation, data, teacher, tmp_path, log)
+    recipe.annotation.steps = 3
+    annotated, changed = annotate_data(recipe.annotation, data, teacher, tmp_path, log)
+    assert first == again != changed
+    assert set(annotated["test"]["teacher_evaluations"]) == {5}
+
+
+def test_lists_and_pairs_are_read_as_typed():
+    assert split_names("a, b ,c") == ["a", "b", "c"]
+    assert split_names(None) is None
+    assert parse_splits("test=validation, train=all") == {"test": "validation", "train": "all"}
+    with pytest.raises(ValueError, match="test=validation"):
+        parse_splits("validation")

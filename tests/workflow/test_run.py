@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The whole road on a few dozen texts: what it leaves behind, and what it does not do twice."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from datasets import load_from_disk
+from transformers import pipeline
+
+from dixtill_hf.workflow import run as road
+from dixtill_hf.workflow import students
+from dixtill_hf.workflow.recipe import Recipe
+
+# A process without the package: the student must come along with all that it needs.
+_STRANGER = """
+import sys
+from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipeline
+assert "dixtill_hf" not in sys.modules
+try:
+    import dixtill_hf
+except ImportError:
+    pass
+else:
+    raise SystemExit("the package must not be importable here")
+model = AutoModelForSequenceClassification.from_pretrained(sys.argv[1], trust_remote_code=True)
+tokenizer = AutoTokenizer.from_pretrained(sys.argv[1])
+print(model(**tokenizer("Acme falls.", return_tensors="pt")).contributions.shape)
+print(pipeline("text-classification", model=model, tokenizer=tokenizer)("Acme falls."))
+"""
+
+
+@pytest.fixture
+def finished(recipe: Recipe) -> Path:
+    road.run(recipe, "dixtill-hf run")
+    return Path(recipe.output.output_dir)
+
+
+def test_all_outputs_are_there(finished):
+    names = {path.name for path in finished.iterdir()}
+    assert {"student", "annotated", "metrics.json", "report.md", "figures"} <= names
+    assert "explanations.html" in names
+    assert (finished / "student" / "README.md").read_text().startswith("---\n")
+    assert "teacher_attributions" in load_from_disk(str(finished / "annotated"))["test"].features
+
+
+def test_metrics_hold_every_student_and_the_linear_rival(finished):
+    metrics = json.loads((finished / "metrics.json").read_text())
+    rows = {(row["method"], row["preset"], row["seed"]) for row in metrics["results"]}
+    assert rows == {
+        ("bag_of_words", None, None),
+        *((method, "default", seed) for method in ("none", "dixtill") for seed in (0, 1)),
+    }
+    assert metrics["dataset"]["splits"] == {"train": 54, "validation": 6, "test": 24}
+    assert metrics["seeds"] == [0, 1]
+    for row in metrics["results"]:
+        assert 0 <= row["accuracy"] <= 1
+        assert (row["explanation"] is None) == (row["method"] == "bag_of_words")
+
+
+def test_the_summary_is_that_of_the_results(finished):
+    metrics = json.loads((finished / "metrics.json").read_text())
+    scores = [r["accuracy"] for r in metrics["results"] if r["method"] == "dixtill"]
+    (summary,) = [row for row in metrics["summary"] if row["method"] == "dixtill"]
+    assert summary["metrics"]["accuracy"]["mean"] == pytest.approx(np.mean(scores))
+    assert summary["metrics"]["accuracy"]["sd"] == pytest.approx(np.std(scores, ddof=1))
+    assert {(row["against"], row["metric"]) for row in metrics["comparisons"]} == {
+        (rival, metric) for rival in ("none", "bag_of_words") for metric in ("accuracy", "macro_f1")
+    }
+
+
+def test_no_pickle_is_left_behind(finished):
+    assert not [p for p in finished.rglob("*") if p.suffix in (".bin", ".pt", ".pkl", ".pickle")]
+
+
+def test_a_second_run_trains_nothing_and_says_the_same(finished, recipe, monkeypatch):
+    before = json.loads((finished / "metrics.json").read_text())
+    monkeypatch.setattr(students, "train_student", _refuse)
+    road.run(recipe, "dixtill-hf run")
+    after = json.loads((finished / "metrics.json").read_text())
+    assert after["results"][1:] == before["results"][1:]
+    assert after["stages"]["annotate"] == before["stages"]["annotate"]
+    assert after["stages"]["distil"] == before["stages"]["distil"]
+
+
+def test_a_killed_run_trains_only_what_is_missing(recipe, monkeypatch):
+    train, trained = students.train_student, []
+
+    def killed_after_two(job):
+        if len(trained) == 2:
+            raise KeyboardInterrupt
+        trained.append((job.method, job.seed))
+        train(job)
+
+    monkeypatch.setattr(students, "train_student", killed_after_two)
+    with pytest.raises(KeyboardInterrupt):
+        road.run(recipe, "dixtill-hf run")
+    again = []
+    monkeypatch.setattr(
+        students, "train_student", lambda job: (again.append((job.method, job.seed)), train(job))
+    )
+    road.run(recipe, "dixtill-hf run")
+    assert not set(again) & set(trained)
+    assert len(again) == 2
+
+
+def test_a_changed_setting_trains_anew(finished, recipe):
+    before = json.loads((finished / "metrics.json").read_text())
+    recipe.student.temperature = 2.0
+    road.run(recipe, "dixtill-hf run")
+    after = json.loads((finished / "metrics.json").read_text())
+    assert after["fingerprint"] != before["fingerprint"]
+    assert after["stages"]["annotate"] == before["stages"]["annotate"]
+
+
+def test_the_student_works_in_a_process_without_the_package(finished, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", _BLOCK_PACKAGE + _STRANGER, str(finished / "student")],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "torch.Size([1, 3, 3])" in done.stdout
+    assert "'score'" in done.stdout
+
+
+def test_the_student_works_in_a_plain_pipeline(finished, teacher_labels):
+    classify = pipeline("text-classification", model=str(finished / "student"))
+    (answer,) = classify("Acme falls.")
+    assert answer["label"] in teacher_labels
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("methods", "none,dixtil", "dixtill"),
+        ("presets", "papr", "paper"),
+        ("seeds", 0, "seeds must be at least 1, got 0"),
+        ("workers", -1, "workers must be at least 0, got -1"),
+        ("alpha", 1.5, r"alpha must be in \[0, 1\], got 1.5"),
+        ("explanation", "contribution", "contributions"),
+    ],
+)
+def test_mistakes_in_the_students_part_are_found_before_the_data_are_read(
+    recipe, field, value, message
+):
+    recipe.student.methods = "dixtill"
+    recipe.data.source = "no/such/source"
+    setattr(recipe.student, field, value)
+    with pytest.raises(ValueError, match=message):
+        road.run(recipe, "dixtill-hf run")
+
+
+# An editable install puts the package on every process's path.
+_BLOCK_PACKAGE = """
+import sys
+class _Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] == "dixtill_hf":
+            raise ImportError(name)
+sys.meta_path.insert(0, _Blocked())
+"""
+
+
+def _refuse(job: object) -> None:
+    raise AssertionError("nothing should be trained")
