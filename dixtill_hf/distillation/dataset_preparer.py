@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from datasets import Dataset
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from dixtill_hf.data.checks import name_rows
 from dixtill_hf.data.columns import LABEL_UNKNOWN
@@ -39,7 +39,7 @@ class DatasetPreparer:
     """
 
     args: DistillationArguments
-    tokenizer: PreTrainedTokenizerBase
+    tokenizer: PreTrainedTokenizerFast
     student: PreTrainedModel
     teacher: Teacher | str | Path | None
     explainer: str | Explainer

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from datasets import ClassLabel, Dataset
 from numpy.typing import NDArray
-from transformers import PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerFast
 
 from dixtill_hf.data import columns
 from dixtill_hf.data.checks import name_rows
@@ -50,7 +50,7 @@ _TEXTS_AT_ONCE = 2000
 
 def prepare_dataset(
     dataset: Dataset,
-    tokenizer: PreTrainedTokenizerBase,
+    tokenizer: PreTrainedTokenizerFast,
     label_names: Sequence[str],
     *,
     required: Collection[str] = (),
@@ -66,7 +66,7 @@ def prepare_dataset(
     Args:
         dataset: With a column `text`; `label` (a missing one counts as unlabelled) and what
             `annotate` adds are used if they are there.
-        tokenizer: The student's; a fast one, since attributions need the words' offsets.
+        tokenizer: The student's; attributions need the words' offsets.
         label_names: The student's labels, in the order of its logits. Where the dataset's labels
             and these have names, the names must be the same.
         required: Prepared columns that must come out: any of `SOURCES`.
@@ -77,7 +77,7 @@ def prepare_dataset(
         One row per text, in the same order.
 
     Raises:
-        TypeError: Not a `Dataset`, or a tokenizer without offsets.
+        TypeError: Not a `Dataset`, or not a fast tokenizer.
         ValueError: Columns are missing or do not fit each other or the labels; rows are named.
     """
     if not isinstance(dataset, Dataset):
@@ -85,11 +85,7 @@ def prepare_dataset(
             f"expected a datasets.Dataset, got {type(dataset).__name__}: give one split of a "
             "DatasetDict, and download a streamed dataset first"
         )
-    if not tokenizer.is_fast:
-        raise TypeError(
-            f"the student's tokenizer must be a fast one, which knows the words' characters; got "
-            f"{type(tokenizer).__name__}: make one with train_word_tokenizer(texts)"
-        )
+    check_tokenizer(tokenizer)
     if is_prepared(dataset):
         _check_columns(dataset, {name: (name,) for name in required})
         return dataset
@@ -110,6 +106,20 @@ def prepare_dataset(
 def is_prepared(dataset: Dataset) -> bool:
     """Whether a dataset has the columns that every prepared one has."""
     return {INPUT_IDS, LABELS, LENGTH} <= set(dataset.column_names)
+
+
+def check_tokenizer(tokenizer: object) -> None:
+    """Refuse what is no tokenizer that knows the characters of its words.
+
+    Raises:
+        TypeError: Not a `PreTrainedTokenizerFast`.
+    """
+    if not isinstance(tokenizer, PreTrainedTokenizerFast):
+        raise TypeError(
+            "the student's tokenizer must be a PreTrainedTokenizerFast, which knows the characters "
+            f"of its words, got {type(tokenizer).__name__}: make one with "
+            "train_word_tokenizer(texts)"
+        )
 
 
 def _check_label_names(dataset: Dataset, names: Sequence[str]) -> None:
@@ -139,7 +149,7 @@ def _check_columns(dataset: Dataset, needed: dict[str, tuple[str, ...]]) -> None
 class _TablePreparer:
     """Prepares tables of texts; row numbers in errors start at that of a table's first text."""
 
-    tokenizer: PreTrainedTokenizerBase
+    tokenizer: PreTrainedTokenizerFast
     num_labels: int
     reduction: Reduction
     max_words: int
@@ -227,7 +237,7 @@ class _Words:
     per_text: NDArray[np.int64]
 
     @classmethod
-    def of(cls, texts: list[str], tokenizer: PreTrainedTokenizerBase) -> "_Words":
+    def of(cls, texts: list[str], tokenizer: PreTrainedTokenizerFast) -> "_Words":
         encoded = tokenizer(texts, return_offsets_mapping=True, return_attention_mask=False)
         ids = encoded[INPUT_IDS]
         offsets = chain.from_iterable(chain.from_iterable(encoded["offset_mapping"]))

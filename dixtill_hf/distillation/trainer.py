@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from transformers import (
     EvalPrediction,
     PreTrainedModel,
-    PreTrainedTokenizerBase,
+    PreTrainedTokenizerFast,
     Trainer,
     TrainerCallback,
     TrainerControl,
@@ -34,6 +34,7 @@ from dixtill_hf.distillation.preparation import (
     LABELS,
     LENGTH,
     TEACHER_LOGITS,
+    check_tokenizer,
 )
 from dixtill_hf.distillation.sampling import LengthBucketSampler
 from dixtill_hf.distillation.term_averages import TermAverages
@@ -87,7 +88,7 @@ class DistillationTrainer(Trainer):
         data_collator: Callable[[list[dict]], Batch] | None = None,
         train_dataset: Dataset | None = None,
         eval_dataset: Dataset | Mapping[str, Dataset] | None = None,
-        processing_class: PreTrainedTokenizerBase | None = None,
+        processing_class: PreTrainedTokenizerFast | None = None,
         *,
         teacher: Teacher | str | Path | None = None,
         explainer: str | Explainer = "integrated_gradients",
@@ -97,7 +98,8 @@ class DistillationTrainer(Trainer):
         optimizers: tuple[Any, Any] = (None, None),
         optimizer_cls_and_kwargs: tuple[type, dict[str, Any]] | None = None,
     ) -> None:
-        _check_types(args, processing_class)
+        _check_arguments(args)
+        check_tokenizer(processing_class)
         self._users_metrics = compute_metrics
         self._term_averages = TermAverages()
         self._bucket_sampler: LengthBucketSampler | None = None
@@ -283,20 +285,15 @@ def _forward(model: nn.Module, inputs: Batch) -> DixtillOutput:
     return model(input_ids=inputs[INPUT_IDS], attention_mask=inputs["attention_mask"])
 
 
-def _check_types(args: Any, tokenizer: Any) -> None:
+def _check_arguments(args: object) -> None:
     if not isinstance(args, DistillationArguments):
         raise TypeError(
             f"args must be DistillationArguments, got {type(args).__name__}: they hold alpha, "
             "temperature and the losses beside all that TrainingArguments have"
         )
-    if not isinstance(tokenizer, PreTrainedTokenizerBase):
-        raise TypeError(
-            f"processing_class must be the student's tokenizer, got {type(tokenizer).__name__}: "
-            "make one with train_word_tokenizer(texts)"
-        )
 
 
-def _check_vocabulary(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
+def _check_vocabulary(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> None:
     if len(tokenizer) > model.config.vocab_size:
         raise ValueError(
             f"the tokenizer knows {len(tokenizer)} words, the student's embedding has "

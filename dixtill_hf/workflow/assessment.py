@@ -12,6 +12,7 @@ from datasets import Dataset
 from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
+from dixtill_hf.data.columns import LABEL_UNKNOWN
 from dixtill_hf.distillation.collator import DistillationCollator
 from dixtill_hf.distillation.preparation import (
     ATTRIBUTION_TARGETS,
@@ -85,6 +86,16 @@ def ask(
     )
 
 
+def quality(
+    probabilities: NDArray[np.float64], labels: NDArray[np.integer]
+) -> dict[str, float | None]:
+    """Classification metrics over the labelled texts; None each where no text has a label."""
+    labelled = labels != LABEL_UNKNOWN
+    if not labelled.any():
+        return dict.fromkeys(("accuracy", "macro_f1", "matthews", "roc_auc"))
+    return classification_metrics(probabilities[labelled], labels[labelled])
+
+
 def assess(answers: Answers, explanation_kind: str) -> dict[str, Any]:
     """Quality, agreement with the teacher's predictions, and agreement with its explanations.
 
@@ -94,7 +105,7 @@ def assess(answers: Answers, explanation_kind: str) -> dict[str, Any]:
     """
     agreement = explanation_agreement(answers.targets, answers.explanations)
     return {
-        **classification_metrics(answers.probabilities, answers.labels),
+        **quality(answers.probabilities, answers.labels),
         "teacher_agreement": float((answers.predictions == answers.teacher_labels).mean()),
         "explanation": {"kind": explanation_kind, **agreement},
     }

@@ -46,6 +46,7 @@ def load_data(arguments: DataArguments) -> DatasetDict:
         validation_fraction=arguments.validation_fraction,
         seed=arguments.data_seed,
         splits=parse_splits(arguments.splits),
+        unlabelled=arguments.unlabelled,
     )
     if arguments.max_train_texts is not None:
         data["train"] = _subset(data["train"], arguments.max_train_texts, arguments.data_seed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -95,7 +96,7 @@ def training_arguments(
     arguments: StudentArguments, preset: str, method: str, seed: int, output_dir: Path
 ) -> DistillationArguments:
     """What one student is trained with: its preset, its method, and what the recipe overrides."""
-    overrides = {
+    overrides: dict[str, Any] = {
         "num_train_epochs": arguments.epochs,
         "learning_rate": arguments.learning_rate,
         "per_device_train_batch_size": arguments.batch_size,

@@ -32,7 +32,7 @@ from dixtill_hf.teacher.loading import Teacher
 
 FORMAT = 1
 BAG_OF_WORDS = "bag_of_words"
-_NO_PRESET = ""
+NO_PRESET = ""
 _COMPARED = ("accuracy", "macro_f1")
 _SUMMARISED = ("accuracy", "macro_f1", "matthews", "roc_auc", "teacher_agreement", "train_seconds")
 
@@ -73,6 +73,11 @@ def describe_teacher(
         "evaluations_per_text": float(np.mean(test[EVALUATIONS])),
         "truncated_texts": int(np.sum(test[TRUNCATED])),
     }
+
+
+def labelled_classes(split: Dataset) -> set[int]:
+    """The labels that occur in a split; texts without a label do not count."""
+    return set(split[LABEL]) - {LABEL_UNKNOWN}
 
 
 def score_bag_of_words(data: DatasetDict) -> tuple[dict[str, Any], NDArray[np.integer]]:
@@ -134,7 +139,7 @@ def compare(predictions: Predictions, labels: NDArray[np.integer]) -> list[dict[
         if method != "dixtill":
             continue
         for rival, other_preset in predictions:
-            if rival == method or other_preset not in (preset, _NO_PRESET):
+            if rival == method or other_preset not in (preset, NO_PRESET):
                 continue
             for metric in _COMPARED:
                 difference = paired_bootstrap(
@@ -153,7 +158,7 @@ def compare(predictions: Predictions, labels: NDArray[np.integer]) -> list[dict[
 
 
 def _series(result: Mapping[str, Any]) -> tuple[str, str]:
-    return (result["preset"] or _NO_PRESET, result["method"])
+    return (result["preset"] or NO_PRESET, result["method"])
 
 
 def _is_agreement(name: str) -> bool:

@@ -38,6 +38,9 @@ class DataArguments:
     label_names: str | None = _field(
         None, "Names of the labels in their order, separated by commas: 'Bearish,Bullish,Neutral'."
     )
+    unlabelled: bool = _field(
+        False, "Accept training texts without a label; they learn from the teacher alone."
+    )
     validation_fraction: float = _field(
         0.1, "Share of train held out, stratified, when the source has no validation split."
     )
@@ -90,7 +93,7 @@ class StudentArguments:
         "none,kl,mse,dixtill", f"What is compared, of {', '.join(METHODS)}; separated by commas."
     )
     presets: str = _field("default", f"One or more of {', '.join(PRESETS)}; separated by commas.")
-    seeds: int = _field(5, "Students trained of every method, with the seeds 0, 1, 2, ...")
+    seeds: int = _field(3, "Students trained of every method, with the seeds 0, 1, 2, ...")
     word_vectors: str = _field(
         "glove-packaged",
         "Start of the embedding: 'glove-packaged', a GloVe or word2vec text file, a safetensors "

@@ -12,7 +12,7 @@ import numpy as np
 from datasets import DatasetDict
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from dixtill_hf.data.columns import LABEL
+from dixtill_hf.data.columns import LABEL, LABEL_UNKNOWN
 from dixtill_hf.evaluation.efficiency import directory_bytes
 from dixtill_hf.reporting.model_card import model_card
 from dixtill_hf.reporting.report import write_report
@@ -27,14 +27,18 @@ from dixtill_hf.workflow.inputs import (
     data_fingerprint,
     load_data,
     prepare_teacher,
+    split_names,
     teacher_name,
 )
 from dixtill_hf.workflow.jobs import StudentJob, check_comparison, student_jobs
 from dixtill_hf.workflow.metrics import (
+    BAG_OF_WORDS,
     FORMAT,
+    NO_PRESET,
     compare,
     describe_dataset,
     describe_teacher,
+    labelled_classes,
     score_bag_of_words,
     summarise,
 )
@@ -74,6 +78,7 @@ def run(recipe: Recipe, command: str) -> Path:
     log = StageLog(output_dir)
     with log.timed("load", hash_json(recipe.to_dict())):
         data = load_data(recipe.data)
+    _check_labelled(recipe, data)
     teacher, finetuned = prepare_teacher(recipe.teacher, data, output_dir, log)
     annotated, key = annotate_data(recipe.annotation, data, teacher, output_dir, log)
     jobs = student_jobs(recipe.student, output_dir / "annotated", key, output_dir)
@@ -98,6 +103,20 @@ def run(recipe: Recipe, command: str) -> Path:
     return write_report(output_dir)
 
 
+def _check_labelled(recipe: Recipe, data: DatasetDict) -> None:
+    """Refuse what needs labels where there are none, before anything is computed."""
+    if (
+        "none" in (split_names(recipe.student.methods) or [])
+        and LABEL_UNKNOWN in data["train"][LABEL]
+    ):
+        raise ValueError(
+            "The method 'none' learns from labels alone, and some training texts have none: leave "
+            "it out with --methods kl,mse,dixtill."
+        )
+    if not labelled_classes(data["test"]):
+        raise ValueError("No test text has a label, so nothing can be scored: label some.")
+
+
 def _measure(
     data: DatasetDict,
     annotated: DatasetDict,
@@ -105,13 +124,15 @@ def _measure(
     results: list[dict[str, Any]],
 ) -> dict[str, Any]:
     """Results, their summary over seeds, and the paired comparisons."""
-    bag_of_words, linear_predictions = score_bag_of_words(annotated)
     series: dict[tuple[str, str], list[np.ndarray]] = {}
     for job in jobs:
         series.setdefault((job.method, job.preset), []).append(predictions_on_test(job))
     predictions = {name: np.stack(seeds) for name, seeds in series.items()}
-    predictions["bag_of_words", ""] = linear_predictions[None]
-    everything = [bag_of_words, *results]
+    everything = list(results)
+    if len(labelled_classes(data["train"])) > 1:  # else there is nothing to fit
+        bag_of_words, linear_predictions = score_bag_of_words(annotated)
+        predictions[BAG_OF_WORDS, NO_PRESET] = linear_predictions[None]
+        everything.insert(0, bag_of_words)
     return {
         "results": everything,
         "summary": summarise(everything),
@@ -166,6 +187,15 @@ def _publish_student(
 
 
 def _best(results: list[dict[str, Any]]) -> int:
-    """Position of the best DiXtill student on validation; of any method where there is none."""
+    """Position of the best DiXtill student on validation; of any method where there is none.
+
+    Without a labelled validation text, the best is the one that agrees most with the teacher.
+    """
     positions = [i for i, r in enumerate(results) if r["method"] == "dixtill"]
-    return max(positions or range(len(results)), key=lambda i: results[i]["validation"]["macro_f1"])
+
+    def score(position: int) -> float:
+        validation = results[position]["validation"]
+        macro_f1 = validation["macro_f1"]
+        return validation["teacher_agreement"] if macro_f1 is None else macro_f1
+
+    return max(positions or range(len(results)), key=score)

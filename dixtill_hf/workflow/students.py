@@ -29,6 +29,7 @@ from dixtill_hf.workflow.jobs import StudentJob, training_arguments, word_vector
 from dixtill_hf.workflow.stages import write_json
 
 RESULT = "result.json"
+VALIDATED = ("accuracy", "macro_f1", "teacher_agreement")
 PROBABILITIES = "test_probabilities.npy"
 
 
@@ -68,7 +69,7 @@ def train_student(job: StudentJob) -> None:
         "bytes": directory_bytes(staging),
         **assess(test, model.config.explanation),
         "train_seconds": round(seconds, 2),
-        "validation": {name: validation[name] for name in ("accuracy", "macro_f1")},
+        "validation": {name: validation[name] for name in VALIDATED},
         "fingerprint": job.fingerprint,
     }
     np.save(staging / PROBABILITIES, test.probabilities.astype(np.float32), allow_pickle=False)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from datasets import ClassLabel, Dataset, Features, Value
 from datasets import Sequence as ListOf
-from transformers import PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerFast
 
 from dixtill_hf.distillation.arguments import DistillationArguments
 from dixtill_hf.distillation.trainer import DistillationTrainer
@@ -61,14 +61,14 @@ def annotated() -> Dataset:
 
 
 @pytest.fixture(scope="session")
-def student_tokenizer(annotated: Dataset) -> PreTrainedTokenizerBase:
+def student_tokenizer(annotated: Dataset) -> PreTrainedTokenizerFast:
     """Knows every word of the annotated texts."""
     return train_word_tokenizer(annotated["text"])
 
 
 @pytest.fixture
 def make_student(
-    student_tokenizer: PreTrainedTokenizerBase,
+    student_tokenizer: PreTrainedTokenizerFast,
 ) -> Callable[..., DixtillForSequenceClassification]:
     """Makes a tiny student, the same every time; dropouts are 0 unless given."""
     import torch
@@ -116,7 +116,7 @@ def make_arguments(tmp_path: Path) -> Callable[..., DistillationArguments]:
 @pytest.fixture
 def make_trainer(
     annotated: Dataset,
-    student_tokenizer: PreTrainedTokenizerBase,
+    student_tokenizer: PreTrainedTokenizerFast,
     make_student: Callable[..., DixtillForSequenceClassification],
     make_arguments: Callable[..., DistillationArguments],
 ) -> Callable[..., DistillationTrainer]:

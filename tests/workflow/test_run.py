@@ -135,6 +135,22 @@ def test_the_student_works_in_a_plain_pipeline(finished, teacher_labels):
     assert answer["label"] in teacher_labels
 
 
+def test_texts_without_a_label_learn_from_the_teacher_alone(recipe, data_dir, teacher_labels):
+    path = data_dir / "train.csv"
+    lines = [line.rsplit(",", 1)[0] + "," for line in path.read_text().splitlines()[1:]]
+    path.write_text("\n".join(["text,label", *lines]) + "\n")
+    recipe.data.unlabelled = True
+    recipe.data.label_names = ",".join(teacher_labels)
+    with pytest.raises(ValueError, match="'none' learns from labels alone"):
+        road.run(recipe, "dixtill-hf run")
+    recipe.student.methods = "kl,dixtill"
+    road.run(recipe, "dixtill-hf run")
+    metrics = json.loads((Path(recipe.output.output_dir) / "metrics.json").read_text())
+    assert {row["method"] for row in metrics["results"]} == {"kl", "dixtill"}
+    assert all(row["accuracy"] is not None for row in metrics["results"])
+    assert all(row["validation"]["accuracy"] is None for row in metrics["results"])
+
+
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Arguments: what is allowed, what a refusal says, presets and methods, the command line."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+from transformers import HfArgumentParser, SchedulerType, TrainingArguments
+from transformers.training_args import OptimizerNames
+
+from dixtill_hf.distillation.arguments import DistillationArguments
+from dixtill_hf.distillation.presets import METHODS, PRESETS
+from dixtill_hf.student.configuration_dixtill import DixtillConfig
+
+
+def _arguments(tmp_path: Path, **settings: Any) -> DistillationArguments:
+    return DistillationArguments(output_dir=str(tmp_path), use_cpu=True, **settings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"alpha": 1.5}, r"alpha must be in \[0, 1\], got 1.5"),
+        ({"alpha": float("nan")}, "alpha must be in"),
+        ({"temperature": 0.0}, "temperature must be above 0 and finite, got 0.0"),
+        ({"temperature": float("inf")}, "temperature must be above 0 and finite"),
+        ({"xai_weight": -1.0}, "xai_weight must be 0 or more"),
+        ({"max_words": 0}, "max_words must be at least 1, got 0"),
+        ({"kd_loss": "normalised_kl"}, "did you mean 'normalized_kl'"),
+        ({"explanation": "contribution"}, "explanation must be one of attention, contributions"),
+        ({"attribution_reduction": "max"}, "attribution_reduction must be one of sum, mean"),
+        ({"kd_loss": "none", "xai_weight": 0.0}, "nothing comes from the teacher: set alpha=0"),
+        ({"batch_eval_metrics": True}, "batch_eval_metrics=True"),
+        ({"eval_do_concat_batches": False}, "eval_do_concat_batches=False"),
+    ],
+)
+def test_what_is_not_allowed_is_refused(
+    tmp_path: Path, settings: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        _arguments(tmp_path, **settings)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"alpha": 0.0, "kd_loss": "none", "xai_weight": 0.0},
+        {"alpha": 1.0, "kd_loss": "none", "xai_weight": 0.5},
+        {"alpha": 0.0},
+    ],
+)
+def test_the_edges_are_allowed(tmp_path: Path, settings: dict[str, Any]) -> None:
+    arguments = _arguments(tmp_path, **settings)
+    assert arguments.needs_teacher_logits == (arguments.kd_loss != "none")
+    assert arguments.needs_explanations == (arguments.xai_weight > 0)
+
+
+def test_two_orders_of_the_texts_contradict_each_other(tmp_path: Path) -> None:
+    names = {field.name for field in dataclasses.fields(TrainingArguments)}
+    other = (
+        {"group_by_length": True}
+        if "group_by_length" in names
+        else {"train_sampling_strategy": "sequential"}
+    )
+    with pytest.raises(ValueError, match="bucket_by_length=True and .* contradict each other"):
+        _arguments(tmp_path, **other)
+    assert not _arguments(tmp_path, bucket_by_length=False, **other).bucket_by_length
+
+
+def test_left_alone_they_are_the_default_preset_with_dixtill(tmp_path: Path) -> None:
+    plain = _arguments(tmp_path).to_dict()
+    assert plain == DistillationArguments.from_preset("default", tmp_path, use_cpu=True).to_dict()
+
+
+def test_the_paper_preset(tmp_path: Path) -> None:
+    arguments = DistillationArguments.from_preset("paper", tmp_path, use_cpu=True)
+    assert (arguments.alpha, arguments.temperature, arguments.xai_weight) == (0.9, 5.0, 1.0)
+    assert (arguments.kd_loss, arguments.explanation) == ("normalized_kl", "attention")
+    assert (arguments.optim, arguments.optim_args) == (OptimizerNames.SGD, "momentum=0.9")
+    assert arguments.lr_scheduler_type == SchedulerType.CONSTANT
+    assert (arguments.learning_rate, arguments.num_train_epochs) == (0.01, 15)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_preset_goes_with_every_method(tmp_path: Path, preset: str, method: str) -> None:
+    arguments = DistillationArguments.from_preset(
+        preset, tmp_path, method, use_cpu=True, num_train_epochs=1
+    )
+    assert {name: getattr(arguments, name) for name in METHODS[method]} == METHODS[method]
+    assert arguments.explanation == PRESETS[preset].training["explanation"]
+    assert arguments.num_train_epochs == 1
+    DixtillConfig(**PRESETS[preset].student)
+
+
+def test_unknown_presets_methods_and_fields_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="preset must be one of paper, default, got 'papers'; did"):
+        DistillationArguments.from_preset("papers", tmp_path)
+    with pytest.raises(ValueError, match="method must be one of none, kl, mse, dixtill"):
+        DistillationArguments.from_preset("paper", tmp_path, "hinton")
+    with pytest.raises(TypeError, match="alfa"):
+        DistillationArguments.from_preset("paper", tmp_path, alfa=1)
+
+
+def test_every_field_of_ours_has_a_help_text_for_the_command_line(tmp_path: Path) -> None:
+    inherited = {field.name: field for field in dataclasses.fields(TrainingArguments)}
+    for field in dataclasses.fields(DistillationArguments):
+        if field != inherited.get(field.name):
+            assert field.metadata.get("help"), field.name
+    parser = HfArgumentParser(DistillationArguments)
+    help_text = parser.format_help()
+    assert "{none,kl,mse,normalized_kl,normalized_kl_notebook}" in help_text
+    given = ["--output_dir", str(tmp_path), "--use_cpu", "--alpha", "0.5", "--kd_loss", "kl"]
+    (arguments,) = parser.parse_args_into_dataclasses(given)
+    assert (arguments.alpha, arguments.kd_loss, arguments.xai_weight) == (0.5, "kl", 1.0)

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A new student is what its preset, its texts and its seed make it."""
+
+import pytest
+import torch
+
+from dixtill_hf.distillation.building import build_student
+
+TEXTS = ["profit rises", "profit falls", "profit falls again"]
+LABELS = ["down", "up"]
+
+
+def test_a_preset_gives_dropouts_and_the_least_frequency():
+    model, tokenizer = build_student(TEXTS, LABELS, "default")
+    assert set(tokenizer.get_vocab()) == {"[PAD]", "[UNK]", "profit", "falls"}
+    assert model.config.word_dropout == 0.1
+    paper, words = build_student(TEXTS, LABELS, "paper")
+    assert paper.config.hidden_dropout == 0
+    assert len(words) == 6
+
+
+def test_labels_are_named_in_their_order():
+    model, _ = build_student(TEXTS, LABELS)
+    assert model.config.id2label == {0: "down", 1: "up"}
+    assert model.config.label2id == {"down": 0, "up": 1}
+
+
+def test_vectors_start_the_embedding(tmp_path):
+    path = tmp_path / "vectors.txt"
+    path.write_text("profit 1 2 3\nfalls 4 5 6\n")
+    model, tokenizer = build_student(TEXTS, LABELS, word_vectors=path)
+    rows = model.embedding.weight[tokenizer.convert_tokens_to_ids(["profit", "falls"])]
+    assert rows.tolist() == [[1, 2, 3], [4, 5, 6]]
+    assert model.config.embedding_size == 3
+    assert not model.embedding.weight[tokenizer.pad_token_id].any()
+
+
+def test_the_seed_decides_all_that_is_random():
+    (one, _), (same, _), (other, _) = (build_student(TEXTS, LABELS, seed=s) for s in (1, 1, 2))
+    assert torch.equal(one.classifier.weight, same.classifier.weight)
+    assert torch.equal(one.embedding.weight, same.embedding.weight)
+    assert not torch.equal(one.classifier.weight, other.classifier.weight)
+
+
+def test_fields_of_the_configuration_win_over_the_preset():
+    model, _ = build_student(TEXTS, LABELS, hidden_size=7, word_dropout=0.0)
+    assert (model.config.hidden_size, model.config.word_dropout) == (7, 0.0)
+
+
+def test_an_unknown_preset_gives_the_nearest():
+    with pytest.raises(ValueError, match="default"):
+        build_student(TEXTS, LABELS, "defualt")

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A student's answers are those it gives one text at a time."""
+
+import numpy as np
+import pytest
+import torch
+
+from dixtill_hf.distillation.alignment import align_spans
+from dixtill_hf.distillation.building import build_student
+from dixtill_hf.teacher.annotation import annotate
+from dixtill_hf.workflow.assessment import ask, assess, quality
+from dixtill_hf.workflow.inputs import load_data
+
+
+@pytest.fixture
+def annotated(recipe, tmp_path):
+    data = load_data(recipe.data)
+    return annotate(data["test"], recipe.teacher.teacher, steps=2, cache_dir=tmp_path / "cache")
+
+
+@pytest.fixture
+def student(sentences, teacher_labels):
+    return build_student(sentences, teacher_labels, hidden_size=4, min_frequency=1)
+
+
+def test_answers_are_those_of_single_texts(annotated, student):
+    model, tokenizer = student
+    answers = ask(model, tokenizer, annotated)
+    model.eval()
+    for row, text in enumerate(annotated["text"]):
+        with torch.inference_mode():
+            output = model(**tokenizer(text, return_tensors="pt"))
+        np.testing.assert_allclose(
+            answers.probabilities[row], output.logits.softmax(-1)[0], atol=1e-6
+        )
+        label = annotated[row]["teacher_explained_label"]
+        np.testing.assert_allclose(
+            answers.explanations[row], output.contributions[0, :, label], atol=1e-6
+        )
+
+
+def test_targets_are_the_teachers_attributions_on_the_students_words(annotated, student):
+    model, tokenizer = student
+    answers = ask(model, tokenizer, annotated)
+    row = annotated[3]
+    offsets = tokenizer(row["text"], return_offsets_mapping=True)["offset_mapping"]
+    expected = align_spans(row["teacher_spans"], row["teacher_attributions"], offsets)
+    np.testing.assert_allclose(answers.targets[3], expected, atol=1e-6)
+
+
+def test_the_assessment_names_what_the_explanations_are(annotated, student):
+    model, tokenizer = student
+    scores = assess(ask(model, tokenizer, annotated), "contributions")
+    assert scores["explanation"]["kind"] == "contributions"
+    assert -1 <= scores["explanation"]["cosine"] <= 1
+
+
+def test_unlabelled_texts_do_not_count():
+    probabilities = np.array([[0.9, 0.1], [0.2, 0.8], [0.7, 0.3]])
+    assert quality(probabilities, np.array([0, -100, 1]))["accuracy"] == 0.5
+    assert quality(probabilities, np.full(3, -100))["accuracy"] is None

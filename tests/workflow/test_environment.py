@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a figure depends on beside its recipe."""
+
+import json
+
+import torch
+
+from dixtill_hf.workflow.environment import describe_environment
+
+
+def test_versions_and_hardware_are_told_as_json():
+    described = describe_environment()
+    assert json.loads(json.dumps(described)) == described
+    assert described["versions"]["torch"] == torch.__version__
+    assert described["cores"] >= 1
+    assert described["memory_bytes"] > 0

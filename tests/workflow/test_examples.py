@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The texts whose explanations are shown."""
+
+import json
+
+from dixtill_hf.distillation.building import build_student
+from dixtill_hf.teacher.annotation import annotate
+from dixtill_hf.workflow.examples import explained_examples
+from dixtill_hf.workflow.inputs import load_data
+
+
+def test_both_sides_explain_what_they_predict(recipe, tmp_path, sentences, teacher_labels):
+    data = load_data(recipe.data)
+    test = annotate(data["test"], recipe.teacher.teacher, steps=2, cache_dir=tmp_path)
+    model, tokenizer = build_student(sentences, teacher_labels, hidden_size=4, min_frequency=1)
+    page = explained_examples(test, model, tokenizer)
+    assert json.loads(json.dumps(page)) == page
+    assert len(page["examples"]) == len(test)
+    labels = [example["label"] for example in page["examples"]]
+    assert set(labels[:3]) == set(teacher_labels)  # the labels take turns
+    for example in page["examples"]:
+        for side in ("teacher", "student"):
+            assert len(example[side]["spans"]) == len(example[side]["scores"])
+            assert 1 / 3 <= example[side]["probability"] <= 1
+
+
+def test_the_sample_is_seeded(recipe, tmp_path, sentences, teacher_labels):
+    data = load_data(recipe.data)
+    test = annotate(data["test"], recipe.teacher.teacher, steps=2, cache_dir=tmp_path)
+    student = build_student(sentences, teacher_labels, hidden_size=4, min_frequency=1)
+    assert explained_examples(test, *student, seed=1) == explained_examples(test, *student, seed=1)
+    assert explained_examples(test, *student, seed=1) != explained_examples(test, *student, seed=2)
