@@ -126,6 +126,32 @@ def _beaten_by_bag_of_words(metrics: Mapping[str, Any], series: Sequence[Series]
     )
 
 
+def _weak_teacher(metrics: Mapping[str, Any], series: Sequence[Series]) -> str | None:
+    teacher = number(metrics["teacher"].get("macro_f1"))
+    estimates = [(one, one.estimate("macro_f1")) for one in series]
+    as_good = [
+        fmt.text(one.name)
+        for one, found in estimates
+        if teacher is not None and found is not None and found.mean >= teacher
+    ]
+    if not as_good:
+        return None
+    return (
+        f"In macro F1 the teacher is no better than {fmt.listing(as_good)}: there is little to "
+        "learn from it."
+    )
+
+
+def _truncated(metrics: Mapping[str, Any], series: Sequence[Series]) -> str | None:
+    texts = metrics["teacher"].get("truncated_texts")
+    if not texts:
+        return None
+    return (
+        f"{fmt.counted(texts, 'test text')} went beyond the teacher's greatest length: it did not "
+        "read the rest, and its explanation gives the words there 0."
+    )
+
+
 def _undecided(metrics: Mapping[str, Any], series: Sequence[Series]) -> str | None:
     rows = metrics.get("comparisons") or []
     open_ones = sum(verdict(row) == "no clear difference" for row in rows)
@@ -174,6 +200,7 @@ def _undefined_metrics(metrics: Mapping[str, Any], series: Sequence[Series]) -> 
 
 _CHECKS: tuple[Check, ...] = (
     _synthetic_data,
+    _weak_teacher,
     _beaten_by_bag_of_words,
     _no_bag_of_words,
     _one_seed,
@@ -183,6 +210,7 @@ _CHECKS: tuple[Check, ...] = (
     _rare_label,
     _other_split,
     _undefined_metrics,
+    _truncated,
     _different_explanations,
     _undecided,
     _many_comparisons,

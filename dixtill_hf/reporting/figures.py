@@ -41,6 +41,9 @@ from dixtill_hf.reporting.styles import (
 # Wide enough for a README and a report; inches.
 _WIDTH = 9.5
 _HEIGHT = 4.0
+# Least possible value of the metrics that may be negative, and room for a marker at the end.
+_LOWEST = {"matthews": -1.0}
+_EDGE = 0.02
 
 
 def draw_figures(metrics: Mapping[str, Any], directory: str | Path) -> list[str]:
@@ -111,7 +114,7 @@ def agreement_figure(metrics: Mapping[str, Any], series: Sequence[Series]) -> Fi
 
 
 def size_figure(metrics: Mapping[str, Any], series: Sequence[Series]) -> Figure | None:
-    """Macro F1 against size in bytes, on a logarithmic axis."""
+    """Mean macro F1 against size in bytes, on a logarithmic axis."""
     figure = Figure(figsize=(_WIDTH, _HEIGHT), layout="constrained")
     axes = figure.subplots()
     handles = []
@@ -123,8 +126,7 @@ def size_figure(metrics: Mapping[str, Any], series: Sequence[Series]) -> Figure 
         num_bytes, found = one.mean("bytes"), one.estimate("macro_f1")
         if num_bytes and found:
             look = series_look(one, series) | {"linestyle": "none"}
-            _draw_estimates(axes, [num_bytes], [found], look)
-            handles.append(Line2D([], [], label=one.name, **look))
+            handles += axes.plot(num_bytes, found.mean, label=one.name, **look)
     axes.set_xscale("log")
     axes.margins(x=0.12, y=0.15)
     axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
@@ -180,6 +182,9 @@ def _draw_quality(axes: Axes, metric: str, teacher: float | None, series: Sequen
     axes.set_ylim(len(series) - 0.5, -0.5)
     axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.margins(x=0.08)
+    # The interval of two or three seeds may reach beyond what the metric can be.
+    left, right = axes.get_xlim()
+    axes.set_xlim(max(left, _LOWEST.get(metric, 0.0) - _EDGE), min(right, 1.0 + _EDGE))
     axes.grid(axis="y", visible=False)
 
 

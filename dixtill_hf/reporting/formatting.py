@@ -141,7 +141,7 @@ def table(columns: Sequence[Column]) -> str:
 
 def _with_best_in_bold(column: Column) -> list[str]:
     competing = [round(value, _DIGITS) for value in column.values if value is not None]
-    if len(competing) < 2:
+    if len(set(competing)) < 2:
         return list(column.cells)
     best = column.best(competing)
     return [

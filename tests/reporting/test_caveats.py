@@ -44,6 +44,19 @@ def test_bag_of_words_that_wins_is_told(metrics):
     assert "A bag of words is at least as good as DiXtill here (0.900 against 0.8" in told(metrics)
 
 
+def test_teacher_with_little_to_teach_is_told(metrics):
+    assert "little to learn" not in told(metrics)
+    metrics["teacher"]["macro_f1"] = metrics["summary"][-1]["metrics"]["macro_f1"]["mean"]
+    assert "the teacher is no better than DiXtill: there is little" in told(metrics)
+
+
+def test_texts_that_the_teacher_did_not_read_to_the_end_are_told(metrics):
+    metrics["teacher"]["truncated_texts"] = 0
+    assert "greatest length" not in told(metrics)
+    metrics["teacher"]["truncated_texts"] = 36
+    assert "36 test texts went beyond the teacher's greatest length" in told(metrics)
+
+
 def test_absent_bag_of_words_is_told(metrics):
     metrics["results"] = metrics["results"][1:]
     found = told(metrics)

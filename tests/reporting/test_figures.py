@@ -50,6 +50,14 @@ def test_quality_of_one_seed_promises_no_interval(make_metrics):
     assert "mean, 95 % interval" not in found
 
 
+def test_quality_axes_end_where_the_metrics_do(metrics):
+    for row in metrics["summary"]:
+        row["metrics"]["accuracy"].update(low=-3.0, high=4.0)
+        row["metrics"]["matthews"].update(low=-3.0, high=4.0)
+    panels = figures.quality_figure(metrics, series_of(metrics)).axes
+    assert [panels[at].get_xlim() for at in (0, 2)] == [(-0.02, 1.02), (-1.02, 1.02)]
+
+
 def test_quality_leaves_out_a_metric_that_no_model_has(make_metrics):
     metrics = make_metrics(seeds=1)
     for row in metrics["results"]:

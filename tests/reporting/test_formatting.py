@@ -109,8 +109,12 @@ def test_table_sets_the_best_of_each_column_in_bold():
 
 
 def test_models_that_look_equal_in_the_table_are_equally_good():
-    table = fmt.table([Column("F1", ["0.800", "0.800"], [0.80004, 0.80001])])
+    table = fmt.table([Column("F1", ["0.800", "0.800", "0.7"], [0.80004, 0.80001, 0.7])])
     assert table.count("**0.800**") == 2
+
+
+def test_nothing_is_best_where_all_are_equal():
+    assert "**" not in fmt.table([Column("size", ["1", "1"], [1, 1])])
 
 
 def test_a_single_competitor_is_not_called_the_best():

@@ -48,8 +48,8 @@ def test_size_table(metrics):
     metrics["results"][0].update(parameters=60_000, bytes=None, macro_f1=0.8)
     rows = rows_of(tables.size_table(metrics, series_of(metrics)))
     assert rows["teacher"] == ["1,000,000", "4.00 MB", "–", "–", "–"]
-    assert rows["bag of words"] == ["60,000", "–", "–", "**0.0 %**", "1 min 30 s"]
-    assert rows["KL"] == ["**50,000**", "**200 kB**", "**20.0×**", "10.0 %", "1 min 30 s"]
+    assert rows["bag of words"] == ["60,000", "–", "–", "**100.0 %**", "1 min 30 s"]
+    assert rows["KL"] == ["**50,000**", "200 kB", "20.0×", "90.0 %", "1 min 30 s"]
 
 
 def test_agreement_table_tells_which_explanation_each_model_uses(metrics):
