@@ -14,6 +14,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from dixtill_hf.data import columns
 from dixtill_hf.data.labels import label_names
+from dixtill_hf.distillation.alignment import align_spans
 from dixtill_hf.evaluation.classification import softmax
 from dixtill_hf.student.explaining import explain
 
@@ -25,7 +26,8 @@ def explained_examples(
 ) -> dict[str, Any]:
     """Explanations of a seeded sample of the test texts, the labels in turn, as JSON values.
 
-    Teacher and student each explain the label that they predict themselves.
+    Teacher and student each explain the label that they predict themselves; the teacher's scores
+    are summed on the student's words, so that both mark the same words.
     """
     names = label_names(test)
     sample = test.select(_pick(list(test[columns.LABEL]), TEXTS, seed))
@@ -36,7 +38,7 @@ def explained_examples(
             {
                 "text": row[columns.TEXT],
                 "label": names[row[columns.LABEL]] if row[columns.LABEL] >= 0 else None,
-                "teacher": _teachers_side(row, names),
+                "teacher": _teachers_side(row, names, student.spans),
                 "student": {
                     "label": student.label,
                     "probability": student.probability,
@@ -50,14 +52,17 @@ def explained_examples(
     return {"labels": names, "student_explanation": kind, "examples": examples}
 
 
-def _teachers_side(row: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+def _teachers_side(
+    row: Mapping[str, Any], names: Sequence[str], words: Sequence[tuple[int, int]]
+) -> dict[str, Any]:
     probabilities = softmax(np.asarray([row[columns.TEACHER_LOGITS]]))[0]
     label = row[columns.EXPLAINED_LABEL]
+    scores = align_spans(row[columns.TEACHER_SPANS], row[columns.TEACHER_ATTRIBUTIONS], words)
     return {
         "label": names[label],
         "probability": float(probabilities[label]),
-        "spans": row[columns.TEACHER_SPANS],
-        "scores": row[columns.TEACHER_ATTRIBUTIONS],
+        "spans": [list(word) for word in words],
+        "scores": [float(score) for score in scores],
     }
 
 

@@ -174,7 +174,8 @@ def _publish_student(
     result = results[best]
     card = model_card(
         metrics,
-        output_dir.resolve().name,
+        # A path of this machine would mean nothing to those who read the card.
+        target.name if target.is_absolute() else target.as_posix(),
         method=result["method"],
         preset=result["preset"],
         seed=result["seed"],

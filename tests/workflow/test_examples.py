@@ -19,6 +19,7 @@ def test_both_sides_explain_what_they_predict(recipe, tmp_path, sentences, teach
     labels = [example["label"] for example in page["examples"]]
     assert set(labels[:3]) == set(teacher_labels)  # the labels take turns
     for example in page["examples"]:
+        assert example["teacher"]["spans"] == example["student"]["spans"]
         for side in ("teacher", "student"):
             assert len(example[side]["spans"]) == len(example[side]["scores"])
             assert 1 / 3 <= example[side]["probability"] <= 1
