@@ -46,7 +46,7 @@ PRESETS: dict[str, Preset] = {
         training={
             "explanation": "contributions",
             "optim": "adamw_torch_fused",
-            "learning_rate": 2e-3,
+            "learning_rate": 4e-3,
             "lr_scheduler_type": "cosine",
             "num_train_epochs": 25,
             "per_device_train_batch_size": 64,
