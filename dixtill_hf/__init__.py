@@ -39,7 +39,7 @@ _MODULES = {
     "train_word_tokenizer": "student.tokenization",
 }
 
-__all__ = ["__version__", *_MODULES]  # noqa: PLE0604
+__all__ = ["__version__", *_MODULES]
 
 
 def __getattr__(name: str) -> Any:

@@ -62,7 +62,7 @@ class DixtillConfig(PretrainedConfig):
         self.explanation = explanation
         self.unk_token_id = unk_token_id
         super().__init__(pad_token_id=pad_token_id, **kwargs)
-        if not self.label2id:  # transformers leaves it empty where only id2label is given
+        if not kwargs.get("label2id"):  # transformers does not infer it from id2label
             self.label2id = {name: label for label, name in self.id2label.items()}
         self._check()
 

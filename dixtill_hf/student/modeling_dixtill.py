@@ -30,11 +30,11 @@ class DixtillOutput(ModelOutput):
             Their sum over the words and the classifier's bias is the logits.
     """
 
-    loss: torch.FloatTensor | None = None
-    logits: torch.FloatTensor | None = None
-    attention_scores: torch.FloatTensor | None = None
-    attention_weights: torch.FloatTensor | None = None
-    contributions: torch.FloatTensor | None = None
+    loss: torch.Tensor | None = None
+    logits: torch.Tensor | None = None
+    attention_scores: torch.Tensor | None = None
+    attention_weights: torch.Tensor | None = None
+    contributions: torch.Tensor | None = None
 
 
 class DixtillLayer(nn.Module):
@@ -194,17 +194,17 @@ class DixtillForSequenceClassification(PreTrainedModel):
             ValueError: If not exactly one of `input_ids` and `inputs_embeds` is given, or if the
                 shape of `attention_mask` or `labels` does not fit them.
         """
-        if (input_ids is None) == (inputs_embeds is None):
-            raise ValueError("Give exactly one of input_ids and inputs_embeds.")
-        mask = self._real_words(input_ids, attention_mask, inputs_embeds)
-        places = _front_places(mask)
-        mask_in_front = _to_front(mask, places)
-        if inputs_embeds is None:
-            # The tokenizer makes an empty float tensor of texts without words.
-            word_ids = self._drop_words(_to_front(input_ids.long(), places))
-            vectors = self.embedding(word_ids)
+        if input_ids is not None and inputs_embeds is None:
+            inputs = input_ids.long()  # the tokenizer makes floats of a text without words
+        elif inputs_embeds is not None and input_ids is None:
+            inputs = inputs_embeds
         else:
-            vectors = _to_front(inputs_embeds, places)
+            raise ValueError("Give exactly one of input_ids and inputs_embeds.")
+        mask = self._real_words(inputs, attention_mask)
+        places = _front_places(mask)
+        mask_in_front, in_front = _to_front(mask, places), _to_front(inputs, places)
+        given_ids = inputs_embeds is None
+        vectors = self.embedding(self._drop_words(in_front)) if given_ids else in_front
         states = self.encoder(self.embedding_dropout(vectors), mask_in_front)
         scores, weights = self.attention(states, mask_in_front)
         evidence = nn.functional.linear(states, self.classifier.weight)
@@ -228,22 +228,20 @@ class DixtillForSequenceClassification(PreTrainedModel):
             label: The label to explain in each text, (batch,); `"attention"` ignores it.
         """
         if self.config.explanation == "attention":
-            return output.attention_scores
-        index = label.view(-1, 1, 1).expand(-1, output.contributions.shape[1], 1)
-        return output.contributions.gather(2, index).squeeze(2)
+            return output["attention_scores"]
+        contributions = output["contributions"]
+        index = label.view(-1, 1, 1).expand(-1, contributions.shape[1], 1)
+        return contributions.gather(2, index).squeeze(2)
 
     def _real_words(
-        self,
-        input_ids: torch.Tensor | None,
-        attention_mask: torch.Tensor | None,
-        inputs_embeds: torch.Tensor | None,
+        self, inputs: torch.Tensor, attention_mask: torch.Tensor | None
     ) -> torch.Tensor:
-        """Return the mask that is True on real words, (batch, words)."""
-        if attention_mask is None and inputs_embeds is None:
-            return input_ids != self.config.pad_token_id
-        shape = (input_ids if inputs_embeds is None else inputs_embeds).shape[:2]
+        """Return the mask that is True on real words, (batch, words), for ids or vectors."""
+        shape = inputs.shape[:2]
+        if attention_mask is None and inputs.dim() == 2:
+            return inputs != self.config.pad_token_id
         if attention_mask is None:
-            return torch.ones(shape, dtype=torch.bool, device=inputs_embeds.device)
+            return torch.ones(shape, dtype=torch.bool, device=inputs.device)
         if attention_mask.shape != shape:
             raise ValueError(
                 f"attention_mask must have the shape (batch, words) of the input, {tuple(shape)}, "

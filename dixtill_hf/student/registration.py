@@ -63,5 +63,5 @@ class _RegisteringFinder(importlib.abc.MetaPathFinder):
                 execute(module)
                 _REGISTRATIONS[fullname]()
 
-            spec.loader.exec_module = execute_and_register
+            spec.loader.exec_module = execute_and_register  # type: ignore[method-assign]
         return spec

@@ -15,7 +15,7 @@ from dixtill_hf.student.vector_files import read_safetensors, read_text
 
 PACKAGED_GLOVE = "glove-packaged"
 DEFAULT_SIZE = 50
-DEFAULT_SPREAD = 0.5
+DEFAULT_SPREAD = 0.1  # that of an embedding which the model draws itself
 
 logger = logging.getLogger(__name__)
 

@@ -190,6 +190,17 @@ def test_half_precision_weights(model: Any) -> None:
     torch.testing.assert_close(output.logits, model(word_ids(4, 8)).logits, atol=0.1, rtol=0.1)
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("dtype", [None, torch.bfloat16, torch.float16])
+def test_cuda_gives_what_the_cpu_gives(model: Any, dtype: torch.dtype | None) -> None:
+    ids, mask = word_ids(3, 6), torch.tensor([[1] * 6, [0, 1, 1, 0, 0, 0], [0] * 6])
+    expected = model(ids, mask).contributions
+    with torch.autocast("cuda", dtype, enabled=dtype is not None):
+        output = copy.deepcopy(model).cuda()(ids.cuda(), mask.cuda())
+    tolerance = 1e-4 if dtype is None else 0.05
+    torch.testing.assert_close(output.contributions.cpu(), expected, atol=tolerance, rtol=tolerance)
+
+
 def test_loss_is_the_mean_over_labelled_texts(model: Any) -> None:
     output = model(word_ids(3, 5), labels=torch.tensor([2, -100, 0]))
     log_probabilities = output.logits.log_softmax(dim=1)

@@ -88,5 +88,5 @@ def test_wrong_dimensions_are_refused(text_file: Path) -> None:
 
 
 def test_a_missing_file_is_named() -> None:
-    with pytest.raises(FileNotFoundError, match="at 'glove-packed'. Give 'glove-packaged'"):
+    with pytest.raises(FileNotFoundError, match=r"at 'glove-packed'\. Give 'glove-packaged'"):
         load_word_vectors("glove-packed", VOCABULARY)
