@@ -88,7 +88,8 @@ def align_batch(
     )
     span, word = np.concatenate([span, adopted]), np.concatenate([word, adopter])
     share = np.concatenate([share, np.ones(len(adopted))])
-    total = np.bincount(word, weights=share * attributions[span], minlength=len(offsets))
+    total = np.zeros(len(offsets))
+    total += np.bincount(word, weights=share * attributions[span], minlength=len(offsets))
     if reduction == "sum":
         return total
     weight = np.bincount(word, weights=share, minlength=len(offsets))

@@ -9,7 +9,7 @@ from typing import Any
 from transformers import SchedulerType, TrainingArguments
 from transformers.training_args import OptimizerNames
 
-from dixtill_hf.distillation.alignment import REDUCTIONS
+from dixtill_hf.distillation.alignment import REDUCTIONS, Reduction
 from dixtill_hf.distillation.losses import KD_LOSSES
 from dixtill_hf.distillation.names import check_name
 from dixtill_hf.distillation.presets import METHODS, PRESETS
@@ -83,12 +83,11 @@ class DistillationArguments(TrainingArguments):
             "choices": list(EXPLANATIONS),
         },
     )
-    attribution_reduction: str = field(
+    attribution_reduction: Reduction = field(
         default="sum",
         metadata={
             "help": "Whether a word gets the sum or the mean of the teacher's tokens in it; a sum "
-            "keeps the total.",
-            "choices": list(REDUCTIONS),
+            "keeps the total."
         },
     )
     max_words: int = field(

@@ -39,8 +39,10 @@ def evaluation_metrics(predictions: Arrays, references: Arrays) -> dict[str, flo
         prediction; `explanation_cosine`, `feature_agreement@k` and `sign_agreement@k` for k of
         1, 3, 5. What cannot be computed is absent.
     """
-    metrics = _loss_terms(predictions, references[LABELS] != LABEL_UNKNOWN)
-    metrics |= _quality(predictions[LOGITS], references[LABELS])
+    metrics: dict[str, float | None] = {
+        **_loss_terms(predictions, references[LABELS] != LABEL_UNKNOWN),
+        **_quality(predictions[LOGITS], references[LABELS]),
+    }
     if TEACHER_LOGITS in references:
         same = predictions[LOGITS].argmax(-1) == references[TEACHER_LOGITS].argmax(-1)
         metrics["teacher_agreement"] = float(same.mean())

@@ -85,7 +85,7 @@ def prepare_dataset(
             f"expected a datasets.Dataset, got {type(dataset).__name__}: give one split of a "
             "DatasetDict, and download a streamed dataset first"
         )
-    check_tokenizer(tokenizer)
+    checked_tokenizer(tokenizer)
     if is_prepared(dataset):
         _check_columns(dataset, {name: (name,) for name in required})
         return dataset
@@ -108,8 +108,8 @@ def is_prepared(dataset: Dataset) -> bool:
     return {INPUT_IDS, LABELS, LENGTH} <= set(dataset.column_names)
 
 
-def check_tokenizer(tokenizer: object) -> None:
-    """Refuse what is no tokenizer that knows the characters of its words.
+def checked_tokenizer(tokenizer: object) -> PreTrainedTokenizerFast:
+    """The tokenizer, if it is one that knows the characters of its words.
 
     Raises:
         TypeError: Not a `PreTrainedTokenizerFast`.
@@ -120,6 +120,7 @@ def check_tokenizer(tokenizer: object) -> None:
             f"of its words, got {type(tokenizer).__name__}: make one with "
             "train_word_tokenizer(texts)"
         )
+    return tokenizer
 
 
 def _check_label_names(dataset: Dataset, names: Sequence[str]) -> None:

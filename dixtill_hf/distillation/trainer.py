@@ -34,7 +34,7 @@ from dixtill_hf.distillation.preparation import (
     LABELS,
     LENGTH,
     TEACHER_LOGITS,
-    check_tokenizer,
+    checked_tokenizer,
 )
 from dixtill_hf.distillation.sampling import LengthBucketSampler
 from dixtill_hf.distillation.term_averages import TermAverages
@@ -80,6 +80,7 @@ class DistillationTrainer(Trainer):
 
     args: DistillationArguments
     model: DixtillForSequenceClassification
+    _signature_columns: list[str]
 
     def __init__(
         self,
@@ -98,18 +99,17 @@ class DistillationTrainer(Trainer):
         optimizers: tuple[Any, Any] = (None, None),
         optimizer_cls_and_kwargs: tuple[type, dict[str, Any]] | None = None,
     ) -> None:
-        _check_arguments(args)
-        check_tokenizer(processing_class)
+        args, tokenizer = _checked_arguments(args), checked_tokenizer(processing_class)
         self._users_metrics = compute_metrics
         self._term_averages = TermAverages()
         self._bucket_sampler: LengthBucketSampler | None = None
         super().__init__(
             model=model,
             args=args,
-            data_collator=data_collator or DistillationCollator(processing_class.pad_token_id),
+            data_collator=data_collator or DistillationCollator(tokenizer.pad_token_id),
             train_dataset=train_dataset,
             eval_dataset=eval_dataset,
-            processing_class=processing_class,
+            processing_class=tokenizer,
             model_init=model_init,
             compute_metrics=self._all_metrics,
             callbacks=callbacks,
@@ -119,8 +119,8 @@ class DistillationTrainer(Trainer):
         # Our loss is a mean over texts: the Trainer has to divide it by the accumulated batches.
         self.model_accepts_loss_kwargs = False
         self.model.config.explanation = self.args.explanation
-        _check_vocabulary(self.model, processing_class)
-        self._preparer = DatasetPreparer(args, processing_class, self.model, teacher, explainer)
+        _check_vocabulary(self.model, tokenizer)
+        self._preparer = DatasetPreparer(args, tokenizer, self.model, teacher, explainer)
         if train_dataset is not None:
             self.train_dataset = self._preparer.for_training(train_dataset)
         self.eval_dataset = self._preparer.for_evaluations(eval_dataset)
@@ -174,7 +174,7 @@ class DistillationTrainer(Trainer):
             terms = self._evaluation_terms(outputs, inputs)
         if prediction_loss_only:
             return terms["loss"].mean(), None, None
-        predictions = {LOGITS: outputs.logits.float(), **terms}
+        predictions = {LOGITS: outputs["logits"].float(), **terms}
         if ATTRIBUTION_TARGETS in inputs:
             explanation = self.model.explain_from(outputs, inputs[EXPLAINED_LABEL])
             predictions[EXPLANATION] = explanation.float()
@@ -214,7 +214,7 @@ class DistillationTrainer(Trainer):
             scores = self.model.explain_from(outputs, inputs[EXPLAINED_LABEL])
             explanations = (scores, inputs[ATTRIBUTION_TARGETS], inputs["attention_mask"])
         return distillation_loss(
-            outputs.logits,
+            outputs["logits"],
             inputs[LABELS],
             alpha=self.args.alpha,
             kd_loss=self.args.kd_loss,
@@ -230,7 +230,7 @@ class DistillationTrainer(Trainer):
             return self._loss_terms(outputs, inputs)
         smoothing = self.args.label_smoothing_factor
         return distillation_loss(
-            outputs.logits, inputs[LABELS], alpha=0.0, label_smoothing=smoothing
+            outputs["logits"], inputs[LABELS], alpha=0.0, label_smoothing=smoothing
         )
 
     def _all_metrics(self, gathered: EvalPrediction) -> dict[str, float]:
@@ -285,12 +285,13 @@ def _forward(model: nn.Module, inputs: Batch) -> DixtillOutput:
     return model(input_ids=inputs[INPUT_IDS], attention_mask=inputs["attention_mask"])
 
 
-def _check_arguments(args: object) -> None:
+def _checked_arguments(args: object) -> DistillationArguments:
     if not isinstance(args, DistillationArguments):
         raise TypeError(
             f"args must be DistillationArguments, got {type(args).__name__}: they hold alpha, "
             "temperature and the losses beside all that TrainingArguments have"
         )
+    return args
 
 
 def _check_vocabulary(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> None:

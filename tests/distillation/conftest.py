@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from datasets import ClassLabel, Dataset, Features, Value
 from datasets import Sequence as ListOf
 from transformers import PreTrainedTokenizerFast
@@ -66,23 +67,24 @@ def student_tokenizer(annotated: Dataset) -> PreTrainedTokenizerFast:
     return train_word_tokenizer(annotated["text"])
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_student(
     student_tokenizer: PreTrainedTokenizerFast,
 ) -> Callable[..., DixtillForSequenceClassification]:
     """Makes a tiny student, the same every time; dropouts are 0 unless given."""
-    import torch
 
     def make(**settings: Any) -> DixtillForSequenceClassification:
-        dropouts = dict.fromkeys(("embedding_dropout", "hidden_dropout", "word_dropout"), 0.0)
-        config = DixtillConfig(
-            vocab_size=len(student_tokenizer),
-            embedding_size=6,
-            hidden_size=5,
-            id2label=dict(enumerate(NAMES)),
-            label2id={name: i for i, name in enumerate(NAMES)},
-            **{**dropouts, **settings},
-        )
+        defaults = {
+            "vocab_size": len(student_tokenizer),
+            "embedding_size": 6,
+            "hidden_size": 5,
+            "embedding_dropout": 0.0,
+            "hidden_dropout": 0.0,
+            "word_dropout": 0.0,
+            "id2label": dict(enumerate(NAMES)),
+            "label2id": {name: i for i, name in enumerate(NAMES)},
+        }
+        config = DixtillConfig(**{**defaults, **settings})
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             return DixtillForSequenceClassification(config)

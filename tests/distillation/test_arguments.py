@@ -63,7 +63,7 @@ def test_two_orders_of_the_texts_contradict_each_other(tmp_path: Path) -> None:
         if "group_by_length" in names
         else {"train_sampling_strategy": "sequential"}
     )
-    with pytest.raises(ValueError, match="bucket_by_length=True and .* contradict each other"):
+    with pytest.raises(ValueError, match=r"bucket_by_length=True and .* contradict each other"):
         _arguments(tmp_path, **other)
     assert not _arguments(tmp_path, bucket_by_length=False, **other).bucket_by_length
 

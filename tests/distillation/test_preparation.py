@@ -174,7 +174,7 @@ def test_labels_of_other_names_or_order_are_refused(tokenizer: PreTrainedTokeniz
     named = _dataset(label=[0, 2, 1, 1]).cast_column("label", ClassLabel(names=NAMES))
     prepare_dataset(named, tokenizer, NAMES)
     prepare_dataset(named, tokenizer, ["LABEL_0", "LABEL_1", "LABEL_2"])
-    with pytest.raises(ValueError, match="the dataset's labels are .* the student's are"):
+    with pytest.raises(ValueError, match=r"the dataset's labels are .* the student's are"):
         prepare_dataset(named, tokenizer, NAMES[::-1])
 
 
@@ -183,7 +183,7 @@ def test_what_is_no_dataset_or_no_fast_tokenizer_is_refused(
 ) -> None:
     with pytest.raises(TypeError, match="got DatasetDict: give one split"):
         prepare_dataset(DatasetDict(train=_dataset()), tokenizer, NAMES)
-    with pytest.raises(TypeError, match="must be a PreTrainedTokenizerFast.* got NoneType"):
+    with pytest.raises(TypeError, match=r"must be a PreTrainedTokenizerFast.* got NoneType"):
         prepare_dataset(_dataset(), None, NAMES)
     with pytest.raises(ValueError, match="the dataset has no rows"):
         prepare_dataset(_dataset().select([]), tokenizer, NAMES)
