@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # `make demo` and `make test` need nothing but Python and make. PYTHON=... picks the interpreter.
 
-PYTHON ?= python3
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 VENV_LATEST := .venv-latest
 BIN := $(VENV)/bin

@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 def main(run: Path) -> None:
     """Publish one run under the name of its directory."""
     target = ROOT / "benchmarks" / "results" / run.name
+    _refuse_paths(run / "metrics.json")
     target.mkdir(parents=True, exist_ok=True)
     shutil.copy(run / "metrics.json", target)
     write_report(target)
@@ -33,6 +34,16 @@ def main(run: Path) -> None:
         block = f"{start}\n{readme_table(target)}\n{end}"
         pattern = re.compile(f"{re.escape(start)}.*?{re.escape(end)}", re.DOTALL)
         readme.write_text(pattern.sub(lambda _: block, text), encoding="utf-8")
+
+
+def _refuse_paths(metrics: Path) -> None:
+    """Absolute paths mean nothing to others, and tell them of a machine."""
+    found = re.findall(r'"(/[^"]*)"|[ =](/[^ "]+)', metrics.read_text(encoding="utf-8"))
+    if found:
+        raise SystemExit(
+            f"{metrics} holds absolute paths: {sorted({a or b for a, b in found})}. Run the recipe "
+            "with relative ones, then publish it."
+        )
 
 
 def readme_table(directory: Path) -> str:

@@ -33,7 +33,7 @@ def main(argv: Sequence[str]) -> None:
 
     directory = Path(output.output_dir)
     log = StageLog(directory)
-    splits = load_data(data)
+    splits = load_data(data, require_test=False)
     loaded, _ = prepare_teacher(teacher, splits, directory, log)
     annotate_data(annotation, splits, loaded, directory, log)
     print(f"Annotated: {directory / 'annotated'}")

@@ -43,12 +43,9 @@ def read_arguments(
     )
     argv = list(argv)
     known = _field_names(dataclass_types)
-    recipe = _read_recipe(argv.pop(0), known) if argv and not argv[0].startswith("-") else {}
+    recipe = _read_recipe(argv.pop(0), known) if argv and not argv[0].startswith("-") else []
     _check_names([a[2:].split("=")[0] for a in argv if a.startswith("--")], known, "option --")
-    required = [action for action in parser._actions if action.dest in recipe and action.required]
-    for action in required:
-        action.required = False
-    parser.set_defaults(**recipe)
+    argv = recipe + argv  # of a field that is given twice, the last one counts
     *filled, rest = parser.parse_args_into_dataclasses(
         argv, return_remaining_strings=True, look_for_args_file=False
     )
@@ -61,7 +58,8 @@ def _field_names(dataclass_types: Sequence[type]) -> set[str]:
     return {f.name for cls in dataclass_types for f in dataclasses.fields(cls) if f.init}
 
 
-def _read_recipe(path: str, known: set[str]) -> dict[str, Any]:
+def _read_recipe(path: str, known: set[str]) -> list[str]:
+    """The fields of a recipe as they are typed on a command line, so that both are read alike."""
     if not Path(path).is_file():
         raise UsageError(
             f"There is no recipe {path!r}. Name a YAML file, or give fields as --field value."
@@ -73,12 +71,22 @@ def _read_recipe(path: str, known: set[str]) -> dict[str, Any]:
     if not isinstance(recipe, dict):
         raise UsageError(f"The recipe {path!r} must hold 'field: value' lines, not a list or text.")
     _check_names([str(name) for name in recipe], known, f"field in {path}: ")
-    return {name: _as_typed(value) for name, value in recipe.items()}
+    given = {name: value for name, value in recipe.items() if value is not None}
+    return [f"--{name}={_as_typed(name, value)}" for name, value in given.items()]
 
 
-def _as_typed(value: Any) -> Any:
-    """Lists of a recipe as they are typed on a command line: separated by commas."""
-    return ",".join(str(part) for part in value) if isinstance(value, list) else value
+def _as_typed(name: str, value: Any) -> str:
+    """A value as it is typed: lists and pairs separated by commas, `a,b` and `a=b,c=d`."""
+    parts = value.items() if isinstance(value, dict) else value
+    if not isinstance(value, list | dict):
+        return str(value)
+    flat = [part for item in parts for part in (item if isinstance(item, tuple) else (item,))]
+    if any(isinstance(part, bool | list | dict) for part in flat):
+        raise UsageError(
+            f"The field {name!r} holds {value}: its parts must be words or numbers. YAML reads "
+            "yes, no, on and off as true and false: put them in quotes."
+        )
+    return ",".join("=".join(map(str, i)) if isinstance(i, tuple) else str(i) for i in parts)
 
 
 def _check_names(names: Sequence[str], known: set[str], kind: str) -> None:

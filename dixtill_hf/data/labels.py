@@ -128,7 +128,8 @@ def _refuse_missing(raw: Mapping[str, RawLabels]) -> None:
             raise ValueError(
                 f"Split {split!r} has {len(rows)} texts without a label (empty, null or "
                 f"{GLUE_UNKNOWN}): {name_rows(rows)}. Label or remove them, let another split "
-                "serve with splits={...}, or pass unlabelled=True to distil text without labels."
+                "serve with splits={...}, or pass unlabelled=True to distil text without labels. "
+                f"Where {GLUE_UNKNOWN} is a class of its own, write the classes as words."
             )
 
 

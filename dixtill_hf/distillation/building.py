@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from transformers import PreTrainedTokenizerFast, set_seed
 
-from dixtill_hf.distillation.names import check_name
+from dixtill_hf.data.names import check_name
 from dixtill_hf.distillation.presets import PRESETS
 from dixtill_hf.student.configuration_dixtill import DixtillConfig
 from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification

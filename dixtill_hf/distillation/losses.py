@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from dixtill_hf.data.columns import LABEL_UNKNOWN
-from dixtill_hf.distillation.names import check_name
+from dixtill_hf.data.names import check_name
 
 KdLoss = Callable[[Tensor, Tensor, float], Tensor]
 

@@ -65,6 +65,7 @@ def report_text(metrics: Mapping[str, Any], figures: Sequence[str], has_page: bo
         annotation=tables.annotation_table(metrics),
         explainer=tables.settings_table(metrics["teacher"].get("explainer") or {}),
         data=tables.data_table(metrics),
+        vocabulary=tables.vocabulary_table(metrics),
         stages=tables.stage_table(metrics),
         command=metrics.get("command"),
         recipe=tables.settings_table(metrics.get("recipe") or {}),

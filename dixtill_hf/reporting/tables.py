@@ -117,18 +117,33 @@ def annotation_table(metrics: Mapping[str, Any]) -> str:
 
 
 def data_table(metrics: Mapping[str, Any]) -> str:
-    """Texts per split, in total and per label."""
+    """Texts per split: a row for each label, and one for all texts."""
     dataset = metrics["dataset"]
     counts = dataset.get("label_counts") or {}
-    splits = dataset["splits"]
-    columns = [
-        Column("split", list(splits), numeric=False),
-        Column("texts", [fmt.count(size) for size in splits.values()]),
-    ]
-    for label in dataset["labels"]:
-        cells = [fmt.count(counts.get(split, {}).get(label)) for split in splits]
-        columns.append(Column(fmt.text(label), cells))
+    labels = dataset["labels"]
+    columns = [Column("texts", [*map(fmt.text, labels), "all"], numeric=False)]
+    for split, size in dataset["splits"].items():
+        of_split = counts.get(split, {})
+        cells = [fmt.count(of_split.get(label)) for label in labels]
+        columns.append(Column(split, [*cells, fmt.count(size)]))
     return fmt.table(columns)
+
+
+def vocabulary_table(metrics: Mapping[str, Any]) -> str:
+    """Words that the students of each preset know, and how many start with a word vector."""
+    presets = metrics.get("vocabularies") or {}
+    if not presets:
+        return ""
+    rows = presets.values()
+    return fmt.table(
+        [
+            Column("preset", list(presets), numeric=False),
+            Column("seen at least", [fmt.count(row.get("min_frequency")) for row in rows]),
+            Column("words", [fmt.count(row["words"]) for row in rows]),
+            Column("with a vector", [fmt.count(row["with_vector"]) for row in rows]),
+            Column("share", [fmt.percent(row["share"]) for row in rows]),
+        ]
+    )
 
 
 def stage_table(metrics: Mapping[str, Any]) -> str:

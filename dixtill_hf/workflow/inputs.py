@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import asdict
 from pathlib import Path
@@ -10,12 +11,13 @@ from typing import Any
 
 from datasets import Dataset, DatasetDict, load_from_disk
 
-from dixtill_hf.data.columns import LABEL, TEXT
+from dixtill_hf.data.checks import check_classes
+from dixtill_hf.data.columns import LABEL, RATIONALE, TEXT
 from dixtill_hf.data.labels import label_names
 from dixtill_hf.data.loading import load_text_classification
 from dixtill_hf.data.packaged import packaged_encoder
 from dixtill_hf.data.splitting import hold_out
-from dixtill_hf.teacher.annotation import annotate
+from dixtill_hf.teacher.annotation import ENGINE_VERSION, annotate
 from dixtill_hf.teacher.finetuning import FinetuningSettings, finetune_teacher
 from dixtill_hf.teacher.fingerprint import hash_json, hash_teacher, hash_texts
 from dixtill_hf.teacher.labels import parse_label_map
@@ -33,10 +35,18 @@ from dixtill_hf.workflow.recipe import (
 from dixtill_hf.workflow.stages import StageLog, write_json
 
 PACKAGED_NAME = "all-MiniLM-L6-v2"
+PACKAGED_HUB_ID = f"sentence-transformers/{PACKAGED_NAME}"
+ANNOTATION_RECORD = "annotation.json"
 
 
-def load_data(arguments: DataArguments) -> DatasetDict:
-    """Read and check the data of a recipe; see `load_text_classification`."""
+def load_data(arguments: DataArguments, require_test: bool = True) -> DatasetDict:
+    """Read and check the data of a recipe; see `load_text_classification`.
+
+    Raises:
+        ValueError: The data fail a check, or `max_train_texts` leaves too few of them.
+    """
+    if arguments.max_train_texts is not None and arguments.max_train_texts < 2:
+        raise ValueError(f"max_train_texts must be at least 2, got {arguments.max_train_texts}.")
     data = load_text_classification(
         arguments.source,
         text_column=arguments.text_column,
@@ -45,11 +55,15 @@ def load_data(arguments: DataArguments) -> DatasetDict:
         test_source=arguments.test_source,
         validation_fraction=arguments.validation_fraction,
         seed=arguments.data_seed,
+        config_name=arguments.config_name,
+        require_test=require_test,
         splits=parse_splits(arguments.splits),
         unlabelled=arguments.unlabelled,
     )
     if arguments.max_train_texts is not None:
         data["train"] = _subset(data["train"], arguments.max_train_texts, arguments.data_seed)
+        if not arguments.unlabelled:
+            check_classes(data)  # a rare label may have been left out
     return data
 
 
@@ -59,11 +73,18 @@ def _subset(train: Dataset, size: int, seed: int) -> Dataset:
 
 
 def data_fingerprint(data: DatasetDict) -> str:
-    """Hash of all texts, labels and label names of all splits."""
+    """Hash of the texts, labels, rationales and label names of all splits."""
     return hash_json(
         {
             "labels": label_names(data),
-            **{name: [hash_texts(s[TEXT]), hash_json(list(s[LABEL]))] for name, s in data.items()},
+            **{
+                name: [
+                    hash_texts(split[TEXT]),
+                    hash_json(list(split[LABEL])),
+                    hash_json(list(split[RATIONALE]) if RATIONALE in split.column_names else None),
+                ]
+                for name, split in data.items()
+            },
         }
     )
 
@@ -76,7 +97,7 @@ def prepare_teacher(
     Returns:
         The teacher, and whether it was fine-tuned here.
     """
-    packaged = arguments.teacher == "packaged"
+    packaged = is_packaged(arguments)
     source = packaged_encoder() if packaged else arguments.teacher
     label_map = parse_label_map(arguments.label_map) if arguments.label_map else None
     if not packaged and has_classification_head(load_config(source)):
@@ -96,7 +117,17 @@ def prepare_teacher(
 
 def teacher_name(arguments: TeacherArguments) -> str:
     """What a report calls the teacher."""
-    return PACKAGED_NAME if arguments.teacher == "packaged" else arguments.teacher
+    return PACKAGED_NAME if is_packaged(arguments) else arguments.teacher
+
+
+def is_packaged(arguments: TeacherArguments) -> bool:
+    """Whether the teacher is the encoder of the extra `embedded`."""
+    return arguments.teacher == "packaged"
+
+
+def hub_id(source: str) -> str | None:
+    """The source if it is an id on the Hub, None if it is a path or a name of ours."""
+    return source if source.count("/") == 1 and not Path(source).exists() else None
 
 
 def annotate_data(
@@ -112,10 +143,19 @@ def annotate_data(
         The annotated splits, and the hash of all that they depend on.
     """
     settings = annotation_settings(arguments)
-    key = hash_json([data_fingerprint(data), hash_teacher(teacher), arguments.explainer, settings])
-    directory, record = output_dir / "annotated", output_dir / "annotated" / "annotation.json"
-    if record.is_file() and key in record.read_text(encoding="utf-8"):
-        return load_from_disk(str(directory)), key
+    key = hash_json(
+        [
+            ENGINE_VERSION,
+            data_fingerprint(data),
+            hash_teacher(teacher),
+            arguments.explainer,
+            settings,
+        ]
+    )
+    directory = output_dir / "annotated"
+    if _read_key(directory) == key:
+        with log.timed("annotate", key):
+            return load_from_disk(str(directory)), key
     with log.timed("annotate", key):
         annotated = annotate(
             data,
@@ -125,10 +165,20 @@ def annotate_data(
             cache_dir=output_dir / "cache" / "annotations",
             **settings,
         )
+    unfinished = output_dir / "annotated.unfinished"
+    shutil.rmtree(unfinished, ignore_errors=True)
+    annotated.save_to_disk(str(unfinished))
+    record = {"fingerprint": key, "explainer": arguments.explainer, **settings}
+    write_json(unfinished / ANNOTATION_RECORD, record)
     shutil.rmtree(directory, ignore_errors=True)
-    annotated.save_to_disk(str(directory))
-    write_json(record, {"fingerprint": key, "explainer": arguments.explainer, **settings})
+    unfinished.replace(directory)
     return annotated, key
+
+
+def _read_key(directory: Path) -> str | None:
+    """What the annotation in a directory depends on; None where there is none."""
+    path = directory / ANNOTATION_RECORD
+    return json.loads(path.read_text(encoding="utf-8"))["fingerprint"] if path.is_file() else None
 
 
 def annotation_settings(arguments: AnnotationArguments) -> dict[str, Any]:

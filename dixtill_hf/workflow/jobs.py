@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from datasets import DatasetDict
 
-from dixtill_hf.data.packaged import packaged_glove
+from dixtill_hf.data.columns import TEXT
+from dixtill_hf.data.names import check_name
+from dixtill_hf.data.packaged import packaged_glove, sha256_of
 from dixtill_hf.distillation.arguments import DistillationArguments
-from dixtill_hf.distillation.names import check_name
 from dixtill_hf.distillation.presets import METHODS, PRESETS
-from dixtill_hf.student.word_vectors import PACKAGED_GLOVE
+from dixtill_hf.student.tokenization import train_word_tokenizer
+from dixtill_hf.student.word_vectors import PACKAGED_GLOVE, load_word_vectors
 from dixtill_hf.teacher.fingerprint import hash_json
 from dixtill_hf.workflow.inputs import split_names
 from dixtill_hf.workflow.recipe import StudentArguments
@@ -56,6 +59,7 @@ def student_jobs(
         for name, value in asdict(arguments).items()
         if name not in ("presets", "methods", "seeds", "workers")
     }
+    shared["word_vectors"] = _identify_word_vectors(arguments.word_vectors)
     jobs = []
     for seed in range(arguments.seeds):
         for preset in presets:
@@ -109,7 +113,7 @@ def training_arguments(
     else:
         # A student that was not taught to explain by attention explains itself exactly.
         overrides["explanation"] = "contributions"
-    return DistillationArguments.from_preset(
+    args = DistillationArguments.from_preset(
         preset,
         output_dir,
         method,
@@ -121,11 +125,50 @@ def training_arguments(
         dataloader_pin_memory=torch.cuda.is_available(),
         **{name: value for name, value in overrides.items() if value is not None},
     )
+    if args.n_gpu > 1:
+        args._n_gpu = 1  # or the Trainer would multiply the batch by the number of GPUs
+    return args
 
 
 def word_vector_source(name: str) -> str | None:
     """What `load_word_vectors` is given for a recipe's `word_vectors`."""
     return None if name == "none" else name
+
+
+def describe_vocabularies(
+    arguments: StudentArguments, data: DatasetDict
+) -> dict[str, dict[str, Any]]:
+    """For every preset: the words that its students know, and how many start with a vector.
+
+    Raises:
+        ValueError: No words are left, or the vectors do not fit.
+    """
+    described = {}
+    for preset in split_names(arguments.presets) or []:
+        vocabulary = dict(PRESETS[preset].vocabulary)
+        if arguments.min_frequency is not None:
+            vocabulary["min_frequency"] = arguments.min_frequency
+        tokenizer = train_word_tokenizer(data["train"][TEXT][:], **vocabulary)
+        vectors = load_word_vectors(
+            word_vector_source(arguments.word_vectors),
+            tokenizer.get_vocab(),
+            arguments.embedding_size,
+        )
+        described[preset] = {
+            **vocabulary,
+            "words": vectors.wanted,
+            "with_vector": len(vectors.rows),
+            "share": round(vectors.coverage, 4),
+        }
+    return described
+
+
+def _identify_word_vectors(name: str) -> str:
+    """What the vectors are: a file by what it holds; the packaged ones are always the same."""
+    path = Path(name)
+    if name in ("none", PACKAGED_GLOVE) or not path.is_file():
+        return name
+    return sha256_of(path)
 
 
 def _check_word_vectors(name: str) -> None:

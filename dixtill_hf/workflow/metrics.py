@@ -25,10 +25,11 @@ from dixtill_hf.data.columns import (
     TRUNCATED,
 )
 from dixtill_hf.data.labels import label_names
-from dixtill_hf.evaluation.classification import classification_metrics, softmax
+from dixtill_hf.evaluation.classification import softmax
 from dixtill_hf.evaluation.efficiency import parameter_count
 from dixtill_hf.evaluation.significance import interval, paired_bootstrap
 from dixtill_hf.teacher.loading import Teacher
+from dixtill_hf.workflow.assessment import quality
 
 FORMAT = 1
 BAG_OF_WORDS = "bag_of_words"
@@ -53,10 +54,10 @@ def describe_dataset(source: str, data: DatasetDict, fingerprint: str) -> dict[s
 
 
 def describe_teacher(
-    teacher: Teacher, name: str, finetuned: bool, num_bytes: int | None, test: Dataset
+    teacher: Teacher, name: str, finetuned: bool, num_bytes: int | None, data: DatasetDict
 ) -> dict[str, Any]:
-    """The teacher: size, quality on the annotated test split, exactness of its attributions."""
-    errors = np.asarray(test[COMPLETENESS_ERROR])
+    """The teacher: size, quality on the test split, exactness of its attributions of all splits."""
+    test = data["test"]
     probabilities = softmax(np.asarray(test[TEACHER_LOGITS]))
     return {
         "name": name,
@@ -64,14 +65,27 @@ def describe_teacher(
         "bytes": num_bytes,
         "finetuned": finetuned,
         "split": "test",
-        **classification_metrics(probabilities, np.asarray(test[LABEL])),
-        "completeness_error": {
-            "median": float(np.median(errors)),
-            "p90": float(np.quantile(errors, 0.9)),
-            "max": float(errors.max()),
-        },
-        "evaluations_per_text": float(np.mean(test[EVALUATIONS])),
-        "truncated_texts": int(np.sum(test[TRUNCATED])),
+        **quality(probabilities, np.asarray(test[LABEL])),
+        "completeness_error": _describe_errors(_of_all(data, COMPLETENESS_ERROR)),
+        "evaluations_per_text": float(_of_all(data, EVALUATIONS).mean()),
+        "truncated_texts": int(_of_all(data, TRUNCATED).sum()),
+    }
+
+
+def _of_all(data: DatasetDict, column: str) -> NDArray:
+    """A column of all splits."""
+    return np.concatenate([np.asarray(split[column]) for split in data.values()])
+
+
+def _describe_errors(errors: NDArray[np.floating]) -> dict[str, float] | None:
+    """Spread of the completeness errors; None for an explainer that promises no completeness."""
+    known = errors[np.isfinite(errors)]
+    if not len(known):
+        return None
+    return {
+        "median": float(np.median(known)),
+        "p90": float(np.quantile(known, 0.9)),
+        "max": float(known.max()),
     }
 
 
@@ -100,7 +114,7 @@ def score_bag_of_words(data: DatasetDict) -> tuple[dict[str, Any], NDArray[np.in
         "split": "test",
         "parameters": model.parameters,
         "bytes": None,
-        **classification_metrics(probabilities, np.asarray(test[LABEL])),
+        **quality(probabilities, np.asarray(test[LABEL])),
         "teacher_agreement": float((predictions == teacher).mean()),
         "train_seconds": round(seconds, 2),
         "validation": None,
@@ -133,7 +147,13 @@ def summarise(results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def compare(predictions: Predictions, labels: NDArray[np.integer]) -> list[dict[str, Any]]:
-    """DiXtill against every rival of its preset and the bag of words, by the paired bootstrap."""
+    """DiXtill against every rival of its preset and the bag of words, by the paired bootstrap.
+
+    Test texts without a label do not count.
+    """
+    labelled = labels != LABEL_UNKNOWN
+    labels = labels[labelled]
+    predictions = {name: seeds[:, labelled] for name, seeds in predictions.items()}
     rows = []
     for method, preset in predictions:
         if method != "dixtill":

@@ -23,6 +23,9 @@ class DataArguments:
         "save_to_disk, a directory of train/validation/test files, or one file (csv, tsv, json, "
         "jsonl, parquet).",
     )
+    config_name: str | None = _field(
+        None, "Configuration of a Hub dataset that has several, 'sst2' of glue for example."
+    )
     test_source: str | None = _field(None, "A file with the test texts, where source has none.")
     splits: str | None = _field(
         None,
@@ -63,7 +66,7 @@ class TeacherArguments:
         None,
         "Teacher label=data label pairs where the names differ: 'positive=Bullish,...'.",
     )
-    teacher_epochs: float = _field(3, "Epochs of fine-tuning; the best one is kept.")
+    teacher_epochs: float = _field(3.0, "Epochs of fine-tuning; the best one is kept.")
     teacher_learning_rate: float = _field(1e-4, "Peak learning rate of fine-tuning.")
     teacher_batch_size: int = _field(32, "Texts a step of fine-tuning.")
     teacher_max_length: int | None = _field(

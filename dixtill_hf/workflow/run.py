@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-import logging
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -22,15 +22,23 @@ from dixtill_hf.teacher.loading import Teacher
 from dixtill_hf.workflow.environment import describe_environment
 from dixtill_hf.workflow.examples import explained_examples
 from dixtill_hf.workflow.inputs import (
+    PACKAGED_HUB_ID,
     annotate_data,
     annotation_settings,
     data_fingerprint,
+    hub_id,
+    is_packaged,
     load_data,
     prepare_teacher,
     split_names,
     teacher_name,
 )
-from dixtill_hf.workflow.jobs import StudentJob, check_comparison, student_jobs
+from dixtill_hf.workflow.jobs import (
+    StudentJob,
+    check_comparison,
+    describe_vocabularies,
+    student_jobs,
+)
 from dixtill_hf.workflow.metrics import (
     BAG_OF_WORDS,
     FORMAT,
@@ -51,8 +59,6 @@ from dixtill_hf.workflow.students import (
     train_students,
 )
 
-logger = logging.getLogger(__name__)
-
 
 def run(recipe: Recipe, command: str) -> Path:
     """Run a recipe from its data to its report.
@@ -72,6 +78,11 @@ def run(recipe: Recipe, command: str) -> Path:
         ValueError: A field is out of range, or the data fail a check.
         OSError: Something cannot be read or written.
     """
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise ValueError(
+            "dixtill-hf run is one process, which trains students side by side (--workers). To "
+            "share one training among several processes, launch examples/run_distillation.py."
+        )
     check_comparison(recipe.student)  # before any hour is spent
     get_explainer(recipe.annotation.explainer, **annotation_settings(recipe.annotation))
     output_dir = Path(recipe.output.output_dir)
@@ -79,6 +90,7 @@ def run(recipe: Recipe, command: str) -> Path:
     with log.timed("load", hash_json(recipe.to_dict())):
         data = load_data(recipe.data)
     _check_labelled(recipe, data)
+    vocabularies = describe_vocabularies(recipe.student, data)  # which finds what cannot be built
     teacher, finetuned = prepare_teacher(recipe.teacher, data, output_dir, log)
     annotated, key = annotate_data(recipe.annotation, data, teacher, output_dir, log)
     jobs = student_jobs(recipe.student, output_dir / "annotated", key, output_dir)
@@ -93,13 +105,14 @@ def run(recipe: Recipe, command: str) -> Path:
         "environment": describe_environment(),
         "command": command,
         "recipe": recipe.to_dict(),
+        "vocabularies": vocabularies,
         "seeds": list(range(recipe.student.seeds)),
         "fingerprint": hash_json([job.fingerprint for job in jobs]),
         "stages": log.seconds(),
         **measured,
     }
     write_json(output_dir / "metrics.json", metrics)
-    _publish_student(output_dir, jobs, results, metrics, annotated)
+    _publish_student(recipe, jobs, results, metrics, annotated)
     return write_report(output_dir)
 
 
@@ -147,9 +160,7 @@ def _describe_teacher(
     num_bytes = directory_bytes(directory) if directory.is_dir() else _weight_bytes(teacher)
     explainer = get_explainer(recipe.annotation.explainer, **annotation_settings(recipe.annotation))
     return {
-        **describe_teacher(
-            teacher, teacher_name(recipe.teacher), finetuned, num_bytes, annotated["test"]
-        ),
+        **describe_teacher(teacher, teacher_name(recipe.teacher), finetuned, num_bytes, annotated),
         "explainer": explainer.settings(),
     }
 
@@ -160,13 +171,14 @@ def _weight_bytes(teacher: Teacher) -> int:
 
 
 def _publish_student(
-    output_dir: Path,
+    recipe: Recipe,
     jobs: list[StudentJob],
     results: list[dict[str, Any]],
     metrics: dict[str, Any],
     annotated: DatasetDict,
 ) -> None:
     """Put the best student by validation macro F1 into `student/`, with its card and examples."""
+    output_dir = Path(recipe.output.output_dir)
     best = _best(results)
     source, target = jobs[best].directory, output_dir / "student"
     shutil.rmtree(target, ignore_errors=True)
@@ -179,6 +191,10 @@ def _publish_student(
         method=result["method"],
         preset=result["preset"],
         seed=result["seed"],
+        base_model=hub_id(
+            PACKAGED_HUB_ID if is_packaged(recipe.teacher) else recipe.teacher.teacher
+        ),
+        dataset_id=hub_id(recipe.data.source),
     )
     (target / "README.md").write_text(card, encoding="utf-8")
     model = AutoModelForSequenceClassification.from_pretrained(target)

@@ -18,15 +18,28 @@ class StageLog:
     """
 
     def __init__(self, directory: Path) -> None:
-        """Read the log of a run's directory, or begin one."""
+        """Read the log of a run's directory, or begin one.
+
+        Raises:
+            ValueError: The directory holds something else, which a run would write over.
+        """
         self.path = directory / "stages.json"
         self._stages: dict[str, dict] = {}
+        self._seen: set[str] = set()
         if self.path.is_file():
             self._stages = json.loads(self.path.read_text(encoding="utf-8"))
+        elif directory.is_dir() and any(directory.iterdir()):
+            raise ValueError(
+                f"The output directory {directory} is not empty and is not that of a run (it has "
+                "no stages.json). Name a new directory, so that nothing of yours is written over."
+            )
+        else:
+            write_json(self.path, self._stages)
 
     @contextmanager
     def timed(self, stage: str, fingerprint: str) -> Iterator[None]:
         """Time a block as (a part of) a stage whose output depends on `fingerprint`."""
+        self._seen.add(stage)
         entry = self._stages.get(stage, {})
         if entry.get("fingerprint") != fingerprint:
             entry = {"fingerprint": fingerprint, "seconds": 0.0, "done": False}
@@ -43,8 +56,12 @@ class StageLog:
             write_json(self.path, self._stages)
 
     def seconds(self) -> dict[str, float]:
-        """Stage → wall seconds."""
-        return {stage: round(entry["seconds"], 2) for stage, entry in self._stages.items()}
+        """Stage → wall seconds, for the stages that this run has gone through."""
+        return {
+            stage: round(entry["seconds"], 2)
+            for stage, entry in self._stages.items()
+            if stage in self._seen
+        }
 
 
 def write_json(path: Path, value: object) -> None:

@@ -8,7 +8,9 @@ import multiprocessing
 import os
 import shutil
 import time
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -38,9 +40,10 @@ def train_students(jobs: list[StudentJob], workers: int) -> list[dict[str, Any]]
     missing = [job for job in jobs if _read_result(job) is None]
     with tqdm(total=len(jobs), initial=len(jobs) - len(missing), desc="Students") as progress:
         if _worker_count(workers) == 1 or len(missing) < 2:
-            for job in missing:
-                train_student(job)
-                progress.update()
+            with _one_thread_on_a_cpu():
+                for job in missing:
+                    train_student(job)
+                    progress.update()
         else:
             _train_side_by_side(missing, _worker_count(workers), progress)
     return [json.loads((job.directory / RESULT).read_text(encoding="utf-8")) for job in jobs]
@@ -124,10 +127,29 @@ def _one_thread() -> None:
     transformers_logging.set_verbosity_error()
 
 
+@contextmanager
+def _one_thread_on_a_cpu() -> Iterator[None]:
+    """As in the workers, so that a student is the same whichever way it was trained."""
+    threads = torch.get_num_threads()
+    if not torch.cuda.is_available():
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
 def _worker_count(workers: int) -> int:
     if workers:
         return workers
-    return 1 if torch.cuda.is_available() else os.cpu_count() or 1
+    return 1 if torch.cuda.is_available() else _usable_cores()
+
+
+def _usable_cores() -> int:
+    """Cores that this process may use; where the system does not tell, all there are."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _read_result(job: StudentJob) -> dict[str, Any] | None:

@@ -30,6 +30,27 @@ def test_the_command_line_wins_over_the_recipe(tmp_path):
     assert fields == Fields("here", "none,kl", 2, 7)
 
 
+def test_pairs_are_read_as_typed(tmp_path):
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text("output_dir: here\nmethods: {positive: Bullish, negative: Bearish}\n")
+    assert _read(str(recipe)).methods == "positive=Bullish,negative=Bearish"
+
+
+def test_words_that_yaml_takes_for_truth_values_are_refused(tmp_path):
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text("output_dir: here\nmethods: [no, yes]\n")
+    with pytest.raises(UsageError, match="put them in quotes"):
+        _read(str(recipe))
+
+
+def test_a_number_of_the_wrong_kind_is_refused(tmp_path, capsys):
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text("output_dir: here\nseeds: 2.5\n")
+    with pytest.raises(SystemExit):
+        _read(str(recipe))
+    assert "invalid int value: '2.5'" in capsys.readouterr().err
+
+
 def test_values_are_typed_as_declared():
     assert _read("--output_dir", "here", "--epochs", "1.5").epochs == 1.5
 

@@ -33,7 +33,7 @@ def test_annotate_train_evaluate_explain(
     assert main(["evaluate", "--annotated", annotated, "--student", str(student)]) == 0
     scores = json.loads(capsys.readouterr().out)
     assert {"accuracy", "macro_f1", "teacher_agreement", "explanation"} <= set(scores)
-    assert main(["explain", "Acme falls", "again", "--student", str(student)]) == 0
+    assert main(["explain", "--student", str(student), "Acme falls", "again"]) == 0
     printed = capsys.readouterr().out
     assert "Acme" in printed
     assert any(label in printed for label in teacher_labels)
@@ -41,7 +41,8 @@ def test_annotate_train_evaluate_explain(
 
 def test_a_split_that_is_not_there_is_named(data_dir, tiny_teacher_dir, tmp_path, capsys):
     given = ["--source", str(data_dir), "--teacher", str(tiny_teacher_dir("bert"))]
-    assert main(["annotate", *given, "--steps", "1", "--output_dir", str(tmp_path)]) == 0
-    annotated = str(tmp_path / "annotated")
+    run = tmp_path / "run"
+    assert main(["annotate", *given, "--steps", "1", "--output_dir", str(run)]) == 0
+    annotated = str(run / "annotated")
     assert main(["evaluate", "--annotated", annotated, "--split", "tests"]) == 2
     assert "no split 'tests', only train, validation, test" in capsys.readouterr().err

@@ -111,7 +111,13 @@ def test_annotation_table_leaves_out_what_is_not_known(metrics):
 
 
 @pytest.mark.parametrize(
-    "table", [tables.annotation_table, tables.stage_table, tables.environment_table]
+    "table",
+    [
+        tables.annotation_table,
+        tables.stage_table,
+        tables.environment_table,
+        tables.vocabulary_table,
+    ],
 )
 def test_tables_without_data_are_empty(table):
     assert table({"teacher": {}}) == ""
@@ -119,8 +125,21 @@ def test_tables_without_data_are_empty(table):
 
 def test_data_table(metrics):
     rows = rows_of(tables.data_table(metrics))
-    assert rows["split"] == ["texts", "bearish", "bullish", "neutral"]
-    assert rows["test"] == ["600", "110", "150", "340"]
+    (test,) = [i for i, split in enumerate(rows["texts"]) if split == "test"]
+    assert [rows[name][test] for name in ("bearish", "bullish", "neutral", "all")] == [
+        "110",
+        "150",
+        "340",
+        "600",
+    ]
+
+
+def test_vocabulary_table(metrics):
+    metrics["vocabularies"] = {
+        "default": {"min_frequency": 2, "words": 7600, "with_vector": 5700, "share": 0.75}
+    }
+    rows = rows_of(tables.vocabulary_table(metrics))
+    assert rows["default"] == ["2", "7,600", "5,700", "75.0 %"]
 
 
 def test_stage_table_sums_up(metrics):

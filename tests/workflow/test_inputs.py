@@ -24,7 +24,7 @@ def test_a_subset_of_train_keeps_the_shares_of_the_labels(recipe):
 
 def test_a_trained_classifier_is_used_as_it_is(recipe, tmp_path):
     data = load_data(recipe.data)
-    teacher, finetuned = prepare_teacher(recipe.teacher, data, tmp_path, StageLog(tmp_path))
+    teacher, finetuned = prepare_teacher(recipe.teacher, data, tmp_path / "run", StageLog(tmp_path / "run"))
     assert not finetuned
     assert teacher.name == recipe.teacher.teacher
 
@@ -34,20 +34,21 @@ def test_a_bare_encoder_is_fine_tuned(recipe, tmp_path, teacher_labels):
     AutoModel.from_pretrained(source).save_pretrained(encoder)
     AutoTokenizer.from_pretrained(source).save_pretrained(encoder)
     recipe.teacher.teacher, recipe.teacher.teacher_epochs = str(encoder), 1
-    log = StageLog(tmp_path)
-    teacher, finetuned = prepare_teacher(recipe.teacher, load_data(recipe.data), tmp_path, log)
+    log = StageLog(tmp_path / "run")
+    teacher, finetuned = prepare_teacher(recipe.teacher, load_data(recipe.data), tmp_path / "run", log)
     assert finetuned
-    assert Path(teacher.name) == tmp_path / "teacher"
+    assert Path(teacher.name) == tmp_path / "run" / "teacher"
     assert "finetune" in log.seconds()
 
 
 def test_an_annotation_is_found_again_and_replaced_when_settings_change(recipe, tmp_path):
-    data, log = load_data(recipe.data), StageLog(tmp_path)
-    teacher, _ = prepare_teacher(recipe.teacher, data, tmp_path, log)
-    _, first = annotate_data(recipe.annotation, data, teacher, tmp_path, log)
-    _, again = annotate_data(recipe.annotation, data, teacher, tmp_path, log)
+    data, run = load_data(recipe.data), tmp_path / "run"
+    log = StageLog(run)
+    teacher, _ = prepare_teacher(recipe.teacher, data, run, log)
+    _, first = annotate_data(recipe.annotation, data, teacher, run, log)
+    _, again = annotate_data(recipe.annotation, data, teacher, run, log)
     recipe.annotation.steps = 3
-    annotated, changed = annotate_data(recipe.annotation, data, teacher, tmp_path, log)
+    annotated, changed = annotate_data(recipe.annotation, data, teacher, run, log)
     assert first == again != changed
     assert set(annotated["test"]["teacher_evaluations"]) == {5}
 

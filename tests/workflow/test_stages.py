@@ -26,14 +26,33 @@ def test_an_interrupted_stage_adds_up_and_a_finished_one_costs_no_more(tmp_path,
     for seconds in (3, 5):  # the second finds the stage done
         with StageLog(tmp_path).timed("annotate", "a"):
             clock[0] += seconds
-    assert StageLog(tmp_path).seconds() == {"annotate": 5.0}
+    assert _seconds(tmp_path, "annotate", "a") == {"annotate": 5.0}
 
 
 def test_a_stage_with_other_inputs_starts_anew(tmp_path, clock):
     for fingerprint in ("a", "b"):
         with StageLog(tmp_path).timed("annotate", fingerprint):
             clock[0] += 4
-    assert StageLog(tmp_path).seconds() == {"annotate": 4.0}
+    assert _seconds(tmp_path, "annotate", "b") == {"annotate": 4.0}
+
+
+def test_stages_of_another_recipe_are_not_told(tmp_path, clock):
+    with StageLog(tmp_path).timed("finetune", "a"):
+        clock[0] += 4
+    assert StageLog(tmp_path).seconds() == {}
+
+
+def test_a_directory_of_something_else_is_left_alone(tmp_path):
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(ValueError, match="not that of a run"):
+        StageLog(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def _seconds(directory, stage: str, fingerprint: str) -> dict[str, float]:
+    log = StageLog(directory)
+    with log.timed(stage, fingerprint):
+        return log.seconds()
 
 
 def test_json_is_refused_what_is_no_number(tmp_path):
