@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import difflib
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -11,6 +10,7 @@ from typing import Any, ClassVar, TypeVar
 
 import torch
 
+from dixtill_hf.data.names import check_name
 from dixtill_hf.teacher.encoding import EncodedBatch
 from dixtill_hf.teacher.loading import Teacher
 
@@ -49,6 +49,11 @@ class Explainer(ABC):
     @abstractmethod
     def evaluations_per_text(self) -> int:
         """Passes of the teacher that one text costs: the unit of the token budget."""
+
+    @property
+    def uses_labels(self) -> bool:
+        """Whether the result depends on the texts' labels; otherwise it is given none of them."""
+        return False
 
     @abstractmethod
     def explain(self, teacher: Teacher, batch: EncodedBatch, max_tokens: int) -> Attributions:
@@ -89,16 +94,8 @@ def get_explainer(explainer: str | Explainer, **settings: Any) -> Explainer:
                 "that already has its own: give them to its constructor instead."
             )
         return explainer
-    if explainer not in EXPLAINERS:
-        raise ValueError(_unknown("explainer", explainer, EXPLAINERS))
+    check_name("explainer", explainer, EXPLAINERS)
     cls = EXPLAINERS[explainer]
     for name in settings:
-        if name not in cls.__dataclass_fields__:
-            raise ValueError(_unknown(f"setting of {explainer!r}", name, cls.__dataclass_fields__))
+        check_name(f"a setting of {explainer!r}", name, cls.__dataclass_fields__)
     return cls(**settings)
-
-
-def _unknown(kind: str, given: str, known: dict[str, Any]) -> str:
-    near = difflib.get_close_matches(given, known, n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    return f"Unknown {kind}: {given!r}.{hint} Known: {', '.join(sorted(known))}."

@@ -6,61 +6,23 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
-import numpy as np
-import torch
 from datasets import Dataset, DatasetDict
-from sklearn.metrics import accuracy_score, f1_score
-from transformers import (
-    AutoModelForSequenceClassification,
-    AutoTokenizer,
-    DataCollatorWithPadding,
-    EvalPrediction,
-    Trainer,
-    TrainingArguments,
-    set_seed,
-)
-from transformers.trainer_utils import get_last_checkpoint
+from transformers import Trainer
+from transformers.trainer import TRAINING_ARGS_NAME
 
 from dixtill_hf.data.columns import LABEL, TEXT
 from dixtill_hf.data.labels import label_names
+from dixtill_hf.teacher.checkpoints import newest_whole_checkpoint
+from dixtill_hf.teacher.finetuning_trainer import FinetuningSettings, build_trainer
 from dixtill_hf.teacher.fingerprint import hash_json, hash_texts
-from dixtill_hf.teacher.length_grouping import length_grouping_arguments
-from dixtill_hf.teacher.loading import check_tokenizer, input_limit, load_config
 
 RECORD = "finetuning.json"
-
-
-@dataclass(frozen=True)
-class FinetuningSettings:
-    """How an encoder becomes a teacher.
-
-    Attributes:
-        epochs: Passes over the training texts; the best one by validation macro F1 is kept.
-        learning_rate: Peak of AdamW's linear schedule.
-        batch_size: Texts a step.
-        warmup_ratio: Share of the steps in which the learning rate rises.
-        weight_decay: AdamW's decoupled weight decay.
-        max_length: Longest input in tokens; None takes the model's own limit.
-        seed: Of the head's initial weights, dropout and the order of the texts.
-    """
-
-    epochs: float = 3
-    learning_rate: float = 1e-4
-    batch_size: int = 32
-    warmup_ratio: float = 0.1
-    weight_decay: float = 0.01
-    max_length: int | None = None
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        """Check the ranges before anything is computed."""
-        for name in ("epochs", "learning_rate", "batch_size"):
-            value = getattr(self, name)
-            if not value > 0:
-                raise ValueError(f"{name} must be above 0, got {value}.")
+# Where encoders keep their configuration, weights and tokenizers.
+_ENCODER_FILES = {".json", ".safetensors", ".bin", ".txt", ".model"}
 
 
 def finetune_teacher(
@@ -71,8 +33,8 @@ def finetune_teacher(
 ) -> Path:
     """Fine-tune an encoder with a plain Trainer run and keep the best epoch.
 
-    A finished run is reused when the data, the encoder's name and the settings are the same; an
-    interrupted one goes on from its last epoch.
+    A finished run is reused when the labelled texts, the encoder and the settings are the same;
+    an interrupted one goes on from its last epoch. Texts without a label are left out.
 
     Args:
         dataset: Splits `train` and `validation` with columns `text` and `label`.
@@ -85,100 +47,63 @@ def finetune_teacher(
 
     Raises:
         OSError: The encoder cannot be read.
-        ValueError: A setting is out of range, or the tokenizer gives no offsets.
+        ValueError: There are no texts of two labels to learn from or none to validate on, the
+            encoder is an encoder-decoder, or its tokenizer gives no offsets.
     """
     settings = settings or FinetuningSettings()
     output_dir = Path(output_dir)
-    fingerprint = _fingerprint(dataset, encoder, settings)
-    if _read_record(output_dir).get("fingerprint") == fingerprint:
-        return output_dir
-    checkpoints = output_dir / "checkpoints" / fingerprint
-    trainer = _build_trainer(dataset, encoder, checkpoints, settings)
-    last = get_last_checkpoint(str(checkpoints)) if checkpoints.is_dir() else None
-    trainer.train(resume_from_checkpoint=last)
-    trainer.save_model(str(output_dir))
-    record = {
-        "fingerprint": fingerprint,
-        "settings": asdict(settings),
-        "validation": trainer.state.best_metric,
-        "epochs": [entry for entry in trainer.state.log_history if "eval_macro_f1" in entry],
-    }
-    (output_dir / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-    shutil.rmtree(output_dir / "checkpoints")
+    labelled = DatasetDict({name: _labelled(dataset[name]) for name in ("train", "validation")})
+    _check_labelled(labelled)
+    fingerprint = _fingerprint(labelled, encoder, settings)
+    all_checkpoints = output_dir / "checkpoints"
+    if _read_record(output_dir).get("fingerprint") != fingerprint:
+        checkpoints = all_checkpoints / fingerprint
+        trainer = build_trainer(labelled, encoder, checkpoints, settings)
+        trainer.train(newest_whole_checkpoint(checkpoints))
+        _save(trainer, output_dir, {"fingerprint": fingerprint, "settings": asdict(settings)})
+    if all_checkpoints.is_dir():
+        shutil.rmtree(all_checkpoints)
     return output_dir
 
 
-def _build_trainer(
-    dataset: DatasetDict, encoder: str | Path, checkpoints: Path, settings: FinetuningSettings
-) -> Trainer:
-    names = label_names(dataset["train"])
-    load_config(encoder)  # a clear error before anything is computed
-    set_seed(settings.seed)
-    tokenizer = AutoTokenizer.from_pretrained(encoder)
-    check_tokenizer(tokenizer, str(encoder))
-    model = AutoModelForSequenceClassification.from_pretrained(
-        encoder,
-        num_labels=len(names),
-        id2label=dict(enumerate(names)),
-        label2id={name: index for index, name in enumerate(names)},
-    )
-    if tokenizer.pad_token_id is None:
-        tokenizer.pad_token = tokenizer.eos_token
-        model.config.pad_token_id = tokenizer.pad_token_id
-    max_length = min(
-        settings.max_length or input_limit(model, tokenizer), input_limit(model, tokenizer)
+def _labelled(split: Dataset) -> Dataset:
+    """The rows that have a label, as plain Python values."""
+    plain = split.with_format(None)
+    labels = plain[LABEL][:]
+    return plain.select(
+        [row for row, label in enumerate(labels) if label is not None and label >= 0]
     )
 
-    def encode(split: Dataset) -> Dataset:
-        return split.select_columns([TEXT, LABEL]).map(
-            lambda batch: tokenizer(batch[TEXT], truncation=True, max_length=max_length),
-            batched=True,
-            remove_columns=[TEXT],
-            desc="Tokenizing",
+
+def _check_labelled(dataset: DatasetDict) -> None:
+    names = label_names(dataset["train"])
+    found = [names[label] for label in sorted(set(dataset["train"][LABEL]))]
+    if len(found) < 2:
+        raise ValueError(
+            f"A teacher needs labelled texts of at least two labels to learn from; those of train "
+            f"have {found} out of {names}. Label some more, or name a teacher that is already "
+            "fine-tuned."
+        )
+    if len(dataset["validation"]) == 0:
+        raise ValueError(
+            "No text of the split 'validation' has a label, so the best epoch cannot be told. "
+            "Label some of them, or hold out labelled texts of train."
         )
 
-    return Trainer(
-        model=model,
-        args=_training_arguments(checkpoints, settings, len(dataset["train"])),
-        train_dataset=encode(dataset["train"]),
-        eval_dataset=encode(dataset["validation"]),
-        processing_class=tokenizer,
-        data_collator=DataCollatorWithPadding(tokenizer),
-        compute_metrics=_validation_metrics,
-    )
 
-
-def _training_arguments(
-    checkpoints: Path, settings: FinetuningSettings, texts: int
-) -> TrainingArguments:
-    steps = -(-texts // settings.batch_size) * settings.epochs
-    return TrainingArguments(
-        output_dir=str(checkpoints),
-        num_train_epochs=settings.epochs,
-        learning_rate=settings.learning_rate,
-        per_device_train_batch_size=settings.batch_size,
-        per_device_eval_batch_size=4 * settings.batch_size,
-        warmup_steps=int(settings.warmup_ratio * steps),
-        weight_decay=settings.weight_decay,
-        eval_strategy="epoch",
-        save_strategy="epoch",
-        save_total_limit=2,
-        load_best_model_at_end=True,
-        metric_for_best_model="macro_f1",
-        logging_steps=50,
-        seed=settings.seed,
-        report_to="none",
-        dataloader_pin_memory=torch.cuda.is_available(),
-        **length_grouping_arguments(),
-    )
-
-
-def _validation_metrics(prediction: EvalPrediction) -> dict[str, float]:
-    predicted = np.argmax(prediction.predictions, axis=-1)
-    return {
-        "accuracy": float(accuracy_score(prediction.label_ids, predicted)),
-        "macro_f1": float(f1_score(prediction.label_ids, predicted, average="macro")),
+def _save(trainer: Trainer, output_dir: Path, record: dict) -> None:
+    """Save the teacher; its record is there only once all the rest is."""
+    record |= {
+        "validation": trainer.state.best_metric,
+        "epochs": [entry for entry in trainer.state.log_history if "eval_macro_f1" in entry],
     }
+    (output_dir / RECORD).unlink(missing_ok=True)
+    trainer.save_model(str(output_dir))
+    # A pickle, and of no use to those who load the teacher.
+    (output_dir / TRAINING_ARGS_NAME).unlink(missing_ok=True)
+    temporary = (output_dir / RECORD).with_suffix(".tmp")
+    temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    temporary.replace(output_dir / RECORD)
 
 
 def _fingerprint(dataset: DatasetDict, encoder: str | Path, settings: FinetuningSettings) -> str:
@@ -199,8 +124,16 @@ def _identify(encoder: str | Path) -> str:
     directory = Path(encoder)
     if not directory.is_dir():
         return str(encoder)
-    files = sorted(path for path in directory.iterdir() if path.suffix in (".json", ".safetensors"))
-    return hash_json([[p.name, hashlib.sha256(p.read_bytes()).hexdigest()] for p in files])
+    files = sorted(path for path in directory.iterdir() if path.suffix in _ENCODER_FILES)
+    return hash_json([[path.name, _hash_file(path)] for path in files])
+
+
+def _hash_file(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        for block in iter(partial(file.read, 1 << 20), b""):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def _read_record(directory: Path) -> dict:

@@ -11,6 +11,7 @@ from functools import lru_cache
 import numpy as np
 import torch
 
+from dixtill_hf.data.names import check_name
 from dixtill_hf.teacher.encoding import EncodedBatch
 from dixtill_hf.teacher.explainers import Attributions, Explainer, register_explainer
 from dixtill_hf.teacher.loading import Teacher
@@ -49,18 +50,25 @@ class IntegratedGradients(Explainer):
         """Check the settings before anything is computed."""
         if not isinstance(self.steps, int) or self.steps < 1:
             raise ValueError(f"steps must be a whole number of at least 1, got {self.steps!r}.")
-        if self.output not in _OUTPUTS:
-            raise ValueError(f"output must be one of {sorted(_OUTPUTS)}, got {self.output!r}.")
-        if self.target not in _TARGETS:
-            raise ValueError(f"target must be one of {sorted(_TARGETS)}, got {self.target!r}.")
+        check_name("output", self.output, _OUTPUTS)
+        check_name("target", self.target, _TARGETS)
 
     @property
     def evaluations_per_text(self) -> int:
         """The nodes; the two ends of the path come on top of them."""
         return self.steps
 
+    @property
+    def uses_labels(self) -> bool:
+        """Only where the true label is explained."""
+        return self.target == "true"
+
     def explain(self, teacher: Teacher, batch: EncodedBatch, max_tokens: int) -> Attributions:
-        """Explain a batch of texts; see `Explainer.explain`."""
+        """Explain a batch of texts; see `Explainer.explain`.
+
+        Raises:
+            ValueError: The model does not read its words through its input embeddings.
+        """
         with torch.inference_mode():
             ends = _path_ends(teacher, batch)
             logits = _logits_at(teacher, batch, ends[0])
@@ -150,10 +158,21 @@ def _logits_at(teacher: Teacher, batch: EncodedBatch, embeddings: torch.Tensor) 
 
 @contextmanager
 def _replaced_embeddings(teacher: Teacher, embeddings: torch.Tensor) -> Iterator[None]:
-    handle = teacher.model.get_input_embeddings().register_forward_hook(
-        lambda module, args, output: embeddings
-    )
+    used = False
+
+    def replace(module: torch.nn.Module, args: tuple, output: torch.Tensor) -> torch.Tensor:
+        nonlocal used
+        used = True
+        return embeddings
+
+    handle = teacher.model.get_input_embeddings().register_forward_hook(replace)
     try:
         yield
     finally:
         handle.remove()
+    if not used:
+        raise ValueError(
+            f"The teacher {teacher.name!r} ({type(teacher.model).__name__}) does not call what its "
+            "get_input_embeddings() returns, so its words cannot be attributed. Let that method "
+            "return the module that embeds the tokens, or choose another teacher."
+        )

@@ -19,6 +19,7 @@ from transformers import (
 )
 
 from dixtill_hf.teacher.labels import match_labels
+from dixtill_hf.teacher.processes import launched_processes
 
 # Tokenizers without a limit report a huge sentinel; no classifier reads a million tokens.
 _NO_LIMIT = 1_000_000
@@ -61,7 +62,7 @@ class Teacher:
 
 def load_teacher(
     name_or_path: str | Path,
-    label_names: Sequence[str],
+    label_names: Sequence[str] | None = None,
     label_map: Mapping[str, str] | None = None,
     device: str | torch.device | None = None,
     dtype: torch.dtype = torch.float32,
@@ -70,18 +71,20 @@ def load_teacher(
 
     Args:
         name_or_path: Hub id or local directory.
-        label_names: The data's labels, in the order of its ClassLabel.
+        label_names: The data's labels, in the order of its ClassLabel; None takes the teacher's.
         label_map: Teacher label → data label where the names differ.
-        device: Defaults to the first accelerator, else the CPU.
+        device: Defaults to the process's accelerator, else the CPU.
         dtype: Precision of the weights.
 
     Raises:
         OSError: The model is neither a directory nor reachable on the Hub.
         LabelMismatchError: Labels cannot be matched by name.
-        ValueError: The model is no single-label classifier, or its tokenizer gives no offsets.
+        ValueError: The model is an encoder-decoder or no single-label classifier, or its tokenizer
+            gives no offsets.
     """
     name = str(name_or_path)
     config = load_config(name)
+    check_architecture(config, name)
     if not has_classification_head(config):
         raise ValueError(
             f"{name!r} has no trained classification head (its architectures: "
@@ -89,9 +92,8 @@ def load_teacher(
             "or name a model saved as ...ForSequenceClassification."
         )
     _check_single_label(config, name)
-    order = match_labels(
-        [config.id2label[i] for i in range(config.num_labels)], label_names, label_map
-    )
+    own_names = [config.id2label[i] for i in range(config.num_labels)]
+    order = match_labels(own_names, own_names if label_names is None else label_names, label_map)
     model = AutoModelForSequenceClassification.from_pretrained(name, dtype=dtype)
     tokenizer = AutoTokenizer.from_pretrained(name)
     return Teacher(model.to(device or _default_device()), tokenizer, order, name)
@@ -117,6 +119,20 @@ def load_config(name_or_path: str | Path) -> PretrainedConfig:
 def has_classification_head(config: PretrainedConfig) -> bool:
     """Whether the saved weights include a sequence-classification head."""
     return any(name.endswith("ForSequenceClassification") for name in config.architectures or [])
+
+
+def check_architecture(config: PretrainedConfig, name: str) -> None:
+    """Refuse models that embed a text twice: a token would have two attributions.
+
+    Raises:
+        ValueError: An encoder-decoder.
+    """
+    if config.is_encoder_decoder:
+        raise ValueError(
+            f"{name!r} ({config.model_type}) is an encoder-decoder, whose two halves both read the "
+            "text; such teachers are not supported. Name an encoder (BERT, RoBERTa, DeBERTa, ...) "
+            "or a decoder (GPT-2, Llama, ...)."
+        )
 
 
 def check_tokenizer(tokenizer: PreTrainedTokenizerBase, name: str) -> None:
@@ -177,5 +193,8 @@ def _complete_padding(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast
         model.config.pad_token_id = tokenizer.pad_token_id
 
 
-def _default_device() -> str:
+def _default_device() -> str | torch.device:
+    processes = launched_processes()
+    if processes is not None:
+        return processes.device
     return "cuda" if torch.cuda.is_available() else "cpu"

@@ -17,7 +17,8 @@ from dixtill_hf.data.labels import label_names
 from dixtill_hf.data.loading import load_text_classification
 from dixtill_hf.data.packaged import packaged_encoder
 from dixtill_hf.data.splitting import hold_out
-from dixtill_hf.teacher.annotation import ENGINE_VERSION, annotate
+from dixtill_hf.teacher.annotation import annotate
+from dixtill_hf.teacher.annotator import ENGINE_VERSION
 from dixtill_hf.teacher.finetuning import FinetuningSettings, finetune_teacher
 from dixtill_hf.teacher.fingerprint import hash_json, hash_teacher, hash_texts
 from dixtill_hf.teacher.labels import parse_label_map

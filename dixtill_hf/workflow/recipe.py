@@ -66,7 +66,7 @@ class TeacherArguments:
         None,
         "Teacher label=data label pairs where the names differ: 'positive=Bullish,...'.",
     )
-    teacher_epochs: float = _field(3.0, "Epochs of fine-tuning; the best one is kept.")
+    teacher_epochs: float = _field(4.0, "Epochs of fine-tuning; the best one is kept.")
     teacher_learning_rate: float = _field(1e-4, "Peak learning rate of fine-tuning.")
     teacher_batch_size: int = _field(32, "Texts a step of fine-tuning.")
     teacher_max_length: int | None = _field(

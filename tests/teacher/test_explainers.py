@@ -19,12 +19,12 @@ def test_a_name_and_settings_make_an_explainer():
 
 
 def test_an_unknown_name_gives_the_nearest():
-    with pytest.raises(ValueError, match="Did you mean 'integrated_gradients'"):
+    with pytest.raises(ValueError, match="did you mean 'integrated_gradients'"):
         get_explainer("integrated_gradient")
 
 
 def test_an_unknown_setting_gives_the_nearest():
-    with pytest.raises(ValueError, match="Did you mean 'steps'"):
+    with pytest.raises(ValueError, match="got 'step'; did you mean 'steps'"):
         get_explainer("integrated_gradients", step=8)
 
 
@@ -39,3 +39,8 @@ def test_settings_beside_an_explainer_are_refused():
 def test_settings_out_of_range_are_refused(settings):
     with pytest.raises(ValueError, match=next(iter(settings))):
         IntegratedGradients(**settings)
+
+
+@pytest.mark.parametrize(("target", "uses"), [("predicted", False), ("true", True)])
+def test_labels_are_used_only_where_they_are_explained(target, uses):
+    assert IntegratedGradients(target=target).uses_labels is uses

@@ -2,13 +2,21 @@
 """An encoder becomes a teacher, once."""
 
 import json
+import shutil
+from pathlib import Path
 
 import pytest
+import torch
 from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
-from transformers import AutoModel, AutoTokenizer
+from safetensors.torch import load_file
+from transformers import AutoModel, AutoTokenizer, BartConfig, Trainer, TrainerState
 
-from dixtill_hf.teacher import finetuning
-from dixtill_hf.teacher.finetuning import RECORD, FinetuningSettings, finetune_teacher
+from dixtill_hf.teacher.finetuning import (
+    RECORD,
+    FinetuningSettings,
+    _identify,
+    finetune_teacher,
+)
 from dixtill_hf.teacher.loading import load_teacher
 
 SETTINGS = FinetuningSettings(epochs=2, batch_size=4, learning_rate=1e-3)
@@ -41,13 +49,15 @@ def test_the_teacher_carries_the_names_of_the_labels(encoder, dataset, teacher_l
     assert len(record["epochs"]) == 2
     assert record["validation"] == max(epoch["eval_macro_f1"] for epoch in record["epochs"])
     assert not (directory / "checkpoints").exists()
+    assert not list(directory.glob("*.bin"))  # training_args.bin is a pickle
+    assert not list(directory.glob("*.tmp"))
 
 
 def test_a_finished_run_is_reused_and_a_changed_one_is_not(encoder, dataset, tmp_path, monkeypatch):
     runs = []
-    train = finetuning.Trainer.train
+    train = Trainer.train
     monkeypatch.setattr(
-        finetuning.Trainer, "train", lambda self, **kw: runs.append(1) or train(self, **kw)
+        Trainer, "train", lambda self, *given: runs.append(1) or train(self, *given)
     )
     directory = finetune_teacher(dataset, encoder, tmp_path / "teacher", SETTINGS)
     finetune_teacher(dataset, encoder, directory, SETTINGS)
@@ -65,3 +75,137 @@ def test_settings_must_be_positive(name):
 def test_a_missing_encoder_is_an_error_before_any_training(dataset, tmp_path):
     with pytest.raises(OSError, match="neither a local directory"):
         finetune_teacher(dataset, "nobody/no-encoder", tmp_path / "teacher")
+
+
+def test_whole_and_real_epochs_are_the_same(encoder, dataset, tmp_path, monkeypatch):
+    assert repr(FinetuningSettings(epochs=3)) == repr(FinetuningSettings(epochs=3.0))
+    directory = tmp_path / "teacher"
+    finetune_teacher(dataset, encoder, directory, FinetuningSettings(epochs=1, batch_size=4))
+    monkeypatch.setattr(Trainer, "train", None)
+    finetune_teacher(dataset, encoder, directory, FinetuningSettings(epochs=1.0, batch_size=4))
+
+
+def _interrupt_second_checkpoint(monkeypatch):
+    """Cut the state off, which is what a kill while a checkpoint is saved may leave."""
+    save = TrainerState.save_to_json
+
+    def cut(self, path):
+        save(self, path)
+        if self.epoch == 2:
+            text = Path(path).read_text()
+            Path(path).write_text(text[: len(text) // 2])
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(TrainerState, "save_to_json", cut)
+
+
+def _interrupt_saving(monkeypatch):
+    """Stop after the weights of the teacher are written, before anything else is."""
+    save = Trainer.save_model
+
+    def cut(self, output_dir=None, _internal_call=False):
+        save(self, output_dir, _internal_call)
+        if not _internal_call:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Trainer, "save_model", cut)
+
+
+@pytest.mark.parametrize("interrupt", [_interrupt_second_checkpoint, _interrupt_saving])
+def test_an_interrupted_run_ends_as_an_uninterrupted_one(
+    encoder, dataset, tmp_path, monkeypatch, interrupt
+):
+    settings = FinetuningSettings(epochs=3, batch_size=4, learning_rate=1e-3)
+    whole = finetune_teacher(dataset, encoder, tmp_path / "whole", settings)
+    with monkeypatch.context() as patch:
+        interrupt(patch)
+        with pytest.raises(KeyboardInterrupt):
+            finetune_teacher(dataset, encoder, tmp_path / "cut", settings)
+    assert not (tmp_path / "cut" / RECORD).exists()
+    firsts = []
+    step = Trainer.training_step
+
+    def counted(self, *given, **named):
+        firsts.append(self.state.global_step)
+        return step(self, *given, **named)
+
+    monkeypatch.setattr(Trainer, "training_step", counted)
+    cut = finetune_teacher(dataset, encoder, tmp_path / "cut", settings)
+    assert firsts == ([3, 4, 5, 6, 7, 8] if interrupt is _interrupt_second_checkpoint else [])
+    weights = load_file(whole / "model.safetensors")
+    torch.testing.assert_close(load_file(cut / "model.safetensors"), weights, atol=1e-6, rtol=0)
+    records = [json.loads((path / RECORD).read_text()) for path in (whole, cut)]
+    assert records[1]["validation"] == records[0]["validation"]
+    assert len(records[1]["epochs"]) == 3
+
+
+def test_a_teacher_that_is_replaced_loses_its_record_first(encoder, dataset, tmp_path, monkeypatch):
+    directory = finetune_teacher(dataset, encoder, tmp_path / "teacher", SETTINGS)
+    other = FinetuningSettings(epochs=1, batch_size=4)
+    with monkeypatch.context() as patch:
+        _interrupt_saving(patch)
+        with pytest.raises(KeyboardInterrupt):
+            finetune_teacher(dataset, encoder, directory, other)
+    assert not (directory / RECORD).exists()
+
+
+def test_texts_without_a_label_are_left_out(encoder, dataset, tmp_path, monkeypatch):
+    lengths = []
+    train = Trainer.train
+
+    def counted(self, *given):
+        lengths.append((len(self.train_dataset), len(self.eval_dataset)))
+        return train(self, *given)
+
+    monkeypatch.setattr(Trainer, "train", counted)
+    some = dataset["train"].map(lambda row, i: {"label": -100 if i < 3 else row["label"]}, True)
+    partly = DatasetDict(train=some, validation=some.select(range(5)))
+    settings = FinetuningSettings(epochs=1, batch_size=4)
+    directory = finetune_teacher(partly.with_format("torch"), encoder, tmp_path / "t", settings)
+    assert lengths == [(9, 2)]
+    # The texts that were left out are no part of what the teacher depends on.
+    labelled = DatasetDict(
+        {name: split.select(range(3, len(split))) for name, split in partly.items()}
+    )
+    finetune_teacher(labelled, encoder, directory, settings)
+    assert len(lengths) == 1
+
+
+@pytest.mark.parametrize(
+    ("split", "message"),
+    [("train", r"have \['bullish'\] out of \['bearish'"), ("validation", "split 'validation'")],
+)
+def test_too_few_labels_are_an_error_before_the_model_is_read(dataset, split, message, tmp_path):
+    kept = 1 if split == "train" else None
+    dataset[split] = dataset[split].map(
+        lambda row: {"label": row["label"] if row["label"] == kept else -100}
+    )
+    with pytest.raises(ValueError, match=message):
+        finetune_teacher(dataset, "nobody/no-encoder", tmp_path / "teacher")
+
+
+def test_half_precision_weights_are_trained_in_full(encoder, dataset, tmp_path):
+    AutoModel.from_pretrained(encoder).to(torch.bfloat16).save_pretrained(encoder)
+    settings = FinetuningSettings(epochs=1, batch_size=4)
+    directory = finetune_teacher(dataset, encoder, tmp_path / "teacher", settings)
+    weights = load_file(directory / "model.safetensors").values()
+    assert {weight.dtype for weight in weights} == {torch.float32}
+
+
+def test_an_encoder_decoder_is_refused(dataset, tmp_path):
+    BartConfig().save_pretrained(tmp_path / "bart")
+    with pytest.raises(ValueError, match="is an encoder-decoder"):
+        finetune_teacher(dataset, tmp_path / "bart", tmp_path / "teacher")
+
+
+@pytest.mark.parametrize("file", ["pytorch_model.bin", "vocab.txt", "spiece.model", "merges.txt"])
+def test_every_file_of_an_encoder_counts_by_content(encoder, tmp_path, file):
+    (encoder / file).write_bytes(b"one")
+    before = _identify(encoder)
+    copy = shutil.copytree(encoder, tmp_path / "copy")
+    assert _identify(copy) == before
+    (copy / file).write_bytes(b"two")
+    assert _identify(copy) != before
+    (copy / file).write_bytes(b"one")
+    (copy / "README.md").touch()
+    assert _identify(copy) == before

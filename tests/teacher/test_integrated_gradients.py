@@ -122,3 +122,14 @@ def test_gauss_legendre_integrates_polynomials_exactly():
     nodes, weights = gauss_legendre(5)
     for degree in range(10):  # exact up to degree 2n − 1
         assert np.dot(weights, nodes**degree) == pytest.approx(1 / (degree + 1), abs=1e-14)
+
+
+def test_a_model_that_goes_round_its_input_embeddings_is_refused(
+    tiny_teacher_dir, teacher_labels, sentences, monkeypatch
+):
+    teacher = load_teacher(tiny_teacher_dir("bert"), teacher_labels)
+    other = torch.nn.Embedding(200, 16)
+    monkeypatch.setattr(teacher.model, "get_input_embeddings", lambda: other)
+    batch = collate(teacher, encode_texts(teacher, sentences[:2]))
+    with pytest.raises(ValueError, match=r"does not call what its get_input_embeddings\(\)"):
+        IntegratedGradients(steps=2).explain(teacher, batch, BUDGET)

@@ -3,7 +3,13 @@
 
 import pytest
 import torch
-from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForSequenceClassification,
+    BartConfig,
+    T5Config,
+)
 
 from dixtill_hf.teacher.encoding import collate, encode_texts
 from dixtill_hf.teacher.labels import LabelMismatchError
@@ -63,3 +69,15 @@ def test_a_regression_model_is_refused(tiny_teacher_dir, tmp_path):
 def test_a_missing_model_says_what_is_missing():
     with pytest.raises(OSError, match=r"neither a local directory.*Hugging Face Hub"):
         load_teacher("nobody/no-such-model", ["a", "b"])
+
+
+@pytest.mark.parametrize("config_class", [BartConfig, T5Config])
+def test_an_encoder_decoder_is_refused_before_its_weights_are_read(config_class, tmp_path):
+    name = config_class.__name__.replace("Config", "ForSequenceClassification")
+    config_class(architectures=[name]).save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match="is an encoder-decoder"):
+        load_teacher(tmp_path, ["a", "b", "c"])
+
+
+def test_without_names_the_teacher_keeps_its_own_order(tiny_teacher_dir):
+    assert load_teacher(tiny_teacher_dir("bert")).label_order == [0, 1, 2]

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Trainer run that fine-tunes an encoder: its settings, model, texts and validation metrics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from datasets import Dataset, DatasetDict
+from sklearn.metrics import accuracy_score, f1_score
+from transformers import (
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    DataCollatorWithPadding,
+    EvalPrediction,
+    Trainer,
+    TrainingArguments,
+    set_seed,
+)
+
+from dixtill_hf.data.columns import LABEL, TEXT
+from dixtill_hf.data.labels import label_names
+from dixtill_hf.teacher.length_grouping import length_grouping_arguments
+from dixtill_hf.teacher.loading import (
+    check_architecture,
+    check_tokenizer,
+    input_limit,
+    load_config,
+)
+
+
+@dataclass(frozen=True)
+class FinetuningSettings:
+    """How an encoder becomes a teacher.
+
+    Attributes:
+        epochs: Passes over the training texts; the best one by validation macro F1 is kept.
+        learning_rate: Peak of AdamW's linear schedule.
+        batch_size: Texts a step.
+        warmup_ratio: Share of the steps in which the learning rate rises.
+        weight_decay: AdamW's decoupled weight decay.
+        max_length: Longest input in tokens; None takes the model's own limit.
+        seed: Of the head's initial weights, dropout and the order of the texts.
+    """
+
+    epochs: float = 4
+    learning_rate: float = 1e-4
+    batch_size: int = 32
+    warmup_ratio: float = 0.1
+    weight_decay: float = 0.01
+    max_length: int | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Check the ranges before anything is computed; 3 epochs and 3.0 are the same."""
+        for name in ("epochs", "learning_rate", "warmup_ratio", "weight_decay"):
+            object.__setattr__(self, name, float(getattr(self, name)))
+        for name in ("epochs", "learning_rate", "batch_size"):
+            value = getattr(self, name)
+            if not value > 0:
+                raise ValueError(f"{name} must be above 0, got {value}.")
+
+
+def build_trainer(
+    dataset: DatasetDict, encoder: str | Path, checkpoints: Path, settings: FinetuningSettings
+) -> Trainer:
+    """A plain Trainer that turns the encoder into a classifier of the dataset's labels.
+
+    Raises:
+        OSError: The encoder cannot be read.
+        ValueError: It is an encoder-decoder, or its tokenizer gives no offsets.
+    """
+    names = label_names(dataset["train"])
+    check_architecture(load_config(encoder), str(encoder))
+    set_seed(settings.seed)
+    tokenizer = AutoTokenizer.from_pretrained(encoder)
+    check_tokenizer(tokenizer, str(encoder))
+    model = AutoModelForSequenceClassification.from_pretrained(
+        encoder,
+        dtype=torch.float32,  # some are stored in half precision, which AdamW's steps vanish in
+        num_labels=len(names),
+        id2label=dict(enumerate(names)),
+        label2id={name: index for index, name in enumerate(names)},
+    )
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+        model.config.pad_token_id = tokenizer.pad_token_id
+    max_length = min(
+        settings.max_length or input_limit(model, tokenizer), input_limit(model, tokenizer)
+    )
+
+    def encode(split: Dataset) -> Dataset:
+        return split.select_columns([TEXT, LABEL]).map(
+            lambda batch: tokenizer(batch[TEXT], truncation=True, max_length=max_length),
+            batched=True,
+            remove_columns=[TEXT],
+            desc="Tokenizing",
+        )
+
+    return Trainer(
+        model=model,
+        args=_training_arguments(checkpoints, settings, len(dataset["train"])),
+        train_dataset=encode(dataset["train"]),
+        eval_dataset=encode(dataset["validation"]),
+        processing_class=tokenizer,
+        data_collator=DataCollatorWithPadding(tokenizer),
+        compute_metrics=_validation_metrics,
+    )
+
+
+def _training_arguments(
+    checkpoints: Path, settings: FinetuningSettings, texts: int
+) -> TrainingArguments:
+    steps = -(-texts // settings.batch_size) * settings.epochs
+    return TrainingArguments(
+        output_dir=str(checkpoints),
+        num_train_epochs=settings.epochs,
+        learning_rate=settings.learning_rate,
+        per_device_train_batch_size=settings.batch_size,
+        per_device_eval_batch_size=4 * settings.batch_size,
+        warmup_steps=int(settings.warmup_ratio * steps),
+        weight_decay=settings.weight_decay,
+        eval_strategy="epoch",
+        save_strategy="epoch",
+        save_total_limit=2,
+        load_best_model_at_end=True,
+        metric_for_best_model="macro_f1",
+        logging_steps=50,
+        seed=settings.seed,
+        report_to="none",
+        dataloader_pin_memory=torch.cuda.is_available(),
+        **length_grouping_arguments(),
+    )
+
+
+def _validation_metrics(prediction: EvalPrediction) -> dict[str, float]:
+    predicted = np.argmax(prediction.predictions, axis=-1)
+    return {
+        "accuracy": float(accuracy_score(prediction.label_ids, predicted)),
+        "macro_f1": float(f1_score(prediction.label_ids, predicted, average="macro")),
+    }

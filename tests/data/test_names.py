@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A mistyped name is answered with the names that there are."""
+
+import pytest
+
+from dixtill_hf.data.names import check_name
+
+
+def test_a_known_name_passes():
+    check_name("colour", "red", iter(["green", "red"]))
+
+
+def test_an_unknown_name_gives_all_and_the_nearest():
+    with pytest.raises(ValueError, match=r"^colour must be one of green, red, got 'gren'; did you"):
+        check_name("colour", "gren", ["green", "red"])
+
+
+@pytest.mark.parametrize("given", ["purple", 3, None])
+def test_nothing_is_suggested_where_nothing_is_near(given):
+    with pytest.raises(ValueError, match="colour must be one of green, red") as error:
+        check_name("colour", given, ["green", "red"])
+    assert "did you mean" not in str(error.value)
