@@ -71,7 +71,7 @@ def _looks_like_path(source: str | PathLike[str]) -> bool:
     return (
         source.startswith((".", "/", "~"))
         or source.count("/") > 1
-        or Path(source).suffix in READERS
+        or Path(source).suffix.lower() in READERS
     )
 
 
@@ -97,7 +97,7 @@ def _read_path(path: Path) -> DatasetDict:
 def _split_files(directory: Path) -> dict[str, Path]:
     files: dict[str, Path] = {}
     for path in sorted(directory.iterdir()):
-        if path.suffix not in READERS or split_of(path.stem) is None:
+        if path.suffix.lower() not in READERS or split_of(path.stem) is None:
             continue
         if path.stem in files:
             raise ValueError(
@@ -118,14 +118,18 @@ def _split_files(directory: Path) -> dict[str, Path]:
 def _read_file(path: Path) -> Dataset:
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {path}{_nearest_file(path)}.")
-    if path.suffix not in READERS:
+    suffix = path.suffix.lower()
+    if suffix not in READERS:
         raise ValueError(f"{path} is not one of the kinds that are read: {', '.join(READERS)}.")
-    reader, options = READERS[path.suffix]
+    reader, options = READERS[suffix]
     try:
         return load_dataset(reader, data_files=str(path), split="train", **options)
-    except DatasetGenerationError as error:
+    # What datasets raises for a damaged file, for one of no rows, and for an empty JSON file.
+    except (DatasetGenerationError, ValueError, StopIteration) as error:
         reason = error.__cause__ or error
-        raise ValueError(f"{path} cannot be read as {path.suffix[1:]}: {reason}") from error
+        raise ValueError(
+            f"{path} cannot be read as {suffix[1:]}, or holds no rows: {reason}"
+        ) from error
 
 
 def _nearest_file(path: Path) -> str:

@@ -109,10 +109,26 @@ def test_two_files_for_a_split_are_an_error(tmp_path):
         read_source(tmp_path)
 
 
-def test_a_damaged_file_is_named_with_the_reason(tmp_path):
-    (tmp_path / "train.jsonl").write_text('{"text": "a"\n{"text"', encoding="utf-8")
-    with pytest.raises(ValueError, match=r"train\.jsonl cannot be read as jsonl"):
-        read_source(tmp_path / "train.jsonl")
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", "text,label\na,1\nb,2,3\n"),
+        ("header.csv", "text,label\n"),
+        ("a.json", ""),
+        ("a.jsonl", '{"text": "a"\n{"text"'),
+        ("a.parquet", "not Parquet"),
+    ],
+)
+def test_a_damaged_or_empty_file_is_named(name, content, tmp_path):
+    (tmp_path / name).write_text(content, encoding="utf-8")
+    with pytest.raises(ValueError, match=rf"{name} cannot be read as \w+, or holds no rows: "):
+        read_source(tmp_path / name)
+
+
+def test_the_suffix_may_be_in_capitals(tmp_path):
+    path = write(tmp_path / "train.csv").rename(tmp_path / "train.CSV")
+    assert read_source(path)["train"].to_list() == ROWS
+    assert set(read_source(tmp_path)) == {"train"}
 
 
 @pytest.mark.parametrize("source", [3, Dataset.from_list(ROWS)])

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Good and bad news of a company: what can be said of it, in every form a headline needs.
+"""Good and bad news of a company: what can be said of it, in every form that a headline needs.
 
 Square brackets mark the words that carry the label.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
@@ -18,7 +19,7 @@ class Statement:
     Attributes:
         finite: The statement after its subject ("rise 4%").
         infinitive: The same after "to" ("rise 4%").
-        noun: The same as a noun phrase ("a 4% rise in costs").
+        noun: The same as a noun phrase ("rising Q3 costs").
         topic: What of the company is the subject ("costs"); empty for the company itself.
         plural: Whether the topic is a plural.
     """
@@ -32,8 +33,12 @@ class Statement:
 
 def statement(random: Random, good: bool) -> Statement:
     """Good or bad news of any kind."""
-    kind = random.choice((_move, _change, _revision, _affair, _comparison, _event, _event))
-    return kind(random, good)
+    return random.choice(KINDS)(random, good)
+
+
+def decision(random: Random, good: bool) -> Statement:
+    """Good or bad news that a company decides on itself."""
+    return random.choice((_revision, _affair))(random, good)
 
 
 def fill(random: Random, template: str) -> str:
@@ -66,10 +71,11 @@ def _change(random: Random, good: bool) -> Statement:
     up = measure.good == good
     if random.random() < 0.5:
         rise = random.choice(words.UP if up else words.DOWN).base
-        what = f"a {random.randint(2, 39)}% [{rise}] in [{measure.name}]"
+        amount = random.randint(2, 39)
+        article = "an" if amount in (8, 11, 18) else "a"
+        what = f"{article} {amount}% [{rise}] in [{measure.name}]"
     else:
-        higher = random.choice(words.MORE if up else words.LESS)
-        what = f"[{higher}] {random.choice(words.PERIODS)} [{measure.name}]"
+        what = f"[{'higher' if up else 'lower'}] {random.choice(words.PERIODS)} [{measure.name}]"
     return Statement(finite=f"posts {what}", infinitive=f"post {what}", noun=what)
 
 
@@ -92,8 +98,9 @@ def _affair(random: Random, good: bool) -> Statement:
 def _comparison(random: Random, good: bool) -> Statement:
     """Beats estimates: the verb says which of the figures is the larger."""
     verb = random.choice(words.BEAT if good else words.MISS)
-    period, yardstick = random.choice(words.PERIODS), random.choice(words.YARDSTICKS)
-    return _of_verb(verb, f"{period} {yardstick} by {random.randint(2, 39)} cents")
+    cents = random.randint(2, 99)
+    by = f"by {cents} cents" if random.random() < 0.5 else f"with EPS of $1.{cents:02d}"
+    return _of_verb(verb, f"{random.choice(words.PERIODS)} {random.choice(words.YARDSTICKS)} {by}")
 
 
 def _event(random: Random, good: bool) -> Statement:
@@ -108,3 +115,18 @@ def _of_verb(verb: Verb, rest: str) -> Statement:
         infinitive=f"[{verb.base}] {rest}",
         noun=f"[{verb.gerund}] {rest}",
     )
+
+
+# Those that a single word gives away are the more frequent ones.
+KINDS: tuple[Callable[[Random, bool], Statement], ...] = (
+    _move,
+    _change,
+    _revision,
+    _affair,
+    _comparison,
+    _comparison,
+    _event,
+    _event,
+    _event,
+    _event,
+)

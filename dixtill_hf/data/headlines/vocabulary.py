@@ -44,10 +44,57 @@ COMPANIES = {
     "Kestelle": "KSTL",
     "Lorvaine": "LRVN",
     "Marquand Rail": "MQRD",
+    "Nordhollow": "NDHW",
+    "Ostwick Bank": "OSWK",
+    "Perrault Mining": "PRLT",
+    "Quillmere": "QLMR",
+    "Rathmore Retail": "RTHM",
+    "Selbourne": "SLBN",
+    "Tarquist": "TRQS",
+    "Umberlane": "UMBL",
+    "Vantreck": "VTRK",
+    "Westerholt": "WSHT",
+    "Yarrowgate": "YRGT",
+    "Zintara": "ZNTR",
 }
-BANKS = ("Ardent Capital", "Holloway & Pike", "Castlemere", "Bluefen Securities", "Northquay")
-PEOPLE = ("Ines Calder", "Tomas Wren", "Priya Nolan", "Oskar Lind", "Mae Farrow", "Luis Hartog")
-CITIES = ("Oslo", "Denver", "Lisbon", "Osaka", "Toronto", "Leeds", "Austin", "Lyon")
+BANKS = (
+    "Ardent Capital",
+    "Holloway & Pike",
+    "Castlemere",
+    "Bluefen Securities",
+    "Northquay",
+    "Pinewater",
+    "Stratham Brothers",
+    "Vellum Research",
+)
+PEOPLE = (
+    "Ines Calder",
+    "Tomas Wren",
+    "Priya Nolan",
+    "Oskar Lind",
+    "Mae Farrow",
+    "Luis Hartog",
+    "Dana Whitlock",
+    "Jonas Ferreira",
+    "Akiko Brandt",
+    "Rupert Sayle",
+)
+CITIES = (
+    "Austin",
+    "Boston",
+    "Denver",
+    "Dublin",
+    "Hamburg",
+    "Leeds",
+    "Lisbon",
+    "Lyon",
+    "Madrid",
+    "Osaka",
+    "Oslo",
+    "Seoul",
+    "Sydney",
+    "Toronto",
+)
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday")
 PERIODS = ("Q1", "Q2", "Q3", "Q4", "quarterly", "full-year", "annual", "first-half")
 PAST = ("last year", "a year ago", "in the prior quarter", "two quarters ago")
@@ -77,6 +124,7 @@ UP = (
     Verb("jump", "jumps", "jumping"),
     Verb("surge", "surges", "surging"),
     Verb("increase", "increases", "increasing"),
+    Verb("leap", "leaps", "leaping"),
 )
 DOWN = (
     Verb("fall", "falls", "falling"),
@@ -84,9 +132,8 @@ DOWN = (
     Verb("slide", "slides", "sliding"),
     Verb("slump", "slumps", "slumping"),
     Verb("decline", "declines", "declining"),
+    Verb("tumble", "tumbles", "tumbling"),
 )
-MORE = ("higher", "larger", "growing")
-LESS = ("lower", "smaller", "shrinking")
 MEASURES = (
     Measure("profit", False, True),
     Measure("revenue", False, True),
@@ -99,7 +146,7 @@ MEASURES = (
     Measure("debt", False, False),
     Measure("complaints", True, False),
     Measure("loan defaults", True, False),
-    Measure("write-downs", True, False),
+    Measure("expenses", True, False),
 )
 
 RAISE = (
@@ -130,16 +177,26 @@ GOOD_EVENTS = (
     (Verb("gain", "gains", "gaining"), "[market share] in {city}"),
     (Verb("secure", "secures", "securing"), "regulator's [approval]"),
     (Verb("get", "gets", "getting"), "[upgrade] from {bank}"),
+    (Verb("settle", "settles", "settling"), "{city} [lawsuit]"),
+    (Verb("attract", "attracts", "attracting"), "[investors] in {city}"),
+    (Verb("delight", "delights", "delighting"), "{city} [customers]"),
+    (Verb("outperform", "outperforms", "outperforming"), "[peers] in {city}"),
 )
 BAD_EVENTS = (
     (Verb("lose", "loses", "losing"), "{city} [contract]"),
     (Verb("cede", "cedes", "ceding"), "[market share] in {city}"),
     (Verb("face", "faces", "facing"), "regulator's [probe]"),
     (Verb("get", "gets", "getting"), "[downgrade] from {bank}"),
+    (Verb("lose", "loses", "losing"), "{city} [lawsuit]"),
+    (Verb("alarm", "alarms", "alarming"), "[investors] in {city}"),
+    (Verb("disappoint", "disappoints", "disappointing"), "{city} [customers]"),
+    (Verb("underperform", "underperforms", "underperforming"), "[peers] in {city}"),
 )
 
 HEDGES = ("set to", "expected to", "likely to", "seen on track to")
+MODALS = ("could", "may", "will", "should")
 NEGATORS = ("unlikely to", "no longer expected to", "not set to", "no longer likely to")
+NEGATORS_OF_NOUNS = ("rules out", "stops short of")
 
 # Neither good nor bad, said of a company.
 ROUTINE = (
@@ -158,5 +215,5 @@ AGENDA = (
     "before {day}'s annual meeting",
     "ahead of {city} conference",
 )
-LEADS = ("What next for {company}?", "Buy or sell {company}?", "Should investors hold {company}?")
+LEADS = ("What next for {company}?", "Buy or sell {company}?", "Time to look at {company}?")
 SOURCES = (", analysts say", ", {bank} says", ", filing shows", " - sources")
