@@ -10,6 +10,12 @@ On several GPUs, each step shared among them:
 
     accelerate launch --num_processes 4 examples/run_distillation.py ...
 
+The finance tweets of the README, whose source has no test split, with the paper's settings:
+
+    python examples/run_distillation.py --source zeroshot/twitter-financial-news-sentiment \
+        --splits test=validation --label_names Bearish,Bullish,Neutral \
+        --teacher your-fine-tuned-classifier --preset paper --output_dir runs/tweets
+
 Every field of `TrainingArguments` works: --push_to_hub, --eval_strategy epoch, --bf16, ...
 """
 
@@ -24,43 +30,62 @@ from dixtill_hf import (
     annotate,
     build_student,
     label_names,
-    load_text_classification,
 )
+from dixtill_hf.teacher.labels import parse_label_map
+from dixtill_hf.workflow.inputs import annotation_settings, load_data
+from dixtill_hf.workflow.recipe import AnnotationArguments, DataArguments
 
 
 @dataclass
 class ScriptArguments:
-    """What is distilled."""
+    """Who teaches, and what the student starts from."""
 
-    source: str = field(
-        default="embedded", metadata={"help": "Data: 'embedded', a Hub id, a directory or a file."}
-    )
-    test_source: str | None = field(default=None, metadata={"help": "A file of test texts."})
     teacher: str = field(
         default="runs/demo/teacher",
         metadata={"help": "Fine-tuned classifier: Hub id or directory."},
     )
-    steps: int = field(default=10, metadata={"help": "Nodes of Integrated Gradients."})
+    label_map: str | None = field(
+        default=None,
+        metadata={"help": "Teacher label=data label pairs where they differ: 'positive=Bullish'."},
+    )
     word_vectors: str | None = field(
         default=None, metadata={"help": "'glove-packaged' or a file; random when not given."}
     )
 
 
+def read_arguments() -> tuple[
+    DataArguments, AnnotationArguments, ScriptArguments, DistillationArguments
+]:
+    """Read our fields, then the Trainer's from what is left: it has a `label_names` of its own."""
+    ours = HfArgumentParser(
+        (DataArguments, AnnotationArguments, ScriptArguments),
+        description=__doc__.splitlines()[0],
+        epilog="Beside these, all fields of DistillationArguments, and so of TrainingArguments.",
+        allow_abbrev=False,
+    )
+    *fields, rest = ours.parse_args_into_dataclasses(return_remaining_strings=True)
+    trainers = HfArgumentParser(DistillationArguments, allow_abbrev=False)
+    return (*fields, *trainers.parse_args_into_dataclasses(rest))
+
+
 def main() -> None:
     """Annotate, distil, evaluate, save."""
-    script, args = HfArgumentParser(
-        (ScriptArguments, DistillationArguments)
-    ).parse_args_into_dataclasses()
+    source, annotation, script, args = read_arguments()
     set_seed(args.seed)
-    data = load_text_classification(script.source, test_source=script.test_source)
-
-    # The main process annotates; the others find its answers in the cache.
-    with args.main_process_first(desc="annotation"):
-        data = annotate(data, script.teacher, steps=script.steps)
+    data = load_data(source)
+    data = annotate(  # shared among the processes
+        data,
+        script.teacher,
+        annotation.explainer,
+        label_map=parse_label_map(script.label_map) if script.label_map else None,
+        tokens_per_batch=annotation.tokens_per_batch,
+        **annotation_settings(annotation),
+    )
 
     model, tokenizer = build_student(
         data["train"]["text"][:],
         label_names(data),
+        args.preset,
         word_vectors=script.word_vectors,
         seed=args.seed,
     )

@@ -48,6 +48,7 @@ def main(argv: Sequence[str]) -> None:
     model, tokenizer = build_student(
         data["train"][TEXT][:],
         label_names(data),
+        args.preset,
         word_vectors=None if ours.word_vectors == "none" else ours.word_vectors,
         min_frequency=ours.min_frequency,
         seed=args.seed,

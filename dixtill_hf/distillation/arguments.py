@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from transformers import SchedulerType, TrainingArguments
+from transformers.trainer_utils import HubStrategy
 from transformers.training_args import OptimizerNames
 
 from dixtill_hf.data.names import check_name
@@ -15,73 +16,88 @@ from dixtill_hf.distillation.losses import KD_LOSSES
 from dixtill_hf.distillation.presets import METHODS, PRESETS
 from dixtill_hf.student.configuration_dixtill import EXPLANATIONS
 
-_TRAINING = PRESETS["default"].training
-_METHOD = METHODS["dixtill"]
+
+def _preset_field(text: str, **metadata: Any) -> Any:
+    """A field that takes the value of the preset or the method where it is left out."""
+    return field(
+        default=None, metadata={"help": f"{text} Left out: that of the preset.", **metadata}
+    )
 
 
 @dataclass
 class DistillationArguments(TrainingArguments):
     """`TrainingArguments` with what a distillation needs beside them.
 
-    The loss is `(1 − alpha)·CE + alpha·(KD + xai_weight·XAI)` (Cantini et al., 2024). Left alone,
-    every field has the value of the preset "default" with the method "dixtill", so that learning
-    rate, schedule, epochs, batch sizes and weight decay differ from those of `TrainingArguments`.
+    The loss is `(1 − alpha)·CE + alpha·(KD + xai_weight·XAI)` (Cantini et al., 2024). The preset
+    and the method give every field that they name and that is left out: so learning rate,
+    schedule, epochs, batch sizes and weight decay differ from those of `TrainingArguments`.
 
     Args:
-        alpha: Weight of what the teacher says against the labels, in [0, 1]. Default 0.9. Texts
-            without a label learn from the teacher alone whatever it is.
-        kd_loss: How the teacher's logits are learned from, a name in `KD_LOSSES`. Default
-            "normalized_kl".
+        preset: Name in `PRESETS`: "default", or "paper" for the paper's settings. It has a
+            student's side too: `build_student(..., preset=args.preset)`.
+        method: Name in `METHODS`: "none", "kl", "mse" or "dixtill" (default). It gives `alpha`,
+            `kd_loss` and `xai_weight`.
+        alpha: Weight of what the teacher says against the labels, in [0, 1]. Texts without a
+            label learn from the teacher alone whatever it is. 0.9 with "dixtill".
+        kd_loss: How the teacher's logits are learned from, a name in `KD_LOSSES`.
+            "normalized_kl" with "dixtill".
         temperature: What logits are divided by before their softmax, above 0. Default 5.
-        xai_weight: Weight of the explanation beside the logits, 0 or more. Default 1; at 0 no
-            attributions are needed.
+        xai_weight: Weight of the explanation beside the logits, 0 or more; at 0 no attributions
+            are needed. 1 with "dixtill".
         explanation: What of the student is compared with the teacher's explanation:
-            "contributions" (default), exact and for a label, or "attention", the paper's.
+            "contributions" (that of "default"), exact and for a label, or "attention", the
+            paper's.
         attribution_reduction: Whether a word gets the "sum" (default) or the "mean" of the
             teacher's tokens in it.
         max_words: Words of a text beyond this number are cut off. Default 512.
         bucket_by_length: Whether a batch has texts of similar length, which saves padding.
             Default True.
+        hub_strategy: Default "end": with `push_to_hub`, the student is pushed when it is saved.
+            The Trainer's pushes during training hold a pickle of the arguments.
 
     Raises:
         ValueError: A value is out of its range or contradicts another one.
     """
 
-    alpha: float = field(
-        default=_METHOD["alpha"],
+    preset: str = field(
+        default="default",
         metadata={
-            "help": "Weight of what the teacher says against the labels, from 0 (labels alone) to "
-            "1 (teacher alone). Texts without a label learn from the teacher alone."
+            "help": "Settings that go together: those found best, or the paper's. Any field that "
+            "is given beside it wins.",
+            "choices": list(PRESETS),
         },
     )
-    kd_loss: str = field(
-        default=_METHOD["kd_loss"],
+    method: str = field(
+        default="dixtill",
         metadata={
-            "help": "How the teacher's logits are learned from: none; kl, Hinton's with the "
-            "squared temperature; mse, the squared distance; normalized_kl, the paper's, "
-            "1 - exp(-KL) per text; normalized_kl_notebook, as the paper's notebook has it.",
-            "choices": list(KD_LOSSES),
+            "help": "What is learned: the labels alone (none), the teacher's logits too (kl, mse) "
+            "or its explanations besides (dixtill). Stands for alpha, kd_loss and xai_weight.",
+            "choices": list(METHODS),
         },
+    )
+    alpha: float = _preset_field(
+        "Weight of what the teacher says against the labels, from 0 (labels alone) to 1 (teacher "
+        "alone). Texts without a label learn from the teacher alone."
+    )
+    kd_loss: str = _preset_field(
+        "How the teacher's logits are learned from: none; kl, Hinton's with the squared "
+        "temperature; mse, the squared distance; normalized_kl, the paper's, 1 - exp(-KL) per "
+        "text; normalized_kl_notebook, as the paper's notebook has it.",
+        choices=list(KD_LOSSES),
     )
     temperature: float = field(
         default=5.0,
         metadata={"help": "What the logits are divided by before their softmax; above 0."},
     )
-    xai_weight: float = field(
-        default=_METHOD["xai_weight"],
-        metadata={
-            "help": "Weight of the explanation beside the logits; at 0 the student does not learn "
-            "the teacher's explanations and no attributions are needed."
-        },
+    xai_weight: float = _preset_field(
+        "Weight of the explanation beside the logits; at 0 the student does not learn the "
+        "teacher's explanations and no attributions are needed."
     )
-    explanation: str = field(
-        default=_TRAINING["explanation"],
-        metadata={
-            "help": "What of the student is compared with the teacher's explanation: "
-            "contributions, what each word adds to the explained label's logit; or attention, "
-            "the paper's score, which knows no label.",
-            "choices": list(EXPLANATIONS),
-        },
+    explanation: str = _preset_field(
+        "What of the student is compared with the teacher's explanation: contributions, what "
+        "each word adds to the explained label's logit; or attention, the paper's score, which "
+        "knows no label.",
+        choices=list(EXPLANATIONS),
     )
     attribution_reduction: Reduction = field(
         default="sum",
@@ -98,41 +114,32 @@ class DistillationArguments(TrainingArguments):
         default=True,
         metadata={"help": "Whether a batch has texts of similar length, which saves padding."},
     )
-    optim: OptimizerNames | str = field(
-        default=_TRAINING["optim"], metadata={"help": "Name of the optimizer."}
+    hub_strategy: HubStrategy | str = field(
+        default="end",
+        metadata={
+            "help": "When the student is pushed, with push_to_hub: at the end, or at every save, "
+            "which pushes a pickle of the arguments with it."
+        },
     )
-    learning_rate: float = field(
-        default=_TRAINING["learning_rate"],
-        metadata={"help": "Highest learning rate of the schedule."},
+    optim: OptimizerNames | str = _preset_field("Name of the optimizer.")  # noqa: RUF009 - a field
+    optim_args: str | None = _preset_field("Settings of the optimizer: 'momentum=0.9'.")
+    learning_rate: float = _preset_field("Highest learning rate of the schedule.")
+    lr_scheduler_type: SchedulerType | str = _preset_field(  # noqa: RUF009 - a field
+        "How the learning rate changes over the training."
     )
-    lr_scheduler_type: SchedulerType | str = field(
-        default=_TRAINING["lr_scheduler_type"],
-        metadata={"help": "How the learning rate changes over the training."},
+    num_train_epochs: float = _preset_field("How many times every training text is seen.")
+    per_device_train_batch_size: int = _preset_field("Texts per step on each device.")
+    per_device_eval_batch_size: int = _preset_field("Texts per evaluation batch on each device.")
+    weight_decay: float = _preset_field(
+        "How strongly the optimizer draws weights (not biases) towards 0."
     )
-    num_train_epochs: float = field(
-        default=_TRAINING["num_train_epochs"],
-        metadata={"help": "How many times every training text is seen."},
-    )
-    per_device_train_batch_size: int = field(
-        default=_TRAINING["per_device_train_batch_size"],
-        metadata={"help": "Texts per step on each device."},
-    )
-    per_device_eval_batch_size: int = field(
-        default=_TRAINING["per_device_eval_batch_size"],
-        metadata={"help": "Texts per evaluation batch on each device."},
-    )
-    weight_decay: float = field(
-        default=_TRAINING["weight_decay"],
-        metadata={"help": "How strongly the optimizer draws weights (not biases) towards 0."},
-    )
+    max_grad_norm: float = _preset_field("Longer gradients are cut to this length; 0 cuts none.")
 
     @classmethod
     def from_preset(
         cls, preset: str, output_dir: str | Path, method: str = "dixtill", **overrides: Any
     ) -> "DistillationArguments":
         """Make the arguments of a preset and a method, some of them overridden.
-
-        Only the training side of a preset is in here; `PRESETS[preset]` has the student's side.
 
         Args:
             preset: Name in `PRESETS`: "default" or "paper".
@@ -144,13 +151,15 @@ class DistillationArguments(TrainingArguments):
             ValueError: There is no such preset or method, or a value is not allowed.
             TypeError: An override is no field.
         """
-        check_name("preset", preset, PRESETS)
-        check_name("method", method, METHODS)
-        settings = {**PRESETS[preset].training, **METHODS[method], **overrides}
-        return cls(output_dir=str(output_dir), **settings)
+        return cls(output_dir=str(output_dir), preset=preset, method=method, **overrides)
 
     def __post_init__(self) -> None:
-        """Check the fields of the distillation, then those of `TrainingArguments`."""
+        """Fill in what the preset and the method give, and check the rest."""
+        check_name("preset", self.preset, PRESETS)
+        check_name("method", self.method, METHODS)
+        for name, value in {**PRESETS[self.preset].training, **METHODS[self.method]}.items():
+            if getattr(self, name) is None:
+                setattr(self, name, value)
         self._check_ranges()
         check_name("kd_loss", self.kd_loss, KD_LOSSES)
         check_name("explanation", self.explanation, EXPLANATIONS)

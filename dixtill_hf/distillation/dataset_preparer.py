@@ -4,13 +4,13 @@
 import logging
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from datasets import Dataset
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from dixtill_hf.data.checks import name_rows
 from dixtill_hf.data.columns import LABEL_UNKNOWN
+from dixtill_hf.distillation.annotating_teacher import AnnotatingTeacher
 from dixtill_hf.distillation.arguments import DistillationArguments
 from dixtill_hf.distillation.preparation import (
     ATTRIBUTION_TARGETS,
@@ -20,8 +20,6 @@ from dixtill_hf.distillation.preparation import (
     is_prepared,
     prepare_dataset,
 )
-from dixtill_hf.teacher.explainers import Explainer
-from dixtill_hf.teacher.loading import Teacher
 
 logger = logging.getLogger(__name__)
 
@@ -34,25 +32,26 @@ class DatasetPreparer:
         args: What the loss needs, and how attributions reach the words.
         tokenizer: The student's.
         student: Its configuration has the labels.
-        teacher: Annotates datasets that lack the teacher's columns; None leaves them as they are.
-        explainer: How the teacher explains its predictions.
+        teacher: Annotates datasets that lack what the loss takes from it; None leaves them as
+            they are.
     """
 
     args: DistillationArguments
     tokenizer: PreTrainedTokenizerFast
     student: PreTrainedModel
-    teacher: Teacher | str | Path | None
-    explainer: str | Explainer
+    teacher: AnnotatingTeacher | None
 
     def for_training(self, dataset: Dataset) -> Dataset:
         """Prepare a dataset that must have all that the loss needs.
+
+        Where the loss takes something from a teacher, labels may be missing, one by one or all.
 
         Raises:
             ValueError: Columns are missing or do not fit; or texts have no label and the loss
                 takes nothing from a teacher.
         """
         needed = teacher_columns(self.args)
-        prepared = self._prepare(dataset, required={LABELS, *needed})
+        prepared = self._prepare(dataset, required=needed or {LABELS})
         if not needed:
             _check_all_labelled(prepared)
         return prepared
@@ -80,26 +79,31 @@ class DatasetPreparer:
         return None if datasets is None else self.for_evaluation(datasets)
 
     def _prepare(self, dataset: Dataset, required: Collection[str]) -> Dataset:
-        config = self.student.config
         return prepare_dataset(
             self._annotate(dataset),
             self.tokenizer,
-            [config.id2label[index] for index in range(config.num_labels)],
+            self.label_names,
             required=required,
             reduction=self.args.attribution_reduction,
             max_words=self.args.max_words,
         )
 
     def _annotate(self, dataset: Dataset) -> Dataset:
-        sources = {name for names in SOURCES.values() for name in names}
-        if self.teacher is None or is_prepared(dataset) or sources <= set(dataset.column_names):
+        needed = {name for column in teacher_columns(self.args) for name in SOURCES[column]}
+        if self.teacher is None or is_prepared(dataset) or needed <= set(dataset.column_names):
             return dataset
-        # Explainers are heavy to import, and most datasets come annotated.
-        from dixtill_hf.teacher.annotation import annotate
+        return self.teacher.annotate(dataset, self.label_names)
 
-        # The other processes find the main one's answers in the cache.
-        with self.args.main_process_first(desc="annotation"):
-            return annotate(dataset, self.teacher, self.explainer)
+    @property
+    def teacher_hub_id(self) -> str | None:
+        """The teacher's name on the Hub, if there is a teacher and it has one."""
+        return None if self.teacher is None else self.teacher.hub_id
+
+    @property
+    def label_names(self) -> list[str]:
+        """The student's labels, in the order of its logits."""
+        config = self.student.config
+        return [config.id2label[index] for index in range(config.num_labels)]
 
 
 def teacher_columns(args: DistillationArguments) -> set[str]:

@@ -14,6 +14,8 @@ from dixtill_hf.distillation.preparation import (
     TEACHER_LOGITS,
 )
 from dixtill_hf.distillation.term_averages import TERMS
+from dixtill_hf.evaluation.agreement import explanation_agreement
+from dixtill_hf.evaluation.classification import classification_metrics, softmax
 
 LOGITS = "logits"
 EXPLANATION = "explanation"
@@ -70,10 +72,6 @@ def _loss_terms(predictions: Arrays, labelled: NDArray[np.bool_]) -> dict[str, f
 
 
 def _quality(logits: NDArray, labels: NDArray) -> dict[str, float | None]:
-    # Evaluation comes after distillation in the order of the package: it is asked here, where a
-    # trainer needs its measures, and nowhere else.
-    from dixtill_hf.evaluation.classification import classification_metrics, softmax
-
     labelled = labels != LABEL_UNKNOWN
     if not labelled.any():
         return {}
@@ -83,8 +81,6 @@ def _quality(logits: NDArray, labels: NDArray) -> dict[str, float | None]:
 def _agreement(
     teacher: NDArray, student: NDArray, lengths: NDArray[np.integer]
 ) -> dict[str, float | None]:
-    from dixtill_hf.evaluation.agreement import explanation_agreement
-
     teachers = [row[:length] for row, length in zip(teacher, lengths, strict=True)]
     students = [row[:length] for row, length in zip(student, lengths, strict=True)]
     agreement = explanation_agreement(teachers, students)

@@ -66,7 +66,8 @@ def prepare_dataset(
     Args:
         dataset: With a column `text`; `label` (a missing one counts as unlabelled) and what
             `annotate` adds are used if they are there.
-        tokenizer: The student's; attributions need the words' offsets.
+        tokenizer: The student's, any fast one. The special tokens that it adds to a text stay in
+            `input_ids` and have the attribution 0.
         label_names: The student's labels, in the order of its logits. Where the dataset's labels
             and these have names, the names must be the same.
         required: Prepared columns that must come out: any of `SOURCES`.
@@ -213,10 +214,17 @@ class _TablePreparer:
         values = _flat(attributions, np.float64)
         _check_finite(values, _lengths(attributions), first_row, columns.TEACHER_ATTRIBUTIONS)
         pairs = _flat(pc.list_flatten(spans), np.int64).reshape(-1, 2)
-        aligned = align_batch(
-            pairs, values, _lengths(spans), words.offsets, words.per_text, self.reduction
+        ordinary = words.ordinary
+        targets = np.zeros(len(words.ids), np.float32)
+        targets[ordinary] = align_batch(
+            pairs,
+            values,
+            _lengths(spans),
+            words.offsets[ordinary],
+            words.ordinary_per_text,
+            self.reduction,
         )
-        return aligned.astype(np.float32)
+        return targets
 
     def _explained_labels(self, table: pa.Table, first_row: int) -> NDArray[np.int64]:
         labels = _integers(table[columns.EXPLAINED_LABEL], missing=-1)
@@ -231,22 +239,40 @@ class _TablePreparer:
 
 @dataclass(frozen=True)
 class _Words:
-    """The words of many texts, one after the other."""
+    """The words of many texts, one after the other.
+
+    Special tokens, such as BERT's [CLS] and [SEP], count as words. They are not `ordinary`: they
+    stand for no characters, so that no attribution can be theirs.
+    """
 
     ids: NDArray[np.int64]
     offsets: NDArray[np.int64]
+    ordinary: NDArray[np.bool_]
     per_text: NDArray[np.int64]
 
     @classmethod
     def of(cls, texts: list[str], tokenizer: PreTrainedTokenizerFast) -> "_Words":
-        encoded = tokenizer(texts, return_offsets_mapping=True, return_attention_mask=False)
+        encoded = tokenizer(
+            texts,
+            return_offsets_mapping=True,
+            return_special_tokens_mask=True,
+            return_attention_mask=False,
+        )
         ids = encoded[INPUT_IDS]
+        special = np.fromiter(chain.from_iterable(encoded["special_tokens_mask"]), np.bool_)
         offsets = chain.from_iterable(chain.from_iterable(encoded["offset_mapping"]))
         return cls(
             np.fromiter(chain.from_iterable(ids), np.int64),
             np.fromiter(offsets, np.int64).reshape(-1, 2),
+            ~special,
             np.fromiter(map(len, ids), np.int64, len(ids)),
         )
+
+    @property
+    def ordinary_per_text(self) -> NDArray[np.int64]:
+        """How many words of every text are no special tokens."""
+        text = np.repeat(np.arange(len(self.per_text)), self.per_text)
+        return np.bincount(text[self.ordinary], minlength=len(self.per_text))
 
     def cut(self, values: NDArray[Any], max_words: int) -> pa.Array:
         """Values of all words as one list per text, of its first words."""

@@ -19,14 +19,17 @@ from transformers import (
     TrainerState,
     TrainingArguments,
 )
+from transformers.trainer import TRAINING_ARGS_NAME
 from transformers.trainer_utils import EvalLoopOutput
 from transformers.training_args import OptimizerNames
 
+from dixtill_hf.distillation.annotating_teacher import AnnotatingTeacher
 from dixtill_hf.distillation.arguments import DistillationArguments
 from dixtill_hf.distillation.collator import DistillationCollator
 from dixtill_hf.distillation.dataset_preparer import DatasetPreparer, teacher_columns
 from dixtill_hf.distillation.evaluation_metrics import EXPLANATION, LOGITS, evaluation_metrics
 from dixtill_hf.distillation.losses import distillation_loss
+from dixtill_hf.distillation.model_card import training_card
 from dixtill_hf.distillation.preparation import (
     ATTRIBUTION_TARGETS,
     EXPLAINED_LABEL,
@@ -54,18 +57,25 @@ class DistillationTrainer(Trainer):
     agreement with the teacher's predictions and explanations. An evaluation dataset without the
     teacher's columns is evaluated with the cross-entropy alone as its loss.
 
+    Several processes train as one does with the same texts per step, but for the last step of an
+    epoch whose texts do not fill it: accelerate then adds texts from the beginning of the epoch.
+
     Args:
         model: The student. Either this or `model_init`.
         args: Settings of the training. `args.explanation` is written into the student's
             configuration, so that it returns what it has been trained to.
         data_collator: Defaults to a `DistillationCollator`.
         train_dataset: With columns `text` and `label` and those that `annotate` adds, as far as
-            the loss needs them; or prepared by `prepare_dataset`.
+            the loss needs them; or prepared by `prepare_dataset`. Without `label`, all texts are
+            unlabelled, and learn from the teacher alone.
         eval_dataset: The same, or a dict of such datasets; the teacher's columns may be missing.
         processing_class: The student's tokenizer, which is saved with every checkpoint.
-        teacher: A teacher, or its name or path: datasets without its columns are annotated first.
+        teacher: A teacher, or its name or path: datasets that lack what the loss takes from it
+            are annotated first.
         explainer: How `teacher` explains its predictions: a name or an explainer. Default
             "integrated_gradients".
+        label_map: Teacher label → data label where the names differ, for a `teacher` given by
+            name or path.
         model_init: Makes a new student; for `hyperparameter_search`.
         compute_metrics: Gets the logits and labels of a whole evaluation dataset as an
             `EvalPrediction`; what it returns is added to our metrics and wins over them.
@@ -93,6 +103,7 @@ class DistillationTrainer(Trainer):
         *,
         teacher: Teacher | str | Path | None = None,
         explainer: str | Explainer = "integrated_gradients",
+        label_map: Mapping[str, str] | None = None,
         model_init: Callable[..., PreTrainedModel] | None = None,
         compute_metrics: Callable[[EvalPrediction], dict[str, float]] | None = None,
         callbacks: list[TrainerCallback] | None = None,
@@ -100,6 +111,8 @@ class DistillationTrainer(Trainer):
         optimizer_cls_and_kwargs: tuple[type, dict[str, Any]] | None = None,
     ) -> None:
         args, tokenizer = _checked_arguments(args), checked_tokenizer(processing_class)
+        _check_padding(tokenizer)
+        annotating = None if teacher is None else AnnotatingTeacher(teacher, explainer, label_map)
         self._users_metrics = compute_metrics
         self._term_averages = TermAverages()
         self._bucket_sampler: LengthBucketSampler | None = None
@@ -120,7 +133,7 @@ class DistillationTrainer(Trainer):
         self.model_accepts_loss_kwargs = False
         self.model.config.explanation = self.args.explanation
         _check_vocabulary(self.model, tokenizer)
-        self._preparer = DatasetPreparer(args, tokenizer, self.model, teacher, explainer)
+        self._preparer = DatasetPreparer(args, tokenizer, self.model, annotating)
         if train_dataset is not None:
             self.train_dataset = self._preparer.for_training(train_dataset)
         self.eval_dataset = self._preparer.for_evaluations(eval_dataset)
@@ -197,6 +210,49 @@ class DistillationTrainer(Trainer):
             logs = logs | self._term_averages.pop(lambda sums: self.accelerator.reduce(sums, "sum"))
         super().log(logs, start_time)
 
+    def create_model_card(
+        self,
+        language: str | None = None,
+        license: str | None = None,
+        tags: str | list[str] | None = None,
+        model_name: str | None = None,
+        finetuned_from: str | None = None,
+        tasks: str | list[str] | None = None,
+        dataset_tags: str | list[str] | None = None,
+        dataset: str | list[str] | None = None,
+        dataset_args: str | list[str] | None = None,
+    ) -> None:
+        """Write the student's card, README.md in the output directory.
+
+        Args:
+            language: ISO code, or several, of the language of the texts.
+            license: Of the student, as the Hub names it: "apache-2.0".
+            tags: Tags beside ours.
+            model_name: What the card calls the student; default: the output directory's name.
+            finetuned_from: Hub id of the teacher; default: that of `teacher`, if it has one.
+            tasks: Not used: the task is always text classification.
+            dataset_tags: Hub ids of the data.
+            dataset: Not used: the Hub names a dataset by its id.
+            dataset_args: Not used, for the same reason.
+        """
+        if not self.is_world_process_zero():
+            return
+        directory = Path(self.args.output_dir)
+        card = training_card(
+            model_name or directory.name,
+            self.hub_model_id or str(directory),
+            self.args,
+            self._preparer.label_names,
+            self.state.log_history,
+            teacher=finetuned_from or self._preparer.teacher_hub_id,
+            language=language,
+            license=license,
+            tags=_as_list(tags),
+            datasets=_as_list(dataset_tags),
+        )
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / "README.md").write_text(card, encoding="utf-8")
+
     @staticmethod
     def get_optimizer_cls_and_kwargs(
         args: TrainingArguments, model: PreTrainedModel | None = None
@@ -243,6 +299,15 @@ class DistillationTrainer(Trainer):
             )
             metrics |= self._users_metrics(plain)
         return metrics
+
+    def _save(self, output_dir: str | None = None, state_dict: dict | None = None) -> None:
+        """As `Trainer`'s, with the arguments as JSON: it pickles them, and never reads them."""
+        super()._save(output_dir, state_dict)
+        if self.args.should_save:
+            directory = Path(output_dir or self.args.output_dir)
+            (directory / TRAINING_ARGS_NAME).unlink()
+            path = (directory / TRAINING_ARGS_NAME).with_suffix(".json")
+            path.write_text(self.args.to_json_string() + "\n", encoding="utf-8")
 
     def _set_signature_columns_if_needed(self) -> None:
         super()._set_signature_columns_if_needed()
@@ -292,6 +357,18 @@ def _checked_arguments(args: object) -> DistillationArguments:
             "temperature and the losses beside all that TrainingArguments have"
         )
     return args
+
+
+def _as_list(given: str | list[str] | None) -> list[str]:
+    return [given] if isinstance(given, str) else given or []
+
+
+def _check_padding(tokenizer: PreTrainedTokenizerFast) -> None:
+    if tokenizer.pad_token_id is None:
+        raise ValueError(
+            "the student's tokenizer has no padding token, which batches need: set "
+            "tokenizer.pad_token, to tokenizer.eos_token for example"
+        )
 
 
 def _check_vocabulary(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> None:

@@ -124,7 +124,7 @@ def make_trainer(
 ) -> Callable[..., DistillationTrainer]:
     """Makes a trainer of the small corpus; what is given replaces its parts or its arguments."""
     parts = ("model", "model_init", "train_dataset", "eval_dataset", "callbacks")
-    parts += ("teacher", "compute_metrics")
+    parts += ("teacher", "label_map", "compute_metrics")
 
     def make(**given: Any) -> DistillationTrainer:
         own = {name: given.pop(name) for name in parts if name in given}

@@ -94,6 +94,22 @@ def test_every_preset_goes_with_every_method(tmp_path: Path, preset: str, method
     DixtillConfig(**PRESETS[preset].student)
 
 
+def test_fields_that_are_given_win_over_the_preset_and_the_method(tmp_path: Path) -> None:
+    given = {"optim": "adamw_torch", "learning_rate": 0.5, "alpha": 0.0, "max_grad_norm": 2.0}
+    arguments = _arguments(tmp_path, preset="paper", method="kl", **given)
+    assert {name: getattr(arguments, name) for name in given} == given
+    assert (arguments.kd_loss, arguments.num_train_epochs) == ("kl", 15)
+
+
+def test_presets_and_methods_are_chosen_on_the_command_line(tmp_path: Path) -> None:
+    parser = HfArgumentParser(DistillationArguments)
+    given = ["--output_dir", str(tmp_path), "--use_cpu", "--preset", "paper", "--method", "mse"]
+    (arguments,) = parser.parse_args_into_dataclasses([*given, "--learning_rate", "0.5"])
+    expected = _arguments(tmp_path, preset="paper", method="mse", learning_rate=0.5)
+    assert arguments.to_dict() == expected.to_dict()
+    assert (arguments.optim, arguments.kd_loss) == (OptimizerNames.SGD, "mse")
+
+
 def test_unknown_presets_methods_and_fields_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="preset must be one of paper, default, got 'papers'; did"):
         DistillationArguments.from_preset("papers", tmp_path)

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Preparation: what comes out, row by row, and what is refused."""
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from datasets import ClassLabel, Dataset, DatasetDict
-from transformers import PreTrainedTokenizerFast
+from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from dixtill_hf.distillation.alignment import align_spans
 from dixtill_hf.distillation.preparation import is_prepared, prepare_dataset
@@ -83,6 +85,33 @@ def test_long_texts_are_cut_after_the_alignment(tokenizer: PreTrainedTokenizerFa
     assert tokenizer.convert_ids_to_tokens(prepared["input_ids"][0]) == ["shares", "of"]
     # What lies on the words cut off is not pushed onto those that stay.
     assert prepared["attribution_targets"][0] == pytest.approx([6.0, 2.0])
+
+
+def test_special_tokens_of_word_pieces_have_no_attribution(
+    tiny_teacher_dir: Callable[[str], Path],
+) -> None:
+    bert = AutoTokenizer.from_pretrained(tiny_teacher_dir("bert"))
+    prepared = prepare_dataset(_dataset(), bert, NAMES)
+    for row, attributions in zip(prepared, ROWS["teacher_attributions"], strict=True):
+        tokens, targets = bert.convert_ids_to_tokens(row["input_ids"]), row["attribution_targets"]
+        assert (tokens[0], tokens[-1], targets[0], targets[-1]) == ("[CLS]", "[SEP]", 0, 0)
+        assert len(tokens) == len(targets) == row["length"]
+        blank = len(tokens) == 2
+        assert sum(targets) == pytest.approx(0 if blank else sum(attributions), rel=1e-6)
+    tokens = bert.convert_ids_to_tokens(prepared["input_ids"][0])
+    targets = prepared["attribution_targets"][0]
+    assert tokens[-3:] == ["fell", ".", "[SEP]"]
+    assert targets[-3:] == pytest.approx([2.0, 0.5, 0.0])
+
+
+def test_any_fast_tokenizer_serves_as_the_students(
+    each_teacher_dir: Path, annotated: Dataset
+) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(each_teacher_dir)
+    prepared = prepare_dataset(annotated, tokenizer, NAMES)
+    assert prepared["input_ids"][:] == tokenizer(annotated["text"][:])["input_ids"]
+    for row, targets in zip(annotated, prepared["attribution_targets"], strict=True):
+        assert sum(targets) == pytest.approx(sum(row["teacher_attributions"]), rel=1e-5)
 
 
 def test_only_what_is_there_is_prepared(tokenizer: PreTrainedTokenizerFast) -> None:

@@ -213,6 +213,26 @@ def test_unlabelled_texts_are_learned_from_the_teacher(
     assert measured["loss"] == pytest.approx(measured["loss_kd"] + measured["loss_xai"], rel=1e-5)
 
 
+@pytest.mark.parametrize("method", ["kl", "mse", "dixtill"])
+def test_texts_without_a_label_column_are_unlabelled(
+    make_trainer: MakeTrainer, annotated: Dataset, method: str
+) -> None:
+    bare, unknown = (annotated.remove_columns("label") for _ in range(2))
+    unknown = unknown.add_column("label", [-100] * len(annotated))
+    ours, theirs = (make_trainer(train_dataset=data, method=method) for data in (bare, unknown))
+    ours.train()
+    theirs.train()
+    assert "loss_ce" not in ours.state.log_history[0]
+    np.testing.assert_array_equal(_weights(ours), _weights(theirs))
+
+
+def test_texts_without_a_label_column_need_a_teacher(
+    make_trainer: MakeTrainer, annotated: Dataset
+) -> None:
+    with pytest.raises(ValueError, match=r"no columns \['label'\]"):
+        make_trainer(train_dataset=annotated.remove_columns("label"), method="none")
+
+
 def test_evaluation_without_the_teachers_columns(
     make_trainer: MakeTrainer, annotated: Dataset, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -353,6 +373,11 @@ def test_wrong_parts_are_refused(
         DistillationTrainer(make_student(), processing_class=student_tokenizer)
     with pytest.raises(TypeError, match="must be a PreTrainedTokenizerFast"):
         DistillationTrainer(make_student(), make_arguments())
+    unpadded = PreTrainedTokenizerFast(
+        tokenizer_object=student_tokenizer.backend_tokenizer, unk_token="[UNK]"
+    )
+    with pytest.raises(ValueError, match=r"no padding token.*set tokenizer\.pad_token"):
+        DistillationTrainer(make_student(), make_arguments(), processing_class=unpadded)
     with pytest.raises(ValueError, match=r"the tokenizer knows 16 words.*has 4: make it with"):
         make_trainer(model=make_student(vocab_size=4))
 
@@ -360,7 +385,7 @@ def test_wrong_parts_are_refused(
 def test_our_private_names_are_not_those_of_the_trainer(
     make_student: Callable, make_arguments: Callable[..., DistillationArguments]
 ) -> None:
-    overridden = {"_set_signature_columns_if_needed", "_get_train_sampler"}
+    overridden = {"_set_signature_columns_if_needed", "_get_train_sampler", "_save"}
     methods = {name for name in vars(DistillationTrainer) if not name.startswith("__")}
     private = {name for name in methods if name.startswith("_")} - overridden
     plain = Trainer(make_student(), make_arguments())

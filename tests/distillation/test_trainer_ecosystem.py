@@ -15,10 +15,13 @@ import numpy as np
 import pytest
 import torch
 from datasets import Dataset
-from huggingface_hub import HfApi
+from huggingface_hub import HfApi, ModelCard
+from safetensors.torch import load_file
 from transformers import EarlyStoppingCallback, PreTrainedModel, PreTrainedTokenizerFast
 
 from dixtill_hf.distillation.trainer import DistillationTrainer
+from dixtill_hf.teacher.annotation import annotate
+from dixtill_hf.teacher.loading import Teacher, load_teacher
 
 TEACHER = ["teacher_logits", "teacher_spans", "teacher_attributions", "teacher_explained_label"]
 ROOT = Path(__file__).parents[2]
@@ -27,18 +30,35 @@ MakeTrainer = Callable[..., DistillationTrainer]
 
 
 def test_stops_early_and_loads_the_best_epoch(make_trainer: MakeTrainer) -> None:
+    scores = iter([0.5, 0.9, 0.7, 0.8])
     trainer = make_trainer(
         num_train_epochs=9,
-        learning_rate=0.0,
         eval_strategy="epoch",
         save_strategy="epoch",
         load_best_model_at_end=True,
-        metric_for_best_model="macro_f1",
+        metric_for_best_model="scripted",
+        compute_metrics=lambda prediction: {"scripted": next(scores)},
         callbacks=[EarlyStoppingCallback(early_stopping_patience=2)],
     )
     trainer.train()
-    assert trainer.state.epoch == 3
-    assert trainer.state.best_model_checkpoint.endswith("checkpoint-6")
+    assert trainer.state.epoch == 4
+    output, epochs = Path(trainer.args.output_dir), (6, 12, 18, 24)
+    saved = {step: load_file(output / f"checkpoint-{step}/model.safetensors") for step in epochs}
+    ours = trainer.model.state_dict()
+    same = [step for step in epochs if all(saved[step][n].equal(w) for n, w in ours.items())]
+    assert same == [12]
+
+
+def test_nothing_saved_holds_pickled_arguments(make_trainer: MakeTrainer, tmp_path: Path) -> None:
+    trainer = make_trainer(num_train_epochs=1, save_strategy="epoch", alpha=0.25)
+    trainer.train()
+    trainer.save_model()
+    trainer.save_model(str(tmp_path / "elsewhere"))
+    output = Path(trainer.args.output_dir)
+    for directory in (output, output / "checkpoint-6", tmp_path / "elsewhere"):
+        saved = json.loads((directory / "training_args.json").read_text())
+        assert (saved["alpha"], saved["method"], saved["learning_rate"]) == (0.25, "dixtill", 1e-2)
+    assert not list(tmp_path.rglob("training_args.bin"))
 
 
 def test_bf16(make_trainer: MakeTrainer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,19 +121,78 @@ def test_push_to_hub(make_trainer: MakeTrainer, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("transformers.trainer.upload_folder", upload_folder, raising=False)
     trainer = make_trainer(num_train_epochs=1)
     trainer.train()
-    assert trainer.push_to_hub() == "url"
+    assert trainer.push_to_hub(dataset_tags="org/tweets", tags="finance") == "url"
     assert pushed["repo_id"] == "somebody/student"
+    assert "training_args.bin" not in pushed["files"]
+    card = ModelCard.load(Path(trainer.args.output_dir) / "README.md")
+    assert card.data.datasets == ["org/tweets"]
+    assert "finance" in card.data.tags
+    assert 'from_pretrained("somebody/student"' in card.text
     assert {"config.json", "model.safetensors", "tokenizer.json", "README.md"} <= pushed["files"]
+
+
+def test_pushing_during_the_training_is_off_by_default(make_trainer: MakeTrainer) -> None:
+    assert make_trainer().args.hub_strategy == "end"
+
+
+def test_the_card_has_the_last_evaluation_and_the_teacher(
+    make_trainer: MakeTrainer, annotated: Dataset
+) -> None:
+    trainer = make_trainer(num_train_epochs=1, preset="paper")
+    trainer.train()
+    trainer.evaluate()
+    last = trainer.evaluate(annotated, metric_key_prefix="test")
+    trainer.create_model_card(finetuned_from="org/teacher", license="apache-2.0")
+    card = ModelCard.load(Path(trainer.args.output_dir) / "README.md")
+    assert (card.data.library_name, card.data.base_model) == ("transformers", "org/teacher")
+    assert card.data.pipeline_tag == "text-classification"
+    assert {"dixtill", "knowledge-distillation", "explainable-ai"} <= set(card.data.tags)
+    assert f"| accuracy | {last['test_accuracy']:.4f} |" in card.text
+    assert "evaluation (`test`)" in card.text
+    assert "runtime" not in card.text
+    for said in ("bearish, bullish, neutral", "preset `paper`", "attention score", "cantini2024"):
+        assert said in card.text
+
+
+@pytest.mark.parametrize(
+    ("teacher", "hub_id"), [("org/teacher", "org/teacher"), ("local", None), (None, None)]
+)
+def test_the_card_names_a_teacher_of_the_hub(
+    make_trainer: MakeTrainer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    teacher: str | None,
+    hub_id: str | None,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("local").mkdir()
+    trainer = make_trainer(teacher=teacher)
+    trainer.create_model_card()
+    card = ModelCard.load(Path(trainer.args.output_dir) / "README.md")
+    assert card.data.base_model == hub_id
+    assert "## Results" not in card.text
+
+
+@pytest.fixture
+def loads(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple]:
+    """What `load_teacher` has been called with; annotations are kept apart from other tests."""
+    calls = []
+
+    def load_and_note(*args: Any) -> Teacher:
+        calls.append(args)
+        return load_teacher(*args)
+
+    monkeypatch.setenv("DIXTILL_CACHE", str(tmp_path))
+    monkeypatch.setattr("dixtill_hf.distillation.annotating_teacher.load_teacher", load_and_note)
+    return calls
 
 
 def test_a_teacher_annotates_what_lacks_its_columns(
     make_trainer: MakeTrainer,
     annotated: Dataset,
     tiny_teacher_dir: Callable[[str], Path],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    loads: list[tuple],
 ) -> None:
-    monkeypatch.setenv("DIXTILL_CACHE", str(tmp_path))
     bare = annotated.remove_columns(TEACHER).select(range(8))
     trainer = make_trainer(
         train_dataset=bare,
@@ -128,6 +207,49 @@ def test_a_teacher_annotates_what_lacks_its_columns(
     assert all(any(targets) for targets in ours["attribution_targets"])
     trainer.train()
     assert "eval_explanation_cosine" in trainer.evaluate(bare)
+    assert trainer.predict(bare.remove_columns("label")).predictions.shape == (8, 3)
+    assert len(loads) == 1
+
+
+@pytest.mark.parametrize(
+    ("columns", "settings"),
+    [([], {"method": "none"}), (["teacher_logits"], {"method": "kl"}), (TEACHER, {})],
+)
+def test_a_teacher_is_not_asked_for_what_the_loss_does_not_need(
+    make_trainer: MakeTrainer,
+    annotated: Dataset,
+    loads: list[tuple],
+    columns: list[str],
+    settings: dict[str, str],
+) -> None:
+    data = annotated.select_columns(["text", "label", *columns])
+    make_trainer(train_dataset=data, eval_dataset=data, teacher="no/such-teacher", **settings)
+    assert loads == []
+
+
+def test_a_label_map_reaches_the_teacher(
+    make_trainer: MakeTrainer,
+    make_student: Callable[..., PreTrainedModel],
+    annotated: Dataset,
+    tiny_teacher_dir: Callable[[str], Path],
+    loads: list[tuple],
+) -> None:
+    ours, path = ["up", "down", "flat"], tiny_teacher_dir("bert")
+    label_map = {"bullish": "up", "bearish": "down", "neutral": "flat"}
+    bare = annotated.select(range(8)).select_columns(["text"])
+    trainer = make_trainer(
+        model=make_student(id2label=dict(enumerate(ours))),
+        train_dataset=bare,
+        eval_dataset=None,
+        teacher=path,
+        label_map=label_map,
+    )
+    plain = annotate(bare, load_teacher(path, ["bearish", "bullish", "neutral"]))
+    logits = np.array(trainer.train_dataset["teacher_logits"])
+    np.testing.assert_allclose(logits, np.array(plain["teacher_logits"])[:, [1, 0, 2]], atol=1e-5)
+    teacher = load_teacher(path, ours, label_map)
+    with pytest.raises(ValueError, match=r"give the map to load_teacher"):
+        make_trainer(teacher=teacher, label_map=label_map)
 
 
 @pytest.fixture(scope="module")
@@ -159,6 +281,13 @@ def test_two_processes_train_as_one(results: dict[str, dict[str, Any]]) -> None:
     one, two = results["one"], results["two"]
     assert (one["processes"], two["processes"]) == (1, 2)
     np.testing.assert_allclose(two["weights"], one["weights"], atol=1e-5)
+
+
+def test_two_processes_fill_the_last_step_from_the_beginning_of_the_epoch(
+    results: dict[str, dict[str, Any]],
+) -> None:
+    one, two = (results[name]["uneven_weights"] for name in ("one", "two"))
+    np.testing.assert_allclose(two, one, atol=1e-5)
 
 
 def test_two_processes_log_as_one(results: dict[str, dict[str, Any]]) -> None:

@@ -4,14 +4,17 @@
 Usage: train_and_resume.py DIRECTORY NAME, where the directory has `corpus` and `student`.
 """
 
+import gc
 import json
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
 import transformers
-from datasets import load_from_disk
+from datasets import Dataset, load_from_disk
+from torch.utils.data import Sampler
 from transformers import AutoTokenizer
 
 from dixtill_hf.distillation.arguments import DistillationArguments
@@ -23,9 +26,36 @@ TEXTS_PER_STEP = 8
 CAN_RESUME_SEVERAL = transformers.__version__ >= "5"
 
 
-def build(directory: Path, name: str) -> DistillationTrainer:
+class _FilledUp(Sampler[int]):
+    """The order of another sampler, its last step filled with texts from its beginning."""
+
+    def __init__(self, order: Sampler[int]) -> None:
+        self.order = order
+
+    def __len__(self) -> int:
+        return -(-len(self.order) // TEXTS_PER_STEP) * TEXTS_PER_STEP
+
+    def __iter__(self) -> Iterator[int]:
+        order = list(self.order)
+        return iter(order + order[: len(self) - len(order)])
+
+
+class _FillingTrainer(DistillationTrainer):
+    """Does in one process what accelerate does for several to a step that is not full."""
+
+    def _get_train_sampler(self, train_dataset: Dataset | None = None) -> Sampler[int]:
+        order = super()._get_train_sampler(train_dataset)
+        return _FilledUp(order) if self.args.world_size == 1 else order
+
+
+def build(
+    directory: Path,
+    name: str,
+    texts: int = 48,
+    trainer_class: type[DistillationTrainer] = DistillationTrainer,
+) -> DistillationTrainer:
     """A trainer whose step has 8 texts over all processes and which saves within an epoch."""
-    corpus = load_from_disk(str(directory / "corpus"))
+    corpus = load_from_disk(str(directory / "corpus")).select(range(texts))
     args = DistillationArguments(
         output_dir=str(directory / name),
         use_cpu=True,
@@ -40,7 +70,7 @@ def build(directory: Path, name: str) -> DistillationTrainer:
         disable_tqdm=True,
         report_to="none",
     )
-    return DistillationTrainer(
+    return trainer_class(
         DixtillForSequenceClassification.from_pretrained(directory / "student"),
         args,
         train_dataset=corpus,
@@ -69,11 +99,16 @@ def run(directory: Path, name: str) -> None:
         resumed = build(directory, name)
         resumed.train(resume_from_checkpoint=f"{trainer.args.output_dir}/checkpoint-8")
         result["resumed_weights"] = weights(resumed)
+    uneven = build(directory, f"{name}-uneven", 45, _FillingTrainer)
+    uneven.train()
+    result["uneven_weights"] = weights(uneven)
     if trainer.is_world_process_zero():
         (directory / f"{name}.json").write_text(json.dumps(result), encoding="utf-8")
 
 
 if __name__ == "__main__":
     run(Path(sys.argv[1]), sys.argv[2])
+    gc.collect()  # the trainers' communication ends before the group that it runs over
     if torch.distributed.is_initialized():
+        torch.distributed.barrier()
         torch.distributed.destroy_process_group()

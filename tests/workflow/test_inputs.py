@@ -23,8 +23,8 @@ def test_a_subset_of_train_keeps_the_shares_of_the_labels(recipe):
 
 
 def test_a_trained_classifier_is_used_as_it_is(recipe, tmp_path):
-    data = load_data(recipe.data)
-    teacher, finetuned = prepare_teacher(recipe.teacher, data, tmp_path / "run", StageLog(tmp_path / "run"))
+    data, run = load_data(recipe.data), tmp_path / "run"
+    teacher, finetuned = prepare_teacher(recipe.teacher, data, run, StageLog(run))
     assert not finetuned
     assert teacher.name == recipe.teacher.teacher
 
@@ -34,10 +34,11 @@ def test_a_bare_encoder_is_fine_tuned(recipe, tmp_path, teacher_labels):
     AutoModel.from_pretrained(source).save_pretrained(encoder)
     AutoTokenizer.from_pretrained(source).save_pretrained(encoder)
     recipe.teacher.teacher, recipe.teacher.teacher_epochs = str(encoder), 1
-    log = StageLog(tmp_path / "run")
-    teacher, finetuned = prepare_teacher(recipe.teacher, load_data(recipe.data), tmp_path / "run", log)
+    run = tmp_path / "run"
+    log = StageLog(run)
+    teacher, finetuned = prepare_teacher(recipe.teacher, load_data(recipe.data), run, log)
     assert finetuned
-    assert Path(teacher.name) == tmp_path / "run" / "teacher"
+    assert Path(teacher.name) == run / "teacher"
     assert "finetune" in log.seconds()
 
 

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`dixtill-hf train`: a preset's two sides, and what lies in the output directory."""
+
+import json
+
+import pytest
+from datasets import ClassLabel, Dataset, DatasetDict
+
+from dixtill_hf.cli.train import main
+
+
+@pytest.fixture
+def annotated_dir(tmp_path, sentences, teacher_labels):
+    """Texts with the teacher's logits alone, all that the method "kl" needs."""
+    rows = {
+        "text": sentences,
+        "label": [i % 3 for i in range(12)],
+        "teacher_logits": [[float(i % 3 == label) for label in range(3)] for i in range(12)],
+    }
+    data = Dataset.from_dict(rows).cast_column("label", ClassLabel(names=teacher_labels))
+    DatasetDict(train=data).save_to_disk(tmp_path / "annotated")
+    return tmp_path / "annotated"
+
+
+@pytest.mark.parametrize("from_recipe", [True, False])
+def test_a_preset_gives_the_student_and_its_training(annotated_dir, tmp_path, from_recipe):
+    given = ["--preset", "paper", "--method", "kl"]
+    if from_recipe:
+        (tmp_path / "recipe.yaml").write_text("preset: paper\nmethod: kl\n")
+        given = [str(tmp_path / "recipe.yaml")]
+    own = ["--num_train_epochs", "1", "--word_vectors", "none", "--hidden_size", "4"]
+    where = ["--annotated", str(annotated_dir), "--output_dir", str(tmp_path / "student")]
+    main([*given, *own, *where, "--report_to", "none"])
+    student = json.loads((tmp_path / "student" / "config.json").read_text())
+    assert (student["word_dropout"], student["hidden_dropout"]) == (0.0, 0.0)
+    assert (student["explanation"], student["hidden_size"]) == ("attention", 4)
+    trained = json.loads((tmp_path / "student" / "training_args.json").read_text())
+    assert (trained["optim"], trained["optim_args"]) == ("sgd", "momentum=0.9")
+    assert (trained["kd_loss"], trained["xai_weight"]) == ("kl", 0.0)
+    assert trained["num_train_epochs"] == 1
+    assert not (tmp_path / "student" / "training_args.bin").exists()
