@@ -76,7 +76,9 @@ def _explain_batch(
 ) -> list[Explanation]:
     encoding = tokenizer(texts, padding=True, return_tensors="pt")
     mask = encoding["attention_mask"].bool()
-    output = model(**encoding.to(model.device))
+    inputs = encoding.to(model.device)
+    # A tokenizer made for another model may give more, such as token types.
+    output = model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"])
     probabilities = output.logits.softmax(dim=-1)
     predicted = probabilities.argmax(dim=-1)
     targets = predicted if label_ids is None else torch.tensor(label_ids, device=model.device)
@@ -84,11 +86,10 @@ def _explain_batch(
     names = [model.config.id2label[label] for label in range(model.config.num_labels)]
     explanations = []
     for row, text in enumerate(texts):
-        spans = [
-            span
-            for span, real in zip(encoding[row].offsets, mask[row].tolist(), strict=True)
-            if real
-        ]
+        offsets = encoding[row].offsets
+        # Special tokens stand for no characters of the text.
+        shown = [i for i, (first, end) in enumerate(offsets) if mask[row, i] and first < end]
+        spans = [offsets[i] for i in shown]
         by_name = dict(zip(names, probabilities[row].tolist(), strict=True))
         label = names[int(targets[row])]
         explanations.append(
@@ -96,7 +97,7 @@ def _explain_batch(
                 text=text,
                 words=[text[first:end] for first, end in spans],
                 spans=spans,
-                scores=scores[row][mask[row]].tolist(),
+                scores=scores[row, shown].tolist(),
                 label=label,
                 probability=by_name[label],
                 probabilities=by_name,

@@ -59,7 +59,6 @@ def train_student(job: StudentJob) -> None:
     staging = job.directory.with_suffix(".unfinished")
     shutil.rmtree(staging, ignore_errors=True)
     trainer.save_model(str(staging))
-    (staging / "training_args.bin").unlink(missing_ok=True)  # a pickle, and of no use later
     model, tokenizer = trainer.model, trainer.processing_class
     test = ask(model, tokenizer, data["test"])
     validation = assess(ask(model, tokenizer, data["validation"]), model.config.explanation)

@@ -3,7 +3,7 @@
 
 import pytest
 import torch
-from transformers import PreTrainedTokenizerFast
+from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from dixtill_hf.student.configuration_dixtill import DixtillConfig
 from dixtill_hf.student.explaining import explain
@@ -99,3 +99,12 @@ def test_what_cannot_be_explained_is_refused(
 ) -> None:
     with pytest.raises(error, match=message):
         explain(*student, texts, labels=labels)
+
+
+def test_special_tokens_of_another_models_tokenizer_are_no_words(tiny_teacher_dir):
+    tokenizer = AutoTokenizer.from_pretrained(tiny_teacher_dir("bert"))
+    config = DixtillConfig(vocab_size=len(tokenizer), hidden_size=4, num_labels=2)
+    model = DixtillForSequenceClassification(config)
+    (explanation,) = explain(model, tokenizer, ["Acme fell."])
+    assert "".join(explanation.words) == "Acmefell."
+    assert len(explanation.scores) == len(explanation.words)
