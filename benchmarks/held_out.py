@@ -38,7 +38,7 @@ def main() -> None:
         "--student", nargs="*", default=[], help="fields of DixtillConfig, name=value"
     )
     parser.add_argument("--seeds", type=int, default=2)
-    given = parser.parse_args()
+    given = parser.parse_intermixed_args()  # settings may stand behind options
     torch.set_num_threads(1)  # a student this small trains fastest on one thread
     disable_progress_bars()
     rest, held_out = hold_out(load_from_disk(given.annotated)["train"], HELD_OUT, SPLIT_SEED)
