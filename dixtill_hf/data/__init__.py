@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reading and checking labelled text, label names, and the embedded corpus."""
+"""Reading and checking labelled text, label names, alignment, and the embedded corpus."""

@@ -21,13 +21,16 @@ TEACHER_SPANS = "teacher_spans"
 """int32 [start, end) character pairs, one per attributed token of the teacher."""
 
 TEACHER_ATTRIBUTIONS = "teacher_attributions"
-"""float32, one per span, signed, not normalised."""
+"""float32, one per span, signed, not normalised; or a list of them for each label."""
 
 EXPLAINED_LABEL = "teacher_explained_label"
-"""The label (int) that the attributions explain."""
+"""The label (int) that the attributions explain; the predicted one where they explain all."""
 
 COMPLETENESS_ERROR = "teacher_completeness_error"
-"""float32, distance of the attributions' sum from the difference of outputs they should add to."""
+"""float32, distance of the attributions' sum from the difference of outputs they should add to.
+
+NaN where the explainer does not promise that they do.
+"""
 
 EVALUATIONS = "teacher_evaluations"
 """int32, how many evaluations of the teacher the explanation took."""

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Distillation: alignment with the student's words, losses, arguments and the trainer."""
+"""Distillation: preparation of annotated data, losses, arguments and the trainer."""

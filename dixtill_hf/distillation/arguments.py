@@ -10,8 +10,8 @@ from transformers import SchedulerType, TrainingArguments
 from transformers.trainer_utils import HubStrategy
 from transformers.training_args import OptimizerNames
 
+from dixtill_hf.data.alignment import REDUCTIONS, Reduction
 from dixtill_hf.data.names import check_name
-from dixtill_hf.distillation.alignment import REDUCTIONS, Reduction
 from dixtill_hf.distillation.losses import KD_LOSSES
 from dixtill_hf.distillation.presets import METHODS, PRESETS
 from dixtill_hf.student.configuration_dixtill import EXPLANATIONS

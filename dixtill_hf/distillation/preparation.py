@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerFast
 
 from dixtill_hf.data import columns
+from dixtill_hf.data.alignment import Reduction, align_batch
 from dixtill_hf.data.checks import name_rows
-from dixtill_hf.distillation.alignment import Reduction, align_batch
 
 INPUT_IDS = "input_ids"
 """int32, one id per word of the student."""
@@ -166,9 +166,10 @@ class _TablePreparer:
         if TEACHER_LOGITS in table.column_names:
             prepared[TEACHER_LOGITS] = self._logits(table, first_row)
         if set(_EXPLANATION) <= set(table.column_names):
-            targets = self._targets(table, words, first_row)
+            labels = self._explained_labels(table, first_row)
+            targets = self._targets(table, labels, words, first_row)
             prepared[ATTRIBUTION_TARGETS] = words.cut(targets, self.max_words)
-            prepared[EXPLAINED_LABEL] = self._explained_labels(table, first_row)
+            prepared[EXPLAINED_LABEL] = labels
         return pa.table(prepared)
 
     def _texts(self, table: pa.Table, first_row: int) -> list[str]:
@@ -203,8 +204,11 @@ class _TablePreparer:
         _check_finite(logits, _lengths(lists), first_row, columns.TEACHER_LOGITS)
         return _as_lists(logits, _lengths(lists))
 
-    def _targets(self, table: pa.Table, words: "_Words", first_row: int) -> NDArray[np.float32]:
-        spans, attributions = (table[name] for name in _EXPLANATION[:2])
+    def _targets(
+        self, table: pa.Table, labels: NDArray[np.int64], words: "_Words", first_row: int
+    ) -> NDArray[np.float32]:
+        spans = table[columns.TEACHER_SPANS]
+        attributions = self._attributions(table, labels, first_row)
         _check_rows(
             _lengths(spans) != _lengths(attributions),
             first_row,
@@ -225,6 +229,23 @@ class _TablePreparer:
             self.reduction,
         )
         return targets
+
+    def _attributions(
+        self, table: pa.Table, labels: NDArray[np.int64], first_row: int
+    ) -> pa.ChunkedArray:
+        """One list per text, `(spans,)`: of `(labels, spans)`, the row of the explained label."""
+        attributions = table[columns.TEACHER_ATTRIBUTIONS]
+        if not pa.types.is_nested(attributions.type.value_type):
+            return attributions
+        _check_rows(
+            _lengths(attributions) != self.num_labels,
+            first_row,
+            f"{columns.TEACHER_ATTRIBUTIONS} must be one list of spans, or {self.num_labels} of "
+            "them, one for each label of the student; annotate the dataset with a teacher of these "
+            "labels",
+        )
+        own = np.arange(len(labels)) * self.num_labels + labels
+        return pc.list_flatten(attributions).take(pa.array(own))
 
     def _explained_labels(self, table: pa.Table, first_row: int) -> NDArray[np.int64]:
         labels = _integers(table[columns.EXPLAINED_LABEL], missing=-1)

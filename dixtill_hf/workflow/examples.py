@@ -13,8 +13,8 @@ from datasets import Dataset
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from dixtill_hf.data import columns
+from dixtill_hf.data.alignment import align_spans, explained_scores
 from dixtill_hf.data.labels import label_names
-from dixtill_hf.distillation.alignment import align_spans
 from dixtill_hf.evaluation.classification import softmax
 from dixtill_hf.student.explaining import explain
 
@@ -57,7 +57,8 @@ def _teachers_side(
 ) -> dict[str, Any]:
     probabilities = softmax(np.asarray([row[columns.TEACHER_LOGITS]]))[0]
     label = row[columns.EXPLAINED_LABEL]
-    scores = align_spans(row[columns.TEACHER_SPANS], row[columns.TEACHER_ATTRIBUTIONS], words)
+    attributions = explained_scores(row[columns.TEACHER_ATTRIBUTIONS], label)
+    scores = align_spans(row[columns.TEACHER_SPANS], attributions, words)
     return {
         "label": names[label],
         "probability": float(probabilities[label]),

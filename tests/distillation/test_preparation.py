@@ -10,7 +10,7 @@ import pytest
 from datasets import ClassLabel, Dataset, DatasetDict
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-from dixtill_hf.distillation.alignment import align_spans
+from dixtill_hf.data.alignment import align_spans
 from dixtill_hf.distillation.preparation import is_prepared, prepare_dataset
 from dixtill_hf.student.tokenization import train_word_tokenizer
 
@@ -54,6 +54,25 @@ def test_prepared_rows_by_hand(tokenizer: PreTrainedTokenizerFast) -> None:
     assert targets[0] == pytest.approx([6.0, 2.0, 1.0, 2.0, 0.5])
     assert targets[1] == targets[3] == []
     assert targets[2] == pytest.approx([0.5, 0.25, 0.25, 1.5, 0.75, 0.75])
+
+
+def _explaining_all(flat: list[list[float]], explained: list[int]) -> list[list[list[float]]]:
+    """Attributions of three labels, of which only those of the explained one are right."""
+    return [
+        [row if label == own else [9.0] * len(row) for label in range(3)]
+        for row, own in zip(flat, explained, strict=True)
+    ]
+
+
+def test_of_all_labels_the_explained_one_is_taken(tokenizer: PreTrainedTokenizerFast) -> None:
+    explained = [2, 0, 1, 0]
+    plain = _dataset(teacher_explained_label=explained)
+    rows = _explaining_all(ROWS["teacher_attributions"], explained)
+    every = _dataset(teacher_explained_label=explained, teacher_attributions=rows)
+    expected = prepare_dataset(plain, tokenizer, NAMES).to_list()
+    assert prepare_dataset(every, tokenizer, NAMES).to_list() == expected
+    later = prepare_dataset(every.select([3, 2]), tokenizer, NAMES).to_list()
+    assert later == [expected[3], expected[2]]
 
 
 def test_a_text_does_not_depend_on_its_company(
@@ -178,6 +197,21 @@ def test_missing_columns_are_named_with_the_call_that_makes_them(
         (
             {"teacher_attributions": [[8.0, 1.0, 2.0, 0.5], [], [1.0, float("inf")], [7.0]]},
             "in row 2 .*teacher_attributions is not finite",
+        ),
+        (
+            {"teacher_attributions": [[[8.0, 1.0, 2.0, 0.5]] * 3, [[]] * 3, [[1.0, 3.0]] * 2, []]},
+            "in rows 2, 3 .*must be one list of spans, or 3 of them, one for each label",
+        ),
+        (
+            {
+                "teacher_attributions": [
+                    [[8.0, 1.0, 2.0, 0.5]] * 3,
+                    [[]] * 3,
+                    [[1.0]] * 3,
+                    [[7.0]] * 3,
+                ]
+            },
+            "in row 2 .*teacher_spans and teacher_attributions differ in length",
         ),
         (
             {"teacher_explained_label": [2, 3, 2, 2]},

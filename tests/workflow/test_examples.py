@@ -3,8 +3,10 @@
 
 import json
 
+import pytest
+
 from dixtill_hf.distillation.building import build_student
-from dixtill_hf.teacher.annotation import annotate
+from dixtill_hf.teacher.annotation.annotate import annotate
 from dixtill_hf.workflow.examples import explained_examples
 from dixtill_hf.workflow.inputs import load_data
 
@@ -23,6 +25,21 @@ def test_both_sides_explain_what_they_predict(recipe, tmp_path, sentences, teach
         for side in ("teacher", "student"):
             assert len(example[side]["spans"]) == len(example[side]["scores"])
             assert 1 / 3 <= example[side]["probability"] <= 1
+
+
+def test_of_all_labels_the_predicted_one_is_shown(recipe, tmp_path, sentences, teacher_labels):
+    test = load_data(recipe.data)["test"]
+    student = build_student(sentences, teacher_labels, hidden_size=4, min_frequency=1)
+    pages = [
+        explained_examples(
+            annotate(test, recipe.teacher.teacher, steps=2, target=target, cache_dir=tmp_path),
+            *student,
+        )
+        for target in ("predicted", "all")
+    ]
+    assert len(pages[0]["examples"]) == len(pages[1]["examples"]) == len(test)
+    for one, all_labels in zip(*(page["examples"] for page in pages), strict=True):
+        assert all_labels["teacher"]["scores"] == pytest.approx(one["teacher"]["scores"], abs=1e-5)
 
 
 def test_the_sample_is_seeded(recipe, tmp_path, sentences, teacher_labels):

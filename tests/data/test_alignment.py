@@ -4,10 +4,16 @@
 import numpy as np
 import pytest
 
-from dixtill_hf.distillation.alignment import align_batch, align_spans
+from dixtill_hf.data.alignment import align_batch, align_spans, explained_scores
 
 # "Profits fell"
 WORDS = [[0, 7], [8, 12]]
+
+
+def test_the_explained_label_of_several_is_read() -> None:
+    assert explained_scores([1.0, -2.0], 1).tolist() == [1.0, -2.0]
+    assert explained_scores([[1.0, -2.0], [3.0, 4.0]], 1).tolist() == [3.0, 4.0]
+    assert explained_scores([[], []], 1).tolist() == explained_scores([], 1).tolist() == []
 
 
 def test_pieces_of_a_word_add_up() -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Carry attributions from the teacher's spans of characters to the student's words.
+"""Carry attributions from the teacher's spans of characters to words, the student's or others.
 
 Teacher and student meet only here: any tokenizer works on either side.
 """
@@ -13,6 +13,21 @@ from dixtill_hf.data.names import check_name
 
 Reduction = Literal["sum", "mean"]
 REDUCTIONS: tuple[str, ...] = get_args(Reduction)
+
+
+def explained_scores(attributions: ArrayLike, label: int) -> NDArray[np.float64]:
+    """The attributions of the label that an annotated text explains.
+
+    Args:
+        attributions: Of one text, as `annotate` gives them: shape `(spans,)`, or `(labels, spans)`
+            where the explainer explains all labels.
+        label: The label that is explained.
+
+    Returns:
+        One value per span, shape `(spans,)`.
+    """
+    scores = np.asarray(attributions, dtype=float)
+    return scores[label] if scores.ndim == 2 else scores
 
 
 def align_spans(
