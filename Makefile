@@ -32,7 +32,7 @@ $(VENV_LATEST)/.installed: pyproject.toml constraints-latest.txt
 	touch $@
 
 demo: $(VENV)/.installed  ## Distil the embedded example; the report lands in runs/demo
-	$(BIN)/dixtill-hf run --steps 8 --output_dir runs/demo
+	$(BIN)/dixtill-hf run --output_dir runs/demo
 
 test: $(VENV)/.installed  ## Run the tests
 	$(BIN)/python -m pytest $(PYTEST_OPTIONS)

@@ -32,7 +32,7 @@ from dixtill_hf import (
     label_names,
 )
 from dixtill_hf.teacher.labels import parse_label_map
-from dixtill_hf.workflow.inputs import annotation_settings, load_data
+from dixtill_hf.workflow.inputs import explainer_of, load_data
 from dixtill_hf.workflow.recipe import AnnotationArguments, DataArguments
 
 
@@ -76,10 +76,9 @@ def main() -> None:
     data = annotate(  # shared among the processes
         data,
         script.teacher,
-        annotation.explainer,
+        explainer_of(annotation),
         label_map=parse_label_map(script.label_map) if script.label_map else None,
         tokens_per_batch=annotation.tokens_per_batch,
-        **annotation_settings(annotation),
     )
 
     model, tokenizer = build_student(

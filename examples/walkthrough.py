@@ -18,7 +18,7 @@ print(names, {split: len(rows) for split, rows in data.items()})
 
 # %% The teacher, and what it says of one headline.
 teacher = dx.load_teacher(teacher_dir, names)
-annotated = dx.annotate(data, teacher, explainer="integrated_gradients", steps=10)
+annotated = dx.annotate(data, teacher)
 row = annotated["test"][0]
 print(row["text"])
 for (start, end), score in zip(row["teacher_spans"], row["teacher_attributions"], strict=True):

@@ -7,7 +7,7 @@ from pathlib import Path
 from datasets import ClassLabel, Dataset
 
 from dixtill_hf.data.columns import LABEL
-from dixtill_hf.teacher.explainers import Explainer
+from dixtill_hf.teacher.explainers.base import Explainer
 from dixtill_hf.teacher.loading import Teacher, load_teacher
 
 
@@ -53,7 +53,7 @@ class AnnotatingTeacher:
             label_names: The labels where those of the dataset have no names.
         """
         # Explainers are heavy to import, and most datasets come annotated.
-        from dixtill_hf.teacher.annotation import annotate
+        from dixtill_hf.teacher.annotation.annotate import annotate
 
         label = dataset.features.get(LABEL)
         names = label.names if isinstance(label, ClassLabel) else label_names

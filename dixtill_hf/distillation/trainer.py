@@ -42,7 +42,7 @@ from dixtill_hf.distillation.preparation import (
 from dixtill_hf.distillation.sampling import LengthBucketSampler
 from dixtill_hf.distillation.term_averages import TermAverages
 from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification, DixtillOutput
-from dixtill_hf.teacher.explainers import Explainer
+from dixtill_hf.teacher.explainers.base import Explainer
 from dixtill_hf.teacher.loading import Teacher
 
 Batch = dict[str, Tensor]

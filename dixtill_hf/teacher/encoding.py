@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -21,14 +22,16 @@ class EncodedText:
             not: they are kept in the baseline and get no attribution.
         spans: Character start and end of every ordinary token, in order.
         truncated: Whether the text goes on beyond the teacher's limit.
-        label: Position of the text's label, or -100 where it has none.
+        text: The text itself.
+        row: The other columns of the dataset that the explainer reads.
     """
 
     inputs: dict[str, list[int]]
     ordinary: list[bool]
     spans: list[tuple[int, int]]
     truncated: bool
-    label: int
+    text: str
+    row: Mapping[str, Any]
 
     def __len__(self) -> int:
         """Number of tokens, special ones included."""
@@ -42,18 +45,22 @@ class EncodedBatch:
     Attributes:
         inputs: Model inputs, `(texts, tokens)` each.
         ordinary: Boolean `(texts, tokens)`; False on special tokens and on padding.
-        labels: Long `(texts,)`; -100 where a text has no label.
     """
 
     inputs: dict[str, torch.Tensor]
     ordinary: torch.Tensor
-    labels: torch.Tensor
 
 
 def encode_texts(
-    teacher: Teacher, texts: Sequence[str], labels: Sequence[int] | None = None
+    teacher: Teacher, texts: Sequence[str], rows: Sequence[Mapping[str, Any]] | None = None
 ) -> list[EncodedText]:
-    """Tokenize texts for the teacher, cut at its limit, with the character span of every token."""
+    """Tokenize texts for the teacher, cut at its limit, with the character span of every token.
+
+    Args:
+        teacher: Whose tokenizer and limit.
+        texts: The texts.
+        rows: For every text, the other columns that the explainer reads; None where it reads none.
+    """
     tokenizer = teacher.tokenizer
     encoded = tokenizer(
         list(texts),
@@ -64,9 +71,9 @@ def encode_texts(
         return_special_tokens_mask=True,
     )
     names = [name for name in tokenizer.model_input_names if name in encoded]
-    labels = labels if labels is not None else [-100] * len(texts)
+    rows = rows if rows is not None else [{}] * len(texts)
     results = []
-    for index, label in enumerate(labels):
+    for index, (text, row) in enumerate(zip(texts, rows, strict=True)):
         offsets = encoded["offset_mapping"][index]
         special = encoded["special_tokens_mask"][index]
         results.append(
@@ -75,7 +82,8 @@ def encode_texts(
                 ordinary=[not flag for flag in special],
                 spans=[tuple(o) for o, flag in zip(offsets, special, strict=True) if not flag],
                 truncated=bool(encoded.encodings[index].overflowing),
-                label=label,
+                text=text,
+                row=row,
             )
         )
     return results
@@ -83,7 +91,7 @@ def encode_texts(
 
 def collate(teacher: Teacher, texts: Sequence[EncodedText]) -> EncodedBatch:
     """Pad encoded texts to the longest of them, on the teacher's device."""
-    width = max(len(text) for text in texts)
+    width = max(1, *(len(text) for text in texts))  # no model reads batches of no tokens
     # token_type_ids, where a model has them, are padded with 0 as attention masks are.
     padding = {"input_ids": teacher.tokenizer.pad_token_id}
     device = teacher.device
@@ -98,7 +106,6 @@ def collate(teacher: Teacher, texts: Sequence[EncodedText]) -> EncodedBatch:
             for name in texts[0].inputs
         },
         ordinary=pad((text.ordinary for text in texts), False, torch.bool),
-        labels=torch.tensor([text.label for text in texts], device=device),
     )
 
 

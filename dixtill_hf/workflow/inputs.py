@@ -7,8 +7,8 @@ import json
 import shutil
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
+import yaml
 from datasets import Dataset, DatasetDict, load_from_disk
 
 from dixtill_hf.data.checks import check_classes
@@ -17,8 +17,10 @@ from dixtill_hf.data.labels import label_names
 from dixtill_hf.data.loading import load_text_classification
 from dixtill_hf.data.packaged import packaged_encoder
 from dixtill_hf.data.splitting import hold_out
-from dixtill_hf.teacher.annotation import annotate
-from dixtill_hf.teacher.annotator import ENGINE_VERSION
+from dixtill_hf.teacher.annotation.annotate import annotate
+from dixtill_hf.teacher.annotation.annotator import ENGINE_VERSION
+from dixtill_hf.teacher.explainers.base import Explainer
+from dixtill_hf.teacher.explainers.registry import get_explainer
 from dixtill_hf.teacher.finetuning import FinetuningSettings, finetune_teacher
 from dixtill_hf.teacher.fingerprint import hash_json, hash_teacher, hash_texts
 from dixtill_hf.teacher.labels import parse_label_map
@@ -143,15 +145,9 @@ def annotate_data(
     Returns:
         The annotated splits, and the hash of all that they depend on.
     """
-    settings = annotation_settings(arguments)
+    explainer = explainer_of(arguments)
     key = hash_json(
-        [
-            ENGINE_VERSION,
-            data_fingerprint(data),
-            hash_teacher(teacher),
-            arguments.explainer,
-            settings,
-        ]
+        [ENGINE_VERSION, data_fingerprint(data), hash_teacher(teacher), explainer.settings()]
     )
     directory = output_dir / "annotated"
     if _read_key(directory) == key:
@@ -161,15 +157,14 @@ def annotate_data(
         annotated = annotate(
             data,
             teacher,
-            arguments.explainer,
+            explainer,
             tokens_per_batch=arguments.tokens_per_batch,
             cache_dir=output_dir / "cache" / "annotations",
-            **settings,
         )
     unfinished = output_dir / "annotated.unfinished"
     shutil.rmtree(unfinished, ignore_errors=True)
     annotated.save_to_disk(str(unfinished))
-    record = {"fingerprint": key, "explainer": arguments.explainer, **settings}
+    record = {"fingerprint": key, "explainer": explainer.settings()}
     write_json(unfinished / ANNOTATION_RECORD, record)
     shutil.rmtree(directory, ignore_errors=True)
     unfinished.replace(directory)
@@ -182,9 +177,23 @@ def _read_key(directory: Path) -> str | None:
     return json.loads(path.read_text(encoding="utf-8"))["fingerprint"] if path.is_file() else None
 
 
-def annotation_settings(arguments: AnnotationArguments) -> dict[str, Any]:
-    """The explainer's settings of a recipe."""
-    return {name: getattr(arguments, name) for name in ("steps", "output", "target")}
+def explainer_of(arguments: AnnotationArguments) -> Explainer:
+    """The explainer of a recipe, with the settings that the recipe gives and its own defaults.
+
+    Raises:
+        ValueError: The explainer or a setting of it is unknown, or out of range.
+    """
+    given = {name: getattr(arguments, name) for name in ("steps", "output", "target")}
+    settings = {name: value for name, value in given.items() if value is not None}
+    for part in split_names(arguments.explainer_settings) or []:
+        name, separator, value = part.partition("=")
+        if not separator:
+            raise ValueError(
+                "explainer_settings must look like 'samples=64,seed=1', "
+                f"got {arguments.explainer_settings!r}."
+            )
+        settings[name.strip()] = yaml.safe_load(value)
+    return get_explainer(arguments.explainer, **settings)
 
 
 def split_names(text: str | None) -> list[str] | None:

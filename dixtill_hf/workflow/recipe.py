@@ -79,10 +79,23 @@ class TeacherArguments:
 class AnnotationArguments:
     """How the teacher's predictions are explained."""
 
-    explainer: str = _field("integrated_gradients", "Name of the explainer.")
-    steps: int = _field(10, "Nodes on the path of Integrated Gradients.")
-    output: str = _field("logit", "What is attributed: 'logit' or 'probability'.")
-    target: str = _field("predicted", "The label explained: the 'predicted' or the 'true' one.")
+    explainer: str = _field(
+        "integrated_gradients", "Name of the explainer; docs/annotation.md compares them."
+    )
+    steps: int | None = _field(
+        None,
+        "Nodes on the path of Integrated Gradients for every text; as many as each text needs when "
+        "not given.",
+    )
+    output: str | None = _field(
+        None, "What is attributed: 'logit', 'margin', 'probability' or 'log_probability'."
+    )
+    target: str | None = _field(
+        None, "The label explained: the 'predicted' or the 'true' one, or 'all' of them."
+    )
+    explainer_settings: str | None = _field(
+        None, "Further settings of the explainer: 'samples=64,seed=1' for example."
+    )
     tokens_per_batch: int | None = _field(
         None, "Most tokens in memory at once; what suits the device when not given."
     )

@@ -16,7 +16,6 @@ from dixtill_hf.data.columns import LABEL, LABEL_UNKNOWN
 from dixtill_hf.evaluation.efficiency import directory_bytes
 from dixtill_hf.reporting.model_card import model_card
 from dixtill_hf.reporting.report import write_report
-from dixtill_hf.teacher.explainers import get_explainer
 from dixtill_hf.teacher.fingerprint import hash_json
 from dixtill_hf.teacher.loading import Teacher
 from dixtill_hf.workflow.environment import describe_environment
@@ -24,8 +23,8 @@ from dixtill_hf.workflow.examples import explained_examples
 from dixtill_hf.workflow.inputs import (
     PACKAGED_HUB_ID,
     annotate_data,
-    annotation_settings,
     data_fingerprint,
+    explainer_of,
     hub_id,
     is_packaged,
     load_data,
@@ -84,7 +83,7 @@ def run(recipe: Recipe, command: str) -> Path:
             "share one training among several processes, launch examples/run_distillation.py."
         )
     check_comparison(recipe.student)  # before any hour is spent
-    get_explainer(recipe.annotation.explainer, **annotation_settings(recipe.annotation))
+    explainer_of(recipe.annotation)
     output_dir = Path(recipe.output.output_dir)
     log = StageLog(output_dir)
     with log.timed("load", hash_json(recipe.to_dict())):
@@ -158,10 +157,9 @@ def _describe_teacher(
 ) -> dict[str, Any]:
     directory = Path(teacher.name)
     num_bytes = directory_bytes(directory) if directory.is_dir() else _weight_bytes(teacher)
-    explainer = get_explainer(recipe.annotation.explainer, **annotation_settings(recipe.annotation))
     return {
         **describe_teacher(teacher, teacher_name(recipe.teacher), finetuned, num_bytes, annotated),
-        "explainer": explainer.settings(),
+        "explainer": explainer_of(recipe.annotation).settings(),
     }
 
 

@@ -40,7 +40,7 @@ def train_students(jobs: list[StudentJob], workers: int) -> list[dict[str, Any]]
     missing = [job for job in jobs if _read_result(job) is None]
     with tqdm(total=len(jobs), initial=len(jobs) - len(missing), desc="Students") as progress:
         if _worker_count(workers) == 1 or len(missing) < 2:
-            with _one_thread_on_a_cpu():
+            with one_thread_on_a_cpu():
                 for job in missing:
                     train_student(job)
                     progress.update()
@@ -127,7 +127,7 @@ def _one_thread() -> None:
 
 
 @contextmanager
-def _one_thread_on_a_cpu() -> Iterator[None]:
+def one_thread_on_a_cpu() -> Iterator[None]:
     """As in the workers, so that a student is the same whichever way it was trained."""
     threads = torch.get_num_threads()
     if not torch.cuda.is_available():

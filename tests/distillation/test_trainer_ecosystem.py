@@ -20,7 +20,7 @@ from safetensors.torch import load_file
 from transformers import EarlyStoppingCallback, PreTrainedModel, PreTrainedTokenizerFast
 
 from dixtill_hf.distillation.trainer import DistillationTrainer
-from dixtill_hf.teacher.annotation import annotate
+from dixtill_hf.teacher.annotation.annotate import annotate
 from dixtill_hf.teacher.loading import Teacher, load_teacher
 
 TEACHER = ["teacher_logits", "teacher_spans", "teacher_attributions", "teacher_explained_label"]

@@ -51,7 +51,7 @@ def test_an_annotation_is_found_again_and_replaced_when_settings_change(recipe, 
     recipe.annotation.steps = 3
     annotated, changed = annotate_data(recipe.annotation, data, teacher, run, log)
     assert first == again != changed
-    assert set(annotated["test"]["teacher_evaluations"]) == {5}
+    assert set(annotated["test"]["teacher_evaluations"]) == {4}
 
 
 def test_lists_and_pairs_are_read_as_typed():

@@ -1,10 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Summaries and comparisons of results made up for the purpose."""
 
+import json
+
 import numpy as np
 import pytest
+from datasets import DatasetDict
 
-from dixtill_hf.workflow.metrics import NO_PRESET, compare, summarise
+from dixtill_hf.reporting.tables import annotation_table
+from dixtill_hf.teacher.annotation.annotate import annotate
+from dixtill_hf.teacher.loading import load_teacher
+from dixtill_hf.workflow.inputs import load_data
+from dixtill_hf.workflow.metrics import NO_PRESET, compare, describe_teacher, summarise
 
 
 def _result(method: str, preset: str | None, accuracy: float, cosine: float | None = None) -> dict:
@@ -31,6 +38,17 @@ def test_seeds_are_averaged_with_a_students_t_interval():
     assert accuracy["high"] - accuracy["mean"] == pytest.approx(12.706 * sd / 2**0.5, rel=1e-4)
     assert row["metrics"]["explanation.cosine"]["mean"] == pytest.approx(0.425)
     assert "roc_auc" not in row["metrics"]  # undefined for a seed: not averaged
+
+
+def test_explainers_that_promise_no_completeness_have_no_error_to_tell(recipe, tmp_path):
+    test = load_data(recipe.data)["test"]
+    teacher = load_teacher(recipe.teacher.teacher)
+    data = DatasetDict(test=annotate(test, teacher, "gradient_x_input", cache_dir=tmp_path))
+    assert np.isnan(data["test"]["teacher_completeness_error"][:]).all()
+    described = describe_teacher(teacher, "tiny", False, None, data)
+    assert described["completeness_error"] is None
+    assert json.loads(json.dumps(described, allow_nan=False)) == described
+    assert "completeness" not in annotation_table({"teacher": described})
 
 
 def test_series_are_kept_apart():

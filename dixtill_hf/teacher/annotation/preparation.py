@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Explainers whose settings were left to the teacher and the machine, filled in once for all.
+
+What was filled in is kept: it is part of what an annotation depends on, so a dataset that grows or
+is interrupted must find it as it was.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from datasets import Dataset, IterableDataset
+
+from dixtill_hf.data.columns import TEXT
+from dixtill_hf.teacher.annotation.files import (
+    DamagedFileError,
+    read_whole,
+    remove_leftovers,
+    write_whole,
+)
+from dixtill_hf.teacher.annotation.team import Team
+from dixtill_hf.teacher.encoding import encode_texts
+from dixtill_hf.teacher.explainers.base import Explainer
+from dixtill_hf.teacher.explainers.budget import TokenBudget
+from dixtill_hf.teacher.fingerprint import hash_json
+from dixtill_hf.teacher.loading import Teacher
+
+logger = logging.getLogger(__name__)
+
+
+def prepare(
+    explainer: Explainer,
+    teacher: Teacher,
+    sample: Sequence[Mapping[str, Any]],
+    budget: TokenBudget,
+    directory: Path,
+    key: Mapping[str, Any],
+    team: Team,
+) -> Explainer:
+    """The explainer with all its settings, as the main process fills them in or has kept them.
+
+    They are filled in anew only where more texts can be seen, of those that the explainer wants to
+    see, than when they were kept.
+
+    Args:
+        explainer: As the user gave it.
+        teacher: Whose predictions it will explain.
+        sample: Rows to prepare it with.
+        budget: Of tokens.
+        directory: Where what was filled in is kept.
+        key: What it depends on, beside the explainer's settings.
+        team: The processes.
+    """
+    given = explainer.settings()
+
+    def fill_in() -> str:
+        name = hash_json({**key, "explainer": given})
+        kept = _kept(directory, name)
+        if kept is None or kept["texts"] < len(sample):
+            texts = encode_texts(teacher, [row[TEXT] for row in sample], sample) if sample else []
+            filled = explainer.prepared(teacher, texts, budget).settings()
+            kept = {"texts": len(sample), "settings": filled}
+            if hash_json(filled) != hash_json(given):
+                content = json.dumps(kept, indent=2).encode()
+                write_whole(directory, name, ".json", lambda file: file.write(content))
+        return json.dumps(kept["settings"])
+
+    settings = json.loads(team.from_main(fill_in))
+    if hash_json(settings) == hash_json(given):
+        return explainer
+    return type(explainer)(**{name: settings[name] for name in settings if name != "name"})
+
+
+def sample_rows(
+    splits: Sequence[Dataset | IterableDataset], explainer: Explainer
+) -> list[dict[str, Any]]:
+    """As many rows as the explainer wants to see: from all over the longest dataset.
+
+    Of streams, those that the first one begins with.
+    """
+    wanted, columns = explainer.texts_to_prepare, [TEXT, *explainer.reads]
+    if not wanted or not splits:
+        return []
+    whole = [split for split in splits if isinstance(split, Dataset)]
+    if whole:
+        longest = max(whole, key=len).with_format(None).select_columns(columns)
+        count = min(wanted, len(longest))
+        rows = [longest[index * len(longest) // count] for index in range(count)]
+    else:
+        rows = list(splits[0].with_format(None).select_columns(columns).take(wanted))
+    return [row for row in rows if isinstance(row[TEXT], str)]
+
+
+def _kept(directory: Path, name: str) -> dict[str, Any] | None:
+    """What was filled in with the most texts."""
+    remove_leftovers(directory)
+    found = []
+    for path in sorted(directory.glob(f"{name}-*.json")):
+        try:
+            found.append(json.loads(read_whole(path)))
+        except DamagedFileError as error:
+            logger.warning("%s. It is removed, and made anew.", error)
+            path.unlink(missing_ok=True)
+    return max(found, key=lambda kept: kept["texts"], default=None)

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Attention rollout: how much of each token has reached the place that the classifier reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from transformers import PreTrainedModel
+from transformers.utils import logging as transformers_logging
+
+from dixtill_hf.teacher.encoding import EncodedText, collate
+from dixtill_hf.teacher.explainers.base import Attribution, Explainer, register_explainer
+from dixtill_hf.teacher.explainers.budget import TokenBudget
+from dixtill_hf.teacher.loading import Teacher
+
+# Attention maps grow with the square of a text's length, and those of all layers are held at once:
+# for every so many tokens a text counts once more in the budget.
+_TOKENS_AS_ONE = 64
+
+
+@register_explainer("attention_rollout")
+@dataclass(frozen=True)
+class AttentionRollout(Explainer):
+    """Attention rollout (Abnar and Zuidema 2020).
+
+    A layer passes on half of each token and half of what its attention, averaged over the heads,
+    takes from the others; the product of these shares over the layers tells how much of every
+    token has arrived at the token that the classifier reads. That is taken to be the tokenizer's
+    [CLS] where the text has one, and the last token otherwise, as in decoders.
+
+    The scores explain no label, are never below 0, and sum to 1 less what special tokens hold.
+    """
+
+    signed: ClassVar[bool] = False
+
+    def evaluations(self, words: int) -> float:
+        """The text itself."""
+        return 1
+
+    def explain(
+        self, teacher: Teacher, texts: Sequence[EncodedText], budget: TokenBudget
+    ) -> list[Attribution]:
+        """Explain texts; see `Explainer.explain`.
+
+        Raises:
+            ValueError: The model gives no attention maps.
+        """
+        lengths = [len(text) for text in texts]
+        costs = [length * -(-length // _TOKENS_AS_ONE) for length in lengths]
+        with _eager_attention(teacher.model):
+            return budget.collect(
+                lengths, lambda rows: _explain(teacher, [texts[row] for row in rows]), costs
+            )
+
+
+def _explain(teacher: Teacher, texts: Sequence[EncodedText]) -> list[Attribution]:
+    batch = collate(teacher, texts)
+    with torch.inference_mode():
+        found = teacher.model(**batch.inputs, output_attentions=True)
+        if not found.attentions or found.attentions[0] is None:
+            raise ValueError(
+                f"The teacher {teacher.name!r} ({type(teacher.model).__name__}) gives no attention "
+                "maps, so attention_rollout cannot explain it. Choose another explainer."
+            )
+        logits = found.logits[:, list(teacher.label_order)].float()
+        reached = torch.zeros(batch.ordinary.shape, device=teacher.device)
+        for row, text in enumerate(texts):
+            reached[row, classified_token(teacher, text)] = 1
+        for attention in reversed(found.attentions):
+            passed = torch.bmm(reached.unsqueeze(1), attention.float().mean(1)).squeeze(1)
+            reached = (reached + passed) / 2
+    return [
+        Attribution(
+            logits=logits[row].cpu().numpy(),
+            label=int(logits[row].argmax()),
+            spans=text.spans,
+            scores=reached[row][batch.ordinary[row]].cpu().numpy(),
+            completeness_error=float("nan"),
+            evaluations=1,
+        )
+        for row, text in enumerate(texts)
+    ]
+
+
+def classified_token(teacher: Teacher, text: EncodedText) -> int:
+    """Position of the token whose last hidden state is taken to be classified."""
+    ids, first = text.inputs["input_ids"], teacher.tokenizer.cls_token_id
+    return ids.index(first) if first in ids else len(ids) - 1
+
+
+@contextmanager
+def _eager_attention(model: PreTrainedModel) -> Iterator[None]:
+    """Within it, the model computes its attention in the one way that shows the maps.
+
+    Models that cannot be switched (several in transformers 4) show them by themselves, when they
+    are asked to; both kinds have warnings for it, which nobody can act upon here.
+    """
+    before, verbosity = model.config._attn_implementation, transformers_logging.get_verbosity()
+    transformers_logging.set_verbosity_error()
+    try:
+        model.set_attn_implementation("eager")
+        yield
+    finally:
+        model.set_attn_implementation(before)
+        transformers_logging.set_verbosity(verbosity)

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every explainer is, and the registry that names them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, TypeVar
+
+import numpy as np
+
+from dixtill_hf.teacher.encoding import EncodedText
+from dixtill_hf.teacher.explainers.budget import TokenBudget
+from dixtill_hf.teacher.loading import Teacher
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """What a teacher says of one text, and why.
+
+    Attributes:
+        logits: `(labels,)`, float32, in the order of the data's labels.
+        label: The label whose output is explained.
+        spans: `[start, end)` characters of every attributed piece of the text.
+        scores: float32, one per span: `(spans,)`, or `(labels, spans)` where all labels are
+            explained.
+        completeness_error: |Σ scores − (F(x) − F(baseline))|, the largest over the labels that
+            are explained; NaN for an explainer that does not promise completeness.
+        evaluations: Points at which the teacher was evaluated, with or without a gradient.
+    """
+
+    logits: np.ndarray
+    label: int
+    spans: Sequence[tuple[int, int]]
+    scores: np.ndarray
+    completeness_error: float
+    evaluations: int
+
+
+@dataclass(frozen=True)
+class Explainer(ABC):
+    """Computes the attribution of every token of a text for one output of the teacher.
+
+    A subclass is a frozen dataclass: its fields are its settings. Its result for a text depends on
+    them, on the teacher, and on what it `reads`, but never on the other texts it is given.
+
+    Attributes:
+        name: What the user types.
+        signed: Whether a score below 0 speaks against the label; otherwise scores are magnitudes.
+        uses_gradients: Whether an evaluation includes a gradient, about as costly again.
+    """
+
+    name: ClassVar[str]
+    signed: ClassVar[bool] = True
+    uses_gradients: ClassVar[bool] = False
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Columns of the dataset, beside the text, that the result depends on."""
+        return ()
+
+    @property
+    def explains_all_labels(self) -> bool:
+        """Whether there are scores for every label, `(labels, spans)`."""
+        return False
+
+    @property
+    def texts_to_prepare(self) -> int:
+        """How many texts `prepared` wants to see; 0 where it needs none."""
+        return 0
+
+    def prepared(
+        self, teacher: Teacher, texts: Sequence[EncodedText], budget: TokenBudget
+    ) -> Explainer:
+        """The explainer with all settings that were left to the teacher and the machine filled in.
+
+        What was filled in shows in `settings`, so that it can be given again.
+
+        Args:
+            teacher: Whose predictions will be explained.
+            texts: Some of the texts that will be; see `texts_to_prepare`.
+            budget: Of tokens.
+        """
+        return self
+
+    @abstractmethod
+    def evaluations(self, words: int) -> float:
+        """Points at which the teacher is evaluated for a text of that many words: the cost."""
+
+    @abstractmethod
+    def explain(
+        self, teacher: Teacher, texts: Sequence[EncodedText], budget: TokenBudget
+    ) -> list[Attribution]:
+        """Explain texts, in their order, with no more tokens in memory than the budget has."""
+
+    def settings(self) -> dict[str, Any]:
+        """Name and settings, as JSON values."""
+        return {"name": self.name, **asdict(self)}
+
+
+EXPLAINERS: dict[str, type[Explainer]] = {}
+
+_ExplainerType = TypeVar("_ExplainerType", bound=type[Explainer])
+
+
+def register_explainer(name: str) -> Callable[[_ExplainerType], _ExplainerType]:
+    """Class decorator: make an explainer known under the name that the user types."""
+
+    def register(cls: _ExplainerType) -> _ExplainerType:
+        cls.name = name
+        EXPLAINERS[name] = cls
+        return cls
+
+    return register

@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The teacher as a function of its word embeddings: values and gradients between baseline and text.
+
+The baseline of a text is the same sequence with every ordinary token replaced by the padding token
+and special tokens kept (Cantini et al. 2024).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+
+from dixtill_hf.teacher.encoding import EncodedText, collate
+from dixtill_hf.teacher.explainers.precision import computing_in
+from dixtill_hf.teacher.loading import Teacher
+
+
+class EmbeddedTexts:
+    """Texts, padded together, and the straight paths from their baselines to them.
+
+    Attributes:
+        lengths: Tokens of every text, special ones included.
+        ordinary: Boolean `(texts, tokens)`; False on special tokens and on padding.
+    """
+
+    def __init__(
+        self, teacher: Teacher, texts: Sequence[EncodedText], precision: str = "float32"
+    ) -> None:
+        """Pad the texts; gradients are computed in `precision`, logits always in the teacher's."""
+        batch = collate(teacher, texts)
+        self.lengths = [len(text) for text in texts]
+        self.ordinary = batch.ordinary
+        self._teacher = teacher
+        self._precision = precision
+        self._inputs = batch.inputs
+        self._baselines = batch.inputs["input_ids"].masked_fill(
+            batch.ordinary, teacher.tokenizer.pad_token_id
+        )
+
+    def logits(self, rows: Sequence[int]) -> torch.Tensor:
+        """Logits `(rows, labels)` of some texts."""
+        with torch.inference_mode():
+            return self._teacher.logits(self._inputs_of(rows))
+
+    def baseline_logits(self, rows: Sequence[int]) -> torch.Tensor:
+        """Logits `(rows, labels)` of the baselines of some texts.
+
+        Raises:
+            ValueError: The model does not read its words through its input embeddings.
+        """
+        with torch.inference_mode():
+            _, start = self._ends_of(rows)
+            return self._logits_at(rows, start)
+
+    def baseline_keys(self) -> list[tuple[int, ...]]:
+        """What the baseline of every text is made of: where two are equal, so are their logits."""
+        ids = self._baselines.tolist()
+        return [tuple(row[:length]) for row, length in zip(ids, self.lengths, strict=True)]
+
+    def derivatives(
+        self,
+        rows: Sequence[int],
+        positions: torch.Tensor,
+        outputs: Callable[[torch.Tensor], torch.Tensor],
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Outputs at points of the path, and their derivatives along it, by token.
+
+        Args:
+            rows: The text of every point; a text may stand here more than once.
+            positions: `(points,)`, float: 0 is the baseline, 1 the text.
+            outputs: Takes logits `(points, labels)` to the outputs `(points, outputs)`.
+
+        Returns:
+            The outputs `(points, outputs)`, and `(points, outputs, tokens)`: what each token adds
+            to an output's derivative by the position, (text − baseline)·∇F summed over the
+            dimensions. It is 0 on special tokens and padding, and cut to the longest text among
+            `rows`.
+
+        Raises:
+            ValueError: The model does not read its words through its input embeddings, or gives
+                no gradients with respect to them.
+        """
+        text, start = self._ends_of(rows)
+        change = text.float() - start.float()
+        share = positions.to(change).view(-1, 1, 1)
+        points = (start.float() + share * change).to(text.dtype).requires_grad_(True)
+        with computing_in(self._precision, self._teacher.device, points.shape[1]):
+            values = outputs(self._logits_at(rows, points))
+            check_differentiable(self._teacher, values)
+            last = values.shape[1] - 1
+            by_token = [
+                (torch.autograd.grad(value.sum(), points, retain_graph=index < last)[0] * change)
+                .sum(-1)
+                .float()
+                for index, value in enumerate(values.unbind(1))
+            ]
+        return values.detach(), torch.stack(by_token, 1)
+
+    def _inputs_of(self, rows: Sequence[int]) -> dict[str, torch.Tensor]:
+        """Inputs of some texts, without the padding that none of them needs."""
+        index, width = list(rows), self._width_of(rows)
+        return {name: tensor[index, :width] for name, tensor in self._inputs.items()}
+
+    def _width_of(self, rows: Sequence[int]) -> int:
+        """Tokens of the longest of some texts; at least one, which models need."""
+        return max(1, *(self.lengths[row] for row in rows))
+
+    def _ends_of(self, rows: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Word embeddings of some texts and of their baselines, `(rows, tokens, dims)` each."""
+        index, width = list(rows), self._width_of(rows)
+        embed = self._teacher.model.get_input_embeddings()
+        with torch.no_grad():
+            return (
+                embed(self._inputs["input_ids"][index, :width]),
+                embed(self._baselines[index, :width]),
+            )
+
+    def _logits_at(self, rows: Sequence[int], embeddings: torch.Tensor) -> torch.Tensor:
+        """Logits with the word embeddings of some texts replaced by `(rows, tokens, dims)`.
+
+        The model is still given its token ids, since some models derive positions or the last
+        token from them.
+        """
+        inputs = self._inputs_of(rows)
+        with replaced_embeddings(self._teacher, embeddings):
+            return self._teacher.logits(inputs)
+
+
+def check_differentiable(teacher: Teacher, output: torch.Tensor) -> None:
+    """Refuse a teacher whose output has no gradient.
+
+    Raises:
+        ValueError: It is quantised or exported.
+    """
+    if not output.requires_grad:
+        raise ValueError(
+            f"The teacher {teacher.name!r} ({type(teacher.model).__name__}) gives no gradients "
+            "with respect to its word embeddings, as quantised and exported models do. Explain "
+            "the model that it was made from, or choose an explainer that needs no gradients "
+            "(occlusion, kernel_shap, shapley_sampling, lime)."
+        )
+
+
+@contextmanager
+def replaced_embeddings(teacher: Teacher, embeddings: torch.Tensor) -> Iterator[None]:
+    """Within it, the teacher's word embeddings are these, `(rows, tokens, dims)`.
+
+    Raises:
+        ValueError: The model does not read its words through its input embeddings.
+    """
+    used = False
+
+    def replace(module: torch.nn.Module, args: tuple, output: torch.Tensor) -> torch.Tensor:
+        nonlocal used
+        used = True
+        return embeddings
+
+    handle = teacher.model.get_input_embeddings().register_forward_hook(replace)
+    try:
+        yield
+    finally:
+        handle.remove()
+    if not used:
+        raise ValueError(
+            f"The teacher {teacher.name!r} ({type(teacher.model).__name__}) does not call what its "
+            "get_input_embeddings() returns, so its words cannot be attributed. Let that method "
+            "return the module that embeds the tokens, or choose another teacher."
+        )

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Annotates a dataset again and again, in processes that are killed at random points.
+
+Usage: annotate_and_kill.py DIRECTORY SEEDS, where the directory has `corpus` and its `teacher`.
+Each seed's annotation goes to a cache of its own, `seed-0` and so on; that of `whole` is never
+killed, and that of `assembly` is killed while it is put together. Prints how often each was killed.
+"""
+
+import json
+import os
+import random
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from datasets import disable_progress_bars, load_from_disk
+
+from dixtill_hf.teacher.annotation import assembly, planning
+from dixtill_hf.teacher.annotation.annotate import annotate
+from dixtill_hf.teacher.loading import load_teacher
+
+# What a process with several threads forks may wait for them for ever.
+torch.set_num_threads(1)
+disable_progress_bars()
+planning.CPU_SHARD = planning.ShardSize(4, 1e15)
+planning.SHARDS_PER_WINDOW = 4
+assembly._ROWS_AT_ONCE = 8
+
+DIRECTORY = Path(sys.argv[1])
+CORPUS = load_from_disk(str(DIRECTORY / "corpus"))
+TEACHER = load_teacher(DIRECTORY / "teacher", device="cpu")
+
+
+def start(cache: str, before: Callable[[], None] = lambda: None) -> int:
+    """Annotate in a process of its own."""
+    process = os.fork()
+    if process == 0:
+        before()
+        settings = {"steps": 2, "precision": "float32"}
+        annotate(CORPUS, TEACHER, cache_dir=DIRECTORY / cache, **settings)
+        os._exit(0)
+    return process
+
+
+def finished(process: int) -> bool:
+    """Wait for a process, and say whether it came to its end."""
+    status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+    if status not in (0, -signal.SIGKILL):
+        raise RuntimeError(f"A process ended with {status}.")
+    return status == 0
+
+
+def kill_at_random(seed: int, seconds: float) -> int:
+    """Annotate until a process comes to its end, which takes `seconds` alone; count the kills."""
+    chance = random.Random(seed)
+    for kills in range(100):
+        process = start(f"seed-{seed}")
+        time.sleep(chance.uniform(0, seconds) * 1.1**kills)
+        os.kill(process, signal.SIGKILL)
+        if finished(process):
+            return kills
+    raise RuntimeError("It never came to its end.")
+
+
+def die_in_the_assembly() -> None:
+    """Let this process be killed when it gathers rows for the third time."""
+    take, calls = assembly.take_rows, []
+
+    def fatal(*args):
+        calls.append(args)
+        if len(calls) == 3:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return take(*args)
+
+    assembly.take_rows = fatal
+
+
+def main() -> None:
+    """Annotate whole, killed in the assembly, and killed at random points."""
+    began = time.perf_counter()
+    finished(start("whole"))
+    seconds = time.perf_counter() - began
+    killed = {"assembly": int(not finished(start("assembly", die_in_the_assembly)))}
+    finished(start("assembly"))
+    for seed in range(int(sys.argv[2])):
+        killed[f"seed-{seed}"] = kill_at_random(seed, seconds)
+    print(json.dumps(killed))
+
+
+if __name__ == "__main__":
+    main()
