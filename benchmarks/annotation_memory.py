@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Measure how time and peak memory of `annotate` grow with the number of texts.
+
+    python benchmarks/annotation_memory.py runs/sst2/teacher --source data/sst2/train.csv
+
+Each size is annotated by a process of its own, from a saved dataset into an empty cache. Results go
+to benchmarks/results/annotation_memory.json; the page and the picture are drawn from it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from datasets import Dataset, load_from_disk
+from matplotlib.figure import Figure
+
+from dixtill_hf import annotate, load_text_classification
+from dixtill_hf.reporting import formatting as fmt
+from dixtill_hf.reporting.styles import SETTINGS
+from dixtill_hf.workflow.environment import describe_environment
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def main(argv: Sequence[str]) -> None:
+    """Annotate each size in a process of its own, then draw the page."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("teacher", help="Hub id or directory")
+    parser.add_argument("--source", default="data/sst2/train.csv")
+    parser.add_argument("--text_column")
+    parser.add_argument("--label_names")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[1_000, 8_000, 67_000])
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--results_dir", default=str(RESULTS), help=argparse.SUPPRESS)
+    parser.add_argument("--child", help=argparse.SUPPRESS)
+    given = parser.parse_args(argv)
+    if given.child:
+        print(json.dumps(annotate_here(Path(given.child), given.teacher)))
+        return
+    names = given.label_names.split(",") if given.label_names else None
+    data = load_text_classification(
+        given.source, text_column=given.text_column, label_names=names, require_test=False
+    )
+    train = data["train"].shuffle(given.seed)
+    rows = [measure(train.select(range(min(size, len(train)))), given) for size in given.sizes]
+    result = {
+        "environment": describe_environment(),
+        "command": f"python benchmarks/annotation_memory.py {' '.join(argv)}",
+        "rows": rows,
+    }
+    directory = Path(given.results_dir)
+    path = directory / "annotation_memory.json"
+    path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    write_report(result, directory)
+
+
+def measure(texts: Dataset, given: argparse.Namespace) -> dict[str, Any]:
+    """Time and peak memory of annotating some texts in a fresh process."""
+    with tempfile.TemporaryDirectory() as directory:
+        texts.save_to_disk(f"{directory}/texts")
+        command = [sys.executable, __file__, given.teacher, "--child", directory]
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    row = json.loads(done.stdout.splitlines()[-1])
+    print(row, flush=True)
+    return row
+
+
+def annotate_here(directory: Path, teacher: str) -> dict[str, Any]:
+    """Annotate the texts of a directory; what it took of this process."""
+    texts = load_from_disk(str(directory / "texts")).select_columns(["text"])
+    start = time.perf_counter()
+    annotated = annotate(texts, teacher, cache_dir=directory / "cache")
+    return {
+        "texts": len(annotated),
+        "seconds": time.perf_counter() - start,
+        # Kilobytes on Linux.
+        "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+    }
+
+
+def write_report(result: Mapping[str, Any], directory: Path) -> None:
+    """Write annotation_memory.md and its picture."""
+    rows, environment = result["rows"], result["environment"]
+    with mpl.rc_context(SETTINGS):
+        figure = draw(rows)
+        figure.savefig(directory / "annotation_memory.png", metadata={"Software": None})
+    table = fmt.table(
+        [
+            fmt.Column("texts", [fmt.count(row["texts"]) for row in rows]),
+            fmt.Column("time", [fmt.duration(row["seconds"]) for row in rows]),
+            fmt.Column("texts a second", [f"{row['texts'] / row['seconds']:.1f}" for row in rows]),
+            fmt.Column("peak memory", [fmt.size(row["peak_bytes"]) for row in rows]),
+        ]
+    )
+    (directory / "annotation_memory.md").write_text(
+        f"""# Annotation: time and memory against the number of texts
+
+`{result["command"]}` on {environment["cpu"]}, {environment["threads"]} threads, torch
+{environment["versions"]["torch"]}, {environment["date"]}. Each row is a process of its own with an
+empty cache; its time includes loading the teacher and fitting the path, its memory everything.
+
+{table}
+
+![Time and memory](annotation_memory.png)
+""",
+        encoding="utf-8",
+    )
+
+
+def draw(rows: list[Mapping[str, Any]]) -> Figure:
+    """Time and peak memory against the number of texts."""
+    figure = Figure(figsize=(9.5, 3.6), layout="constrained")
+    time_axes, memory_axes = figure.subplots(1, 2)
+    texts = [row["texts"] for row in rows]
+    time_axes.plot(texts, [row["seconds"] for row in rows], "o-", color="#D55E00")
+    time_axes.set(xscale="log", yscale="log", xlabel="texts", ylabel="seconds", title="Time")
+    memory_axes.plot(texts, [row["peak_bytes"] / 1e9 for row in rows], "o-", color="#0072B2")
+    memory_axes.set(xscale="log", xlabel="texts", ylabel="GB", title="Peak memory of the process")
+    memory_axes.set_ylim(bottom=0)
+    return figure
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

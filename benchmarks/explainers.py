@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Compare all explainers: cost, agreement, faithfulness, and the students that they teach.
+
+    python benchmarks/explainers.py benchmarks/explainers.yaml --teacher runs/tweets/teacher
+
+Records are written to explainers.json one by one; the same call goes on where an interrupted one
+stopped. The report is drawn from them alone.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from datasets import Dataset, disable_progress_bars
+from explainers_report import write_report
+from trials import Results, Trial, TrialArguments, option, scores_by_words
+
+from dixtill_hf.cli.arguments import read_arguments
+from dixtill_hf.data import columns
+from dixtill_hf.data.names import check_name
+from dixtill_hf.evaluation.agreement import explanation_agreement
+from dixtill_hf.evaluation.faithfulness import (
+    SHARES,
+    faithfulness,
+    random_scores,
+    teacher_probabilities,
+)
+from dixtill_hf.teacher.encoding import encode_texts
+from dixtill_hf.teacher.explainers.base import EXPLAINERS, Explainer
+from dixtill_hf.teacher.explainers.budget import TokenBudget
+from dixtill_hf.teacher.explainers.integrated_gradients import IntegratedGradients
+from dixtill_hf.teacher.explainers.registry import get_explainer
+from dixtill_hf.teacher.explainers.words import word_spans
+from dixtill_hf.workflow.recipe import DataArguments
+
+REFERENCE = IntegratedGradients(steps=200, precision="float32")
+# Its scores are the user's own.
+LEFT_OUT = "precomputed"
+RANDOM, RANDOM_RANKINGS = "random ranking", 5
+CONTROLS: dict[str, dict[str, Any]] = {
+    "KL": {"method": "kl"},
+    "no explanation term": {"xai_weight": 0.0},
+}
+# Only the logits are needed of it.
+CHEAPEST = "gradient_x_input"
+
+
+@dataclass
+class ExplainerArguments:
+    """Which explainers, with which settings."""
+
+    explainers: str | None = option(None, "Names separated by commas; all if not given.")
+    settings: str | None = option(
+        None, "Settings that differ from the defaults: 'lime.samples=256,saliency.output=margin'."
+    )
+    estimate: bool = option(False, "Print how many evaluations are needed, and stop.")
+
+
+def main(argv: Sequence[str]) -> None:
+    """Measure what is not measured yet, then write the report."""
+    data, arguments, chosen = read_arguments(
+        "benchmarks/explainers.py",
+        "Compare explainers by cost, agreement, faithfulness and students.",
+        (DataArguments, TrialArguments, ExplainerArguments),
+        argv,
+    )
+    disable_progress_bars()
+    explainers = [get_explainer(name, **settings) for name, settings in _wanted(chosen).items()]
+    trial = Trial(data, arguments)
+    print(estimate(trial, explainers, arguments.seeds), flush=True)
+    if chosen.estimate:
+        return
+    command = shlex.join(["python", "benchmarks/explainers.py", *argv])
+    described = {"source": data.source, **asdict(arguments)}
+    results = Results(Path(arguments.results_dir) / "explainers.json", trial, command, described)
+    bench = Bench(trial, arguments.tokens_per_batch)
+    for explainer in explainers:
+        results.keep(explainer.name, explainer.settings(), partial(bench.measure, explainer))
+        print(f"{explainer.name} is measured", flush=True)
+    results.keep(RANDOM, {"rankings": RANDOM_RANKINGS}, bench.measure_random)
+    for name, settings in CONTROLS.items():
+        results.keep(name, settings, partial(bench.measure_control, settings))
+    print(f"The report: {write_report(results.path)}")
+
+
+class Bench:
+    """Measures explainers in one trial, against the same reference."""
+
+    def __init__(self, trial: Trial, tokens_per_batch: int) -> None:
+        self.trial = trial
+        self._tokens = tokens_per_batch
+        self._annotated = trial.annotate(trial.measured, REFERENCE)
+        self._reference = scores_by_words(self._annotated)
+
+    def measure(self, explainer: Explainer) -> dict[str, Any]:
+        """The record of an explainer."""
+        seconds = self._seconds(explainer)
+        measured = self.trial.annotate(self.trial.measured, explainer)
+        scores = scores_by_words(measured)
+        texts = self.trial.annotate(self.trial.texts, explainer)
+        return {
+            "signed": explainer.signed,
+            "gradients": explainer.uses_gradients,
+            "seconds_per_text": seconds,
+            "evaluations_per_text": float(np.mean(measured[columns.EVALUATIONS])),
+            "agreement": self._agreement(scores, explainer.signed),
+            "faithfulness": self._faithfulness(measured, scores, explainer.signed),
+            "students": self.trial.students(texts, measured),
+        }
+
+    def measure_random(self) -> dict[str, Any]:
+        """The record of rankings that know nothing."""
+        texts = self._annotated[columns.TEXT][:]
+        found = [
+            self._faithfulness(self._annotated, random_scores(texts, seed))
+            for seed in range(RANDOM_RANKINGS)
+        ]
+        means = {name: float(np.mean([one[name] for one in found])) for name in found[0]}
+        return {"faithfulness": means}
+
+    def measure_control(self, settings: dict[str, Any]) -> dict[str, Any]:
+        """The record of students that learn from the teacher's logits alone."""
+        texts = self.trial.annotate(self.trial.texts, get_explainer(CHEAPEST))
+        return {"students": self.trial.students(texts, self._annotated, **settings)}
+
+    def _seconds(self, explainer: Explainer) -> float:
+        """Wall time of one text, without what is done once for a teacher, and without a cache."""
+        teacher, budget = self.trial.teacher, TokenBudget(self._tokens)
+        sample = self.trial.texts[columns.TEXT][: explainer.texts_to_prepare]
+        ready = explainer.prepared(teacher, encode_texts(teacher, sample) if sample else [], budget)
+        texts = encode_texts(teacher, self.trial.measured[columns.TEXT][:])
+        ready.explain(teacher, texts[:2], budget)  # the first call pays for imports
+        start = time.perf_counter()
+        ready.explain(teacher, texts, budget)
+        return (time.perf_counter() - start) / len(texts)
+
+    def _agreement(self, scores: Sequence[np.ndarray], signed: bool) -> dict[str, Any]:
+        """With the reference; of magnitudes where the explainer gives no signs."""
+        reference = self._reference if signed else [np.abs(one) for one in self._reference]
+        found = explanation_agreement(reference, scores, ks=(3,))
+        return found if signed else {**found, "sign_agreement@3": None}
+
+    def _faithfulness(
+        self, annotated: Dataset, scores: Sequence[np.ndarray], signed: bool = True
+    ) -> dict[str, Any]:
+        predict = partial(teacher_probabilities, self.trial.teacher, tokens_per_batch=self._tokens)
+        texts, labels = annotated[columns.TEXT][:], annotated[columns.EXPLAINED_LABEL][:]
+        return faithfulness(predict, texts, scores, labels, signed=signed).means()
+
+
+def estimate(trial: Trial, explainers: Sequence[Explainer], seeds: int) -> str:
+    """How many evaluations of the teacher, and how many students, a whole run takes."""
+    counts = {True: 0.0, False: 0.0}
+    words = [
+        [len(word_spans(text)) for text in part[columns.TEXT]]
+        for part in (trial.texts, trial.measured)
+    ]
+    lines = []
+    for explainer in explainers:
+        # Measured texts are explained twice: once for the time.
+        lengths = words[0] + 2 * words[1]
+        count = sum(map(explainer.evaluations, lengths))
+        counts[explainer.uses_gradients] += count
+        kind = "with a gradient" if explainer.uses_gradients else "without"
+        lines.append(f"{explainer.name:<22}{count:>12,.0f} evaluations {kind}")
+    counts[True] += sum(map(REFERENCE.evaluations, words[1]))
+    rankings = len(explainers) + RANDOM_RANKINGS
+    counts[False] += rankings * (1 + 2 * len(SHARES)) * len(words[1])
+    students = (len(explainers) + len(CONTROLS)) * seeds
+    lines.append(
+        f"in all, with the reference and faithfulness: {counts[True]:,.0f} evaluations with a "
+        f"gradient, {counts[False]:,.0f} without, and {students} students"
+    )
+    return "\n".join(lines)
+
+
+def _wanted(chosen: ExplainerArguments) -> dict[str, dict[str, Any]]:
+    """The settings of every explainer that was asked for."""
+    names = chosen.explainers or ",".join(name for name in EXPLAINERS if name != LEFT_OUT)
+    wanted: dict[str, dict[str, Any]] = {name.strip(): {} for name in names.split(",")}
+    for setting in (chosen.settings or "").split(","):
+        if setting:
+            target, value = setting.split("=", 1)
+            name, field_name = target.strip().split(".", 1)
+            check_name("explainer in settings", name, wanted)
+            wanted[name][field_name] = yaml.safe_load(value)
+    return wanted
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Compare the outputs that Integrated Gradients can explain, at fixed numbers of steps.
+
+    python benchmarks/targets.py benchmarks/explainers.yaml --teacher runs/tweets/teacher
+
+For each output: how far few steps are from 128, and the students that it teaches. Records are
+written to targets.json one by one; the same call goes on where an interrupted one stopped.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from datasets import Dataset, disable_progress_bars
+from trials import (
+    Results,
+    Trial,
+    TrialArguments,
+    circumstances,
+    estimates,
+    over_seeds,
+    scores_by_words,
+)
+
+from dixtill_hf.cli.arguments import read_arguments
+from dixtill_hf.data import columns
+from dixtill_hf.evaluation.agreement import explanation_agreement
+from dixtill_hf.reporting import formatting as fmt
+from dixtill_hf.teacher.explainers.integrated_gradients import IntegratedGradients
+from dixtill_hf.teacher.explainers.targets import OUTPUTS
+from dixtill_hf.workflow.recipe import DataArguments
+
+STEPS, REFERENCE_STEPS = (8, 16, 32), 128
+
+_NOTES = f"""\
+- **error** at a number of steps: |Σ attributions − (F(x) − F(baseline))| relative to
+  |Σ attributions| at {REFERENCE_STEPS} steps, on the measured texts. **cosine**: with the
+  attributions at {REFERENCE_STEPS} steps, over words. Plain Gauss-Legendre nodes, float32.
+- **student**: taught by the output's attributions with as many steps as each text needs; mean ±
+  standard deviation over seeds on held-out texts. **its cosine**: with the attributions that taught
+  it.
+"""
+
+
+def main(argv: Sequence[str]) -> None:
+    """Measure what is not measured yet, then write the report."""
+    data, arguments = read_arguments(
+        "benchmarks/targets.py",
+        "Compare the outputs that Integrated Gradients explains.",
+        (DataArguments, TrialArguments),
+        argv,
+    )
+    disable_progress_bars()
+    trial = Trial(data, arguments)
+    print(estimate(trial, arguments.seeds), flush=True)
+    command = shlex.join(["python", "benchmarks/targets.py", *argv])
+    described = {"source": data.source, **asdict(arguments)}
+    results = Results(Path(arguments.results_dir) / "targets.json", trial, command, described)
+    for output in OUTPUTS:
+        settings = IntegratedGradients(output=output).settings()
+        results.keep(output, settings, partial(measure, trial, output))
+        print(f"{output} is measured", flush=True)
+    print(f"The report: {write_report(results.path)}")
+
+
+def estimate(trial: Trial, seeds: int) -> str:
+    """How many evaluations of the teacher, and how many students, a whole run takes."""
+    adaptive = IntegratedGradients().evaluations(0) * (len(trial.texts) + len(trial.measured))
+    fixed = (sum(STEPS) + REFERENCE_STEPS + len(STEPS) + 1) * len(trial.measured)
+    return (
+        f"{len(OUTPUTS) * (adaptive + fixed):,.0f} evaluations with a gradient or a little more, "
+        f"and {len(OUTPUTS) * seeds} students"
+    )
+
+
+def measure(trial: Trial, output: str) -> dict[str, Any]:
+    """The record of one output."""
+
+    def fixed(steps: int) -> Dataset:
+        explainer = IntegratedGradients(output=output, steps=steps, precision="float32")
+        return trial.annotate(trial.measured, explainer)
+
+    reference = scores_by_words(fixed(REFERENCE_STEPS))
+    change = np.array([abs(scores.sum()) for scores in reference])
+    by_steps = {}
+    for steps in STEPS:
+        found = fixed(steps)
+        errors = np.asarray(found[columns.COMPLETENESS_ERROR])[change > 0] / change[change > 0]
+        by_steps[str(steps)] = {
+            "mean_error": float(errors.mean()),
+            "median_error": float(np.median(errors)),
+            "cosine": explanation_agreement(reference, scores_by_words(found), ks=(3,))["cosine"],
+        }
+    adaptive = IntegratedGradients(output=output)
+    texts, measured = (trial.annotate(part, adaptive) for part in (trial.texts, trial.measured))
+    return {
+        "steps": by_steps,
+        "evaluations_per_text": float(np.mean(texts[columns.EVALUATIONS])),
+        "students": trial.students(texts, measured),
+    }
+
+
+def write_report(path: Path) -> Path:
+    """Write the report beside the results; returns its path."""
+    content = json.loads(path.read_text(encoding="utf-8"))
+    records = content["records"]
+    rows = list(records.values())
+    by_steps = [
+        column
+        for steps in map(str, STEPS)
+        for column in (
+            _column(f"error at {steps}: mean", rows, steps, "mean_error", min),
+            _column(f"median at {steps}", rows, steps, "median_error", min),
+            _column(f"cosine at {steps}", rows, steps, "cosine", max),
+        )
+    ]
+    students = [
+        estimates(title, [over_seeds(row["students"], name) for row in rows])
+        for title, name in (
+            ("student: accuracy", "accuracy"),
+            ("macro F1", "macro_f1"),
+            ("its cosine", "explanation.cosine"),
+        )
+    ]
+    names = fmt.Column("output", [f"`{name}`" for name in records], numeric=False)
+    passes = [f"{row['evaluations_per_text']:.1f}" for row in rows]
+    report = path.with_suffix(".md")
+    report.write_text(
+        "# Which output to explain?\n\n"
+        f"{circumstances(content)}\n\n"
+        f"{fmt.table([names, *by_steps])}\n\n"
+        f"{fmt.table([names, fmt.Column('passes, adaptive', passes), *students])}\n\n{_NOTES}",
+        encoding="utf-8",
+    )
+    return report
+
+
+def _column(title: str, rows: list[dict], steps: str, name: str, best: Any) -> fmt.Column:
+    values = [row["steps"][steps][name] for row in rows]
+    return fmt.Column(title, [f"{value:.4f}" for value in values], values, best)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The measurements of annotation, from texts to their pages, on a tiny teacher."""
+
+import importlib
+import json
+
+import pytest
+
+
+@pytest.fixture
+def source(trial_options) -> str:
+    return next(option for option in trial_options if option.startswith("--source="))
+
+
+def test_every_method_is_timed_and_held_against_the_reference(
+    source, tiny_teacher_dir, tmp_path, monkeypatch
+):
+    script = importlib.import_module("annotation")
+    monkeypatch.setattr(script, "REFERENCE_STEPS", 60)
+    for name in ("first", "second"):
+        script.main(
+            [
+                str(tiny_teacher_dir("bert")),
+                f"--name={name}",
+                source,
+                "--texts=6",
+                "--block=3",
+                "--threads=1",
+                f"--results_dir={tmp_path}",
+            ]
+        )
+    entries = json.loads((tmp_path / "annotation.json").read_text())
+    assert list(entries) == ["first", "second"]
+    methods = entries["first"]["methods"]
+    for name, one in methods.items():
+        assert len(one["seconds_by_block"]) == 2
+        assert one["cosine"]["mean"] > 0.98
+        adaptive = "adaptive" in name
+        assert (one["evaluations"] == 51) != adaptive
+        assert (one["completeness_error"]["returned_mean"] < 1e-5) >= adaptive
+    exact = methods["ours, 50 fixed steps, float32"]
+    assert methods["captum, batched"]["cosine"]["min"] > 0.9999
+    assert exact["operations_by_block"] == methods["captum, batched"]["operations_by_block"]
+    page = (tmp_path / "annotation.md").read_text()
+    assert all(f"| {name} |" in page for name in methods)
+    assert "measured / predicted" in page
+
+
+def test_memory_is_measured_in_a_process_of_its_own(source, tiny_teacher_dir, tmp_path):
+    script = importlib.import_module("annotation_memory")
+    script.main(
+        [str(tiny_teacher_dir("bert")), source, "--sizes", "10", "40", f"--results_dir={tmp_path}"]
+    )
+    rows = json.loads((tmp_path / "annotation_memory.json").read_text())["rows"]
+    assert [row["texts"] for row in rows] == [10, 40]
+    assert all(1e7 < row["peak_bytes"] < 1e12 and row["seconds"] > 0 for row in rows)
+    assert "| 40 |" in (tmp_path / "annotation_memory.md").read_text()
+
+
+def test_rules_are_compared_on_the_same_derivatives(source, tiny_teacher_dir, tmp_path):
+    script = importlib.import_module("quadrature")
+    script.main(
+        [
+            str(tiny_teacher_dir("bert")),
+            source,
+            "--texts=6",
+            "--calibration_texts=6",
+            f"--results_dir={tmp_path}",
+        ]
+    )
+    rules = json.loads((tmp_path / "quadrature.json").read_text())["rules"]
+    plain = {one["steps"]: one for one in rules if one["rule"] == "Gauss-Legendre"}
+    assert plain[28]["missed"] < plain[5]["missed"]
+    assert plain[56]["as it is"]["cosine"] == pytest.approx(1, abs=1e-5)
+    assert all(one["shared"]["cosine"] > 0.9 for one in rules)
+    assert "| fitted to the teacher |" in (tmp_path / "quadrature.md").read_text()
