@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
@@ -57,9 +57,24 @@ def _describe_tokenizer(teacher: Teacher) -> dict:
 
 def _hash_weights(model: torch.nn.Module) -> str:
     digest = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        # Viewed as bytes, since NumPy knows no bfloat16.
-        flat = tensor.detach().cpu().contiguous().reshape(-1)
-        digest.update(flat.view(torch.uint8).numpy().data)
+    for name, value in sorted(model.state_dict().items()):
+        digest.update(name.encode())
+        for part in _flat(value):
+            digest.update(part)
     return digest.hexdigest()
+
+
+def _flat(value: Any) -> Iterator[bytes | memoryview]:
+    """A weight in bytes; quantised models pack theirs, with scales, into tuples."""
+    if isinstance(value, tuple | list):
+        for part in value:
+            yield from _flat(part)
+    elif not isinstance(value, torch.Tensor):
+        yield repr(value).encode()
+    elif value.is_quantized:
+        yield from _flat((value.dequantize(), value.int_repr()))
+    else:
+        yield f" {value.dtype} {tuple(value.shape)}".encode()
+        # Viewed as bytes, since NumPy knows no bfloat16.
+        flat = value.detach().cpu().contiguous().reshape(-1)
+        yield flat.view(torch.uint8).numpy().data

@@ -24,6 +24,7 @@ from dixtill_hf.teacher.annotation.team import Team
 from dixtill_hf.teacher.annotation.worker import Worker, default_tokens
 from dixtill_hf.teacher.explainers.base import Explainer
 from dixtill_hf.teacher.explainers.budget import TokenBudget
+from dixtill_hf.teacher.explainers.embeddings import check_gradients
 from dixtill_hf.teacher.fingerprint import hash_json, hash_teacher
 from dixtill_hf.teacher.loading import Teacher
 
@@ -71,7 +72,12 @@ class Annotator:
             tokens_per_batch: Most tokens in memory at once; None takes what suits the device.
             cache_dir: Where annotations are kept.
             team: The processes, each of which makes this call.
+
+        Raises:
+            ValueError: The explainer needs gradients, and the teacher has none.
         """
+        if explainer.uses_gradients:
+            check_gradients(teacher)
         budget = TokenBudget(tokens_per_batch or default_tokens(teacher))
         teacher_hash = hash_teacher(teacher)
         key = {"engine": ENGINE_VERSION, "teacher": teacher_hash}

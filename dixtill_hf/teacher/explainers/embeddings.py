@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 import torch
 
-from dixtill_hf.teacher.encoding import EncodedText, collate
+from dixtill_hf.teacher.encoding import EncodedText, collate, encode_texts
 from dixtill_hf.teacher.explainers.precision import computing_in
 from dixtill_hf.teacher.loading import Teacher
 
@@ -129,18 +129,35 @@ class EmbeddedTexts:
 
 
 def check_differentiable(teacher: Teacher, output: torch.Tensor) -> None:
-    """Refuse a teacher whose output has no gradient.
+    """Refuse a teacher whose output has no gradient; see `check_gradients`."""
+    if not output.requires_grad:
+        raise _no_gradients(teacher)
+
+
+def check_gradients(teacher: Teacher) -> None:
+    """Try a gradient on one word, before any hour is spent.
 
     Raises:
-        ValueError: It is quantised or exported.
+        ValueError: The model is quantised or exported, or does not read its words through its
+            input embeddings.
     """
-    if not output.requires_grad:
-        raise ValueError(
-            f"The teacher {teacher.name!r} ({type(teacher.model).__name__}) gives no gradients "
-            "with respect to its word embeddings, as quantised and exported models do. Explain "
-            "the model that it was made from, or choose an explainer that needs no gradients "
-            "(occlusion, kernel_shap, shapley_sampling, lime)."
-        )
+    (text,) = encode_texts(teacher, ["word"])
+    ids = collate(teacher, [text]).inputs
+    embedded = teacher.model.get_input_embeddings()(ids["input_ids"]).detach().requires_grad_(True)
+    with replaced_embeddings(teacher, embedded):
+        logits = teacher.logits(ids)
+    check_differentiable(teacher, logits)
+    if torch.autograd.grad(logits.sum(), embedded, allow_unused=True)[0] is None:
+        raise _no_gradients(teacher)
+
+
+def _no_gradients(teacher: Teacher) -> ValueError:
+    return ValueError(
+        f"The teacher {teacher.name!r} ({type(teacher.model).__name__}) gives no gradients with "
+        "respect to its word embeddings, as quantised and exported models do. Explain the model "
+        "that it was made from, or choose an explainer that needs no gradients (occlusion, "
+        "kernel_shap, shapley_sampling, lime)."
+    )
 
 
 @contextmanager
