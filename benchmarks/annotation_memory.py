@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
-from datasets import Dataset, load_from_disk
+from datasets import Dataset, concatenate_datasets, load_from_disk
 from matplotlib.figure import Figure
 
 from dixtill_hf import annotate, load_text_classification
@@ -41,7 +41,7 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--source", default="data/sst2/train.csv")
     parser.add_argument("--text_column")
     parser.add_argument("--label_names")
-    parser.add_argument("--sizes", type=int, nargs="+", default=[1_000, 8_000, 67_000])
+    parser.add_argument("--sizes", type=int, nargs="+", default=[1_000, 8_000, 70_000])
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--results_dir", default=str(RESULTS), help=argparse.SUPPRESS)
     parser.add_argument("--child", help=argparse.SUPPRESS)
@@ -53,8 +53,8 @@ def main(argv: Sequence[str]) -> None:
     data = load_text_classification(
         given.source, text_column=given.text_column, label_names=names, require_test=False
     )
-    train = data["train"].shuffle(given.seed)
-    rows = [measure(train.select(range(min(size, len(train)))), given) for size in given.sizes]
+    texts = concatenate_datasets(list(data.values())).shuffle(given.seed)
+    rows = [measure(texts.select(range(min(size, len(texts)))), given) for size in given.sizes]
     result = {
         "environment": describe_environment(),
         "command": f"python benchmarks/annotation_memory.py {' '.join(argv)}",

@@ -11,6 +11,7 @@ import pyarrow as pa
 import torch
 
 from dixtill_hf.data.columns import TEXT
+from dixtill_hf.teacher.annotation.memory import release_freed_memory
 from dixtill_hf.teacher.annotation.results import added_features, as_table, check_results
 from dixtill_hf.teacher.annotation.wordless import read_wordless
 from dixtill_hf.teacher.encoding import EncodedText, encode_texts
@@ -74,6 +75,7 @@ class Worker:
             for text in texts
         ]
         check_results(results, rows)
+        release_freed_memory()
         return as_table(texts, results, self.schema)
 
     def _explain(self, texts: Sequence[EncodedText], rows: Sequence[int]) -> list[Attribution]:
