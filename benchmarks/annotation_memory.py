@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Measure how time and peak memory of `annotate` grow with the number of texts.
 
-    python benchmarks/annotation_memory.py runs/sst2/teacher --source data/sst2/train.csv
+    python benchmarks/annotation_memory.py runs/sst2/teacher --sizes 1000 8000
+    python benchmarks/annotation_memory.py runs/sst2/teacher --explainer gradient_x_input
 
 Each size is annotated by a process of its own, from a saved dataset into an empty cache. Results go
-to benchmarks/results/annotation_memory.json; the page and the picture are drawn from it.
+to benchmarks/results/annotation_memory.json, those of one explainer beside those of another; the
+page and the picture are drawn from it.
 """
 
 from __future__ import annotations
@@ -41,13 +43,14 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--source", default="data/sst2/train.csv")
     parser.add_argument("--text_column")
     parser.add_argument("--label_names")
+    parser.add_argument("--explainer", default="integrated_gradients")
     parser.add_argument("--sizes", type=int, nargs="+", default=[1_000, 8_000, 70_000])
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--results_dir", default=str(RESULTS), help=argparse.SUPPRESS)
     parser.add_argument("--child", help=argparse.SUPPRESS)
     given = parser.parse_args(argv)
     if given.child:
-        print(json.dumps(annotate_here(Path(given.child), given.teacher)))
+        print(json.dumps(annotate_here(Path(given.child), given.teacher, given.explainer)))
         return
     names = given.label_names.split(",") if given.label_names else None
     data = load_text_classification(
@@ -55,15 +58,16 @@ def main(argv: Sequence[str]) -> None:
     )
     texts = concatenate_datasets(list(data.values())).shuffle(given.seed)
     rows = [measure(texts.select(range(min(size, len(texts)))), given) for size in given.sizes]
-    result = {
+    directory = Path(given.results_dir)
+    path = directory / "annotation_memory.json"
+    entries = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    entries[given.explainer] = {
         "environment": describe_environment(),
         "command": f"python benchmarks/annotation_memory.py {' '.join(argv)}",
         "rows": rows,
     }
-    directory = Path(given.results_dir)
-    path = directory / "annotation_memory.json"
-    path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    write_report(result, directory)
+    path.write_text(json.dumps(entries, indent=1) + "\n", encoding="utf-8")
+    write_report(entries, directory)
 
 
 def measure(texts: Dataset, given: argparse.Namespace) -> dict[str, Any]:
@@ -71,17 +75,19 @@ def measure(texts: Dataset, given: argparse.Namespace) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as directory:
         texts.save_to_disk(f"{directory}/texts")
         command = [sys.executable, __file__, given.teacher, "--child", directory]
+        command += ["--explainer", given.explainer]
+        command += ["--explainer", given.explainer]
         done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     row = json.loads(done.stdout.splitlines()[-1])
     print(row, flush=True)
     return row
 
 
-def annotate_here(directory: Path, teacher: str) -> dict[str, Any]:
+def annotate_here(directory: Path, teacher: str, explainer: str) -> dict[str, Any]:
     """Annotate the texts of a directory; what it took of this process."""
     texts = load_from_disk(str(directory / "texts")).select_columns(["text"])
     start = time.perf_counter()
-    annotated = annotate(texts, teacher, cache_dir=directory / "cache")
+    annotated = annotate(texts, teacher, explainer, cache_dir=directory / "cache")
     return {
         "texts": len(annotated),
         "seconds": time.perf_counter() - start,
@@ -90,12 +96,27 @@ def annotate_here(directory: Path, teacher: str) -> dict[str, Any]:
     }
 
 
-def write_report(result: Mapping[str, Any], directory: Path) -> None:
+def write_report(entries: Mapping[str, Any], directory: Path) -> None:
     """Write annotation_memory.md and its picture."""
-    rows, environment = result["rows"], result["environment"]
     with mpl.rc_context(SETTINGS):
-        figure = draw(rows)
+        figure = draw(entries)
         figure.savefig(directory / "annotation_memory.png", metadata={"Software": None})
+    sections = [_section(name, entry) for name, entry in entries.items()]
+    (directory / "annotation_memory.md").write_text(
+        f"""# Annotation: time and memory against the number of texts
+
+Each row is a process of its own with an empty cache; its time includes loading the teacher and
+what is fitted to it, its memory everything.
+
+![Time and memory](annotation_memory.png)
+
+{"".join(sections)}""",
+        encoding="utf-8",
+    )
+
+
+def _section(name: str, entry: Mapping[str, Any]) -> str:
+    rows, environment = entry["rows"], entry["environment"]
     table = fmt.table(
         [
             fmt.Column("texts", [fmt.count(row["texts"]) for row in rows]),
@@ -104,31 +125,29 @@ def write_report(result: Mapping[str, Any], directory: Path) -> None:
             fmt.Column("peak memory", [fmt.size(row["peak_bytes"]) for row in rows]),
         ]
     )
-    (directory / "annotation_memory.md").write_text(
-        f"""# Annotation: time and memory against the number of texts
+    return f"""## {name}
 
-`{result["command"]}` on {environment["cpu"]}, {environment["threads"]} threads, torch
-{environment["versions"]["torch"]}, {environment["date"]}. Each row is a process of its own with an
-empty cache; its time includes loading the teacher and fitting the path, its memory everything.
+`{entry["command"]}` on {environment["cpu"]}, {fmt.counted(environment["threads"], "thread")},
+torch {environment["versions"]["torch"]}, {environment["date"]}.
 
 {table}
 
-![Time and memory](annotation_memory.png)
-""",
-        encoding="utf-8",
-    )
+"""
 
 
-def draw(rows: list[Mapping[str, Any]]) -> Figure:
+def draw(entries: Mapping[str, Any]) -> Figure:
     """Time and peak memory against the number of texts."""
     figure = Figure(figsize=(9.5, 3.6), layout="constrained")
     time_axes, memory_axes = figure.subplots(1, 2)
-    texts = [row["texts"] for row in rows]
-    time_axes.plot(texts, [row["seconds"] for row in rows], "o-", color="#D55E00")
+    for number, (name, entry) in enumerate(entries.items()):
+        texts = [row["texts"] for row in entry["rows"]]
+        look = {"color": f"C{number}", "marker": "o", "label": name}
+        time_axes.plot(texts, [row["seconds"] for row in entry["rows"]], **look)
+        memory_axes.plot(texts, [row["peak_bytes"] / 1e9 for row in entry["rows"]], **look)
     time_axes.set(xscale="log", yscale="log", xlabel="texts", ylabel="seconds", title="Time")
-    memory_axes.plot(texts, [row["peak_bytes"] / 1e9 for row in rows], "o-", color="#0072B2")
     memory_axes.set(xscale="log", xlabel="texts", ylabel="GB", title="Peak memory of the process")
     memory_axes.set_ylim(bottom=0)
+    time_axes.legend()
     return figure
 
 

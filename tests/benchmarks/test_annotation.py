@@ -48,10 +48,13 @@ def test_every_method_is_timed_and_held_against_the_reference(
 
 def test_memory_is_measured_in_a_process_of_its_own(source, tiny_teacher_dir, tmp_path):
     script = importlib.import_module("annotation_memory")
-    script.main(
-        [str(tiny_teacher_dir("bert")), source, "--sizes", "10", "40", f"--results_dir={tmp_path}"]
-    )
-    rows = json.loads((tmp_path / "annotation_memory.json").read_text())["rows"]
+    sizes = ["--sizes", "10", "40"]
+    for explainer in ("integrated_gradients", "gradient_x_input"):
+        options = [source, *sizes, f"--explainer={explainer}", f"--results_dir={tmp_path}"]
+        script.main([str(tiny_teacher_dir("bert")), *options])
+    entries = json.loads((tmp_path / "annotation_memory.json").read_text())
+    assert len(entries) == 2
+    rows = entries["gradient_x_input"]["rows"]
     assert [row["texts"] for row in rows] == [10, 40]
     assert all(1e7 < row["peak_bytes"] < 1e12 and row["seconds"] > 0 for row in rows)
     assert "| 40 |" in (tmp_path / "annotation_memory.md").read_text()
