@@ -36,7 +36,7 @@ tokens, so that what it returns is complete to float32; how near the scores are 
 integral is what `cosine` and `distance` say (the latter relative, in L2), against 200 steps in
 float32.
 
-![Time against distance](annotation.png)
+![Speed-up of each method, and its cosine with the exact integral](annotation.png)
 """
 
 
@@ -162,35 +162,44 @@ def _seconds(by_block: list[float], texts: int, block: int) -> float:
 
 
 def _speed_up(baseline: Mapping[str, Any], one: Mapping[str, Any]) -> str:
-    slow, fast = (np.array(entry["seconds_by_block"]) for entry in (baseline, one))
     if one is baseline:
         return "1"
-    ratios = slow / fast
+    middle, low, high = _ratio(baseline, one)
+    return f"{middle:.1f} ({low:.1f}–{high:.1f})"
+
+
+def _ratio(baseline: Mapping[str, Any], one: Mapping[str, Any]) -> tuple[float, float, float]:
+    """How many times faster: the median over blocks, and its bootstrap interval."""
+    ratios = np.divide(baseline["seconds_by_block"], one["seconds_by_block"])
     drawn = np.random.default_rng(0).integers(0, len(ratios), (_RESAMPLES, len(ratios)))
     low, high = np.quantile(np.median(ratios[drawn], 1), [0.025, 0.975])
-    return f"{np.median(ratios):.1f} ({low:.1f}–{high:.1f})"
+    return float(np.median(ratios)), float(low), float(high)
 
 
 def _figure(entries: Mapping[str, Any]) -> Figure:
-    figure = Figure(figsize=(9.5, 4.2), layout="constrained")
-    for axes, (teacher, entry) in zip(
-        np.atleast_1d(figure.subplots(1, len(entries))), entries.items(), strict=True
-    ):
-        _scatter(axes, teacher, entry)
+    figure = Figure(figsize=(9.5, 3.2), layout="constrained")
+    all_axes = np.atleast_1d(figure.subplots(1, len(entries), sharey=True))
+    for axes, (teacher, entry) in zip(all_axes, entries.items(), strict=True):
+        _bars(axes, teacher, entry["methods"])
+    all_axes[0].invert_yaxis()
     return figure
 
 
-def _scatter(axes: Axes, teacher: str, entry: Mapping[str, Any]) -> None:
-    """Distance from the exact integral against time, one point a method."""
-    texts, block = entry["settings"]["texts"], entry["settings"]["block"]
-    for name, one in entry["methods"].items():
-        x = 1000 * _seconds(one["seconds_by_block"], texts, block)
-        y = max(one["relative_distance"], 1e-5)
-        own = name.startswith("ours")
-        axes.plot(x, y, "o", color="#D55E00" if own else "#0072B2", markersize=8)
+def _bars(axes: Axes, teacher: str, methods: Mapping[str, Any]) -> None:
+    """Speed-up of every method, with its interval, and how near it is to the exact integral."""
+    longest = 0.0
+    for name, one in methods.items():
+        middle, low, high = _ratio(methods[_BASELINE], one)
+        axes.barh(name, middle, color="#D55E00" if name.startswith("ours") else "#0072B2")
+        axes.plot([low, high], [name, name], color="#333333", linewidth=1.2)
         axes.annotate(
-            name.removeprefix("ours, "), (x, y), (6, 6), textcoords="offset points", fontsize=8
+            f"{middle:.1f}×, cosine {one['cosine']['mean']:.4f}",
+            (high, name),
+            (6, 0),
+            textcoords="offset points",
+            verticalalignment="center",
+            fontsize=8,
         )
-    axes.set(xscale="log", yscale="log", title=teacher, xlabel="milliseconds a text")
-    axes.set_ylabel("distance from the exact integral (relative L2)")
-    axes.margins(0.3, 0.2)
+        longest = max(longest, high)
+    axes.set(title=teacher, xlabel="times faster", xlim=(0, 1.75 * longest))
+    axes.grid(axis="y", visible=False)
