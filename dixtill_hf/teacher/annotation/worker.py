@@ -22,6 +22,7 @@ from dixtill_hf.teacher.loading import Teacher
 # A CPU is saturated early and fastest where a layer's activations stay in its caches; a GPU needs
 # wide batches.
 _TOKENS_PER_BATCH = {"cpu": 1024, "cuda": 65536}
+_BYTES_OF_A_CACHE_LINE = 64
 
 
 def default_tokens(teacher: Teacher) -> int:
@@ -43,6 +44,7 @@ class Worker:
         self.features = added_features(explainer)
         self.schema: pa.Schema = self.features.arrow_schema
         self._budget = budget
+        _align_weights(teacher.model)
 
     def costs(self, texts: Sequence[str]) -> np.ndarray:
         """Tokens that the teacher reads to explain each text, over all evaluations; int64."""
@@ -88,3 +90,15 @@ class Worker:
         except torch.cuda.OutOfMemoryError as error:
             _, row = max(chosen, key=lambda pair: len(pair[0]))
             raise torch.cuda.OutOfMemoryError(f"Row {row}: {error}") from error
+
+
+def _align_weights(model: torch.nn.Module) -> None:
+    """Have a CPU find the weights where it likes them.
+
+    Weights that are mapped from a file, as they are in a process alone but not in one of several,
+    begin anywhere, and the last bit of a matrix product depends on where.
+    """
+    for weight in model.parameters():
+        plain = weight.device.type == "cpu" and type(weight.data) is torch.Tensor
+        if plain and weight.data_ptr() % _BYTES_OF_A_CACHE_LINE:
+            weight.data = weight.data.clone()
