@@ -58,7 +58,7 @@ def kill_at_random(seed: int, seconds: float) -> int:
     chance = random.Random(seed)
     for kills in range(100):
         process = start(f"seed-{seed}")
-        time.sleep(chance.uniform(0, seconds) * 1.1**kills)
+        time.sleep(chance.uniform(0, seconds) * 1.25**kills)
         os.kill(process, signal.SIGKILL)
         if finished(process):
             return kills

@@ -29,7 +29,7 @@ def killed(sentences, tiny_teacher_dir, tmp_path_factory) -> tuple[Path, dict[st
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[3]), "OMP_NUM_THREADS": "1"},
         check=True,
         stdout=subprocess.PIPE,
-        timeout=300,
+        timeout=600,
     )
     return directory, json.loads(done.stdout.splitlines()[-1])
 

@@ -48,7 +48,7 @@ def _launch(processes, directory, *arguments):
     return subprocess.run(
         [*command, "--nproc_per_node", str(processes), script, str(directory), *arguments],
         env=os.environ | settings,
-        timeout=300,
+        timeout=600,
     )
 
 
