@@ -5,13 +5,15 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
 
-_TEMPORARY = ".tmp"
+# Ends the names of what is unfinished.
+TEMPORARY = ".tmp"
 _BYTES_AT_ONCE = 1 << 20
 # Longer than any write pauses, so that what is older is left over from a process that was killed.
 _LEFT_OVER_SECONDS = 3600
@@ -40,7 +42,7 @@ def write_whole(
     """
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        temporary = directory / f"{uuid4().hex}{_TEMPORARY}"
+        temporary = directory / f"{uuid4().hex}{TEMPORARY}"
         try:
             with temporary.open("wb") as file:
                 write(file)
@@ -85,10 +87,10 @@ def is_whole(path: Path) -> bool:
 
 def remove_leftovers(directory: Path) -> None:
     """Remove what killed processes have left unfinished, but nothing that may still be written."""
-    for path in directory.glob(f"*{_TEMPORARY}"):
+    for path in directory.glob(f"*{TEMPORARY}"):
         try:
             if path.stat().st_mtime < time.time() - _LEFT_OVER_SECONDS:
-                path.unlink()
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
         except FileNotFoundError:
             continue  # its process lives after all, and has just given it its name
 

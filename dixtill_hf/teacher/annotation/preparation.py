@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from datasets import Dataset, IterableDataset
 
 from dixtill_hf.data.columns import TEXT
 from dixtill_hf.teacher.annotation.files import (
+    TEMPORARY,
     DamagedFileError,
     read_whole,
     remove_leftovers,
@@ -63,10 +66,9 @@ def prepare(
         if kept is None or kept["texts"] < len(sample):
             texts = encode_texts(teacher, [row[TEXT] for row in sample], sample) if sample else []
             filled = explainer.prepared(teacher, texts, budget).settings()
-            kept = {"texts": len(sample), "settings": filled}
-            if hash_json(filled) != hash_json(given):
-                content = json.dumps(kept, indent=2).encode()
-                write_whole(directory, name, ".json", lambda file: file.write(content))
+            if hash_json(filled) == hash_json(given):
+                return json.dumps(given)
+            kept = _keep_the_first(directory, name, {"texts": len(sample), "settings": filled})
         return json.dumps(kept["settings"])
 
     settings = json.loads(team.from_main(fill_in))
@@ -95,11 +97,30 @@ def sample_rows(
     return [row for row in rows if isinstance(row[TEXT], str)]
 
 
+def _keep_the_first(directory: Path, name: str, filled: dict[str, Any]) -> dict[str, Any]:
+    """Keep what was filled in, unless another job has done so with as many texts in the meantime.
+
+    Returns:
+        What is kept, so that jobs that know nothing of one another go on with the same settings.
+    """
+    content = json.dumps(filled, indent=2).encode()
+    own = directory / f"{uuid4().hex}{TEMPORARY}"
+    write_whole(own, "settings", ".json", lambda file: file.write(content))
+    target = directory / f"{name}-{filled['texts']}"
+    try:
+        own.rename(target)
+    except OSError:
+        shutil.rmtree(own)
+        if not target.is_dir():  # otherwise it was there first, and a folder replaces no other
+            raise
+    return _kept(directory, name) or filled
+
+
 def _kept(directory: Path, name: str) -> dict[str, Any] | None:
     """What was filled in with the most texts."""
     remove_leftovers(directory)
     found = []
-    for path in sorted(directory.glob(f"{name}-*.json")):
+    for path in sorted(directory.glob(f"{name}-*/settings-*.json")):
         try:
             found.append(json.loads(read_whole(path)))
         except DamagedFileError as error:

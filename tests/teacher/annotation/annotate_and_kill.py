@@ -53,12 +53,26 @@ def finished(process: int) -> bool:
     return status == 0
 
 
-def kill_at_random(seed: int, seconds: float) -> int:
-    """Annotate until a process comes to its end, which takes `seconds` alone; count the kills."""
-    chance = random.Random(seed)
+def running(process: int) -> bool:
+    """Whether a process has not ended yet; it can still be waited for."""
+    return os.waitid(os.P_PID, process, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+
+
+def shards(cache: str) -> int:
+    """How many shards there are."""
+    return len(list((DIRECTORY / cache).glob("*/shards/*.parquet")))
+
+
+def kill_at_random(seed: int, whole: int) -> int:
+    """Annotate until a process comes to its end, with `whole` shards; count the kills."""
+    chance, cache = random.Random(seed), f"seed-{seed}"
     for kills in range(100):
-        process = start(f"seed-{seed}")
-        time.sleep(chance.uniform(0, seconds) * 1.25**kills)
+        # When there are so many shards, some of which may have been there before, or never.
+        last = chance.randint(shards(cache), whole + 1)
+        process = start(cache)
+        while running(process) and shards(cache) < last:
+            time.sleep(0.005)
+        time.sleep(chance.uniform(0, 0.03))
         os.kill(process, signal.SIGKILL)
         if finished(process):
             return kills
@@ -80,13 +94,11 @@ def die_in_the_assembly() -> None:
 
 def main() -> None:
     """Annotate whole, killed in the assembly, and killed at random points."""
-    began = time.perf_counter()
     finished(start("whole"))
-    seconds = time.perf_counter() - began
     killed = {"assembly": int(not finished(start("assembly", die_in_the_assembly)))}
     finished(start("assembly"))
     for seed in range(int(sys.argv[2])):
-        killed[f"seed-{seed}"] = kill_at_random(seed, seconds)
+        killed[f"seed-{seed}"] = kill_at_random(seed, shards("whole"))
     print(json.dumps(killed))
 
 

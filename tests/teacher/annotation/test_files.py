@@ -83,12 +83,13 @@ def test_an_interrupted_write_leaves_nothing_half_done(tmp_path):
 
 
 def test_only_what_no_process_still_writes_is_a_leftover(tmp_path):
-    old, young = tmp_path / "old.tmp", tmp_path / "young.tmp"
+    old, young, folder = (tmp_path / name for name in ("old.tmp", "young.tmp", "folder.tmp"))
     for path in (old, young):
         path.write_bytes(b"half")
+    _write(folder, b"content")
     whole = _write(tmp_path, b"content")
     yesterday = time.time() - 24 * 3600
-    for path in (old, whole):
+    for path in (old, whole, folder):
         os.utime(path, (yesterday, yesterday))
     remove_leftovers(tmp_path)
     assert set(tmp_path.iterdir()) == {young, whole}

@@ -80,11 +80,29 @@ def test_too_few_texts_serve_until_there_are_more(cheaply, computed, preparation
 
 def test_damaged_settings_are_named_and_filled_in_anew(cheaply, preparations, tmp_path, caplog):
     cheaply(NUMBERED, Measured())
-    (kept,) = (tmp_path / "cache/prepared").iterdir()
+    (kept,) = (tmp_path / "cache/prepared").glob("*/*")
     kept.write_text("{}")
     cheaply(NUMBERED, Measured())
     assert len(preparations) == 2
     assert kept.name in caplog.text
+
+
+def test_jobs_that_begin_together_go_on_with_the_same_settings(
+    cheaply, computed, preparations, monkeypatch
+):
+    longer = NUMBERED.map(lambda row: {"text": row["text"] + " and more"})
+    prepared = Measured.prepared
+
+    def while_another_job_begins(self, teacher, texts, budget):
+        monkeypatch.setattr(Measured, "prepared", prepared)
+        cheaply(longer, Measured())
+        return prepared(self, teacher, texts, budget)
+
+    monkeypatch.setattr(Measured, "prepared", while_another_job_begins)
+    annotated = cheaply(NUMBERED, Measured())
+    assert [len(texts) for texts in preparations] == [4, 4]
+    assert _measure(annotated) == _measure(cheaply(longer, Measured()))
+    assert len(computed) == 80
 
 
 def test_the_sample_is_from_all_over_the_longest_dataset():
