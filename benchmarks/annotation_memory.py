@@ -76,7 +76,6 @@ def measure(texts: Dataset, given: argparse.Namespace) -> dict[str, Any]:
         texts.save_to_disk(f"{directory}/texts")
         command = [sys.executable, __file__, given.teacher, "--child", directory]
         command += ["--explainer", given.explainer]
-        command += ["--explainer", given.explainer]
         done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     row = json.loads(done.stdout.splitlines()[-1])
     print(row, flush=True)

@@ -107,37 +107,36 @@ def _passes(record: Record) -> str:
 
 
 def _draw(records: Mapping[str, Record], path: Path) -> None:
-    """Comprehensiveness and the students' macro F1 against the time of a text."""
+    """A row for each record: its time, comprehensiveness, and the students' macro F1."""
     with mpl.rc_context(SETTINGS):
-        figure = Figure(figsize=(9.5, 4.4), layout="constrained")
-        left, right = figure.subplots(1, 2)
-        for axes in (left, right):
-            axes.set_xscale("log")
-            axes.margins(x=0.25, y=0.15)
-            axes.set_xlabel("ms a text (logarithmic)")
-            axes.xaxis.set_major_formatter("{x:g}")
-            axes.xaxis.set_minor_formatter(NullFormatter())
-        left.set_title("comprehensiveness")
-        right.set_title("student: macro F1, mean ± sd")
-        for name, record in records.items():
-            faithful = record.get("faithfulness", {}).get("comprehensiveness")
-            student = over_seeds(record.get("students", ()), "macro_f1")
-            if faithful is not None:
-                _mark(left, name, record, faithful)
-            if student is not None:
-                _mark(right, name, record, student.mean, student.sd or 0.0)
+        height = 1.2 + 0.28 * len(records)
+        figure = Figure(figsize=(9.5, height), layout="constrained")
+        time, faithful, student = figure.subplots(1, 3, sharey=True)
+        time.set_title("ms a text (logarithmic)")
+        time.set_xscale("log")
+        time.xaxis.set_major_formatter("{x:g}")
+        time.xaxis.set_minor_formatter(NullFormatter())
+        faithful.set_title("comprehensiveness")
+        student.set_title("student: macro F1 ± sd")
+        for row, record in enumerate(records.values()):
+            cost = record.get("seconds_per_text")
+            _mark(time, row, record, None if cost is None else 1000 * cost)
+            _mark(faithful, row, record, record.get("faithfulness", {}).get("comprehensiveness"))
+            score = over_seeds(record.get("students", ()), "macro_f1")
+            if score is not None:
+                _mark(student, row, record, score.mean, score.sd or 0.0)
+        faithful.set_xlim(left=0)
+        time.set_yticks(range(len(records)), list(records))
+        time.set_ylim(len(records) - 0.5, -0.5)
         figure.savefig(path, metadata={"Software": None})
 
 
-def _mark(axes: Axes, name: str, record: Record, value: float, spread: float = 0.0) -> None:
-    """A point for an explainer; a line for a control, which has no cost."""
-    if "seconds_per_text" not in record:
-        axes.axhline(value, **TEACHER_LINE)
-        place: dict[str, Any] = {"xy": (1, value), "xycoords": axes.get_yaxis_transform()}
-        axes.annotate(name, **place, ha="right", va="bottom", fontsize=8)
+def _mark(axes: Axes, row: int, record: Record, value: float | None, spread: float = 0.0) -> None:
+    """A point in the row of an explainer; for a control a line as well, to compare with."""
+    if value is None:
         return
-    cost = 1000 * record["seconds_per_text"]
-    axes.errorbar([cost], [value], yerr=[spread], marker="o", color=BAR_COLOUR)
-    axes.annotate(
-        name, (cost, value), xytext=(0, 5), textcoords="offset points", ha="center", fontsize=8
-    )
+    colour = BAR_COLOUR
+    if "seconds_per_text" not in record:
+        axes.axvline(value, **TEACHER_LINE)
+        colour = TEACHER_LINE["color"]
+    axes.errorbar([value], [row], xerr=[spread], marker="o", color=colour)

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`dixtill-hf annotate`: add a teacher's logits and word attributions to a dataset."""
+"""`dixtill-hf annotate`: add a teacher's logits and word attributions to a dataset.
+
+torchrun and accelerate can launch it as several processes: `torchrun ... -m dixtill_hf.cli.main
+annotate ...`.
+"""
 
 from __future__ import annotations
 
@@ -28,12 +32,14 @@ def main(argv: Sequence[str]) -> None:
         (DataArguments, TeacherArguments, AnnotationArguments, AnnotatedOutput),
         argv,
     )
+    from dixtill_hf.teacher.annotation.team import Team
     from dixtill_hf.workflow.inputs import annotate_data, load_data, prepare_teacher
     from dixtill_hf.workflow.stages import StageLog
 
     directory = Path(output.output_dir)
-    log = StageLog(directory)
+    log = StageLog(directory, Team.launched())
     splits = load_data(data, require_test=False)
     loaded, _ = prepare_teacher(teacher, splits, directory, log)
     annotate_data(annotation, splits, loaded, directory, log)
-    print(f"Annotated: {directory / 'annotated'}")
+    if log.team.is_main:
+        print(f"Annotated: {directory / 'annotated'}")

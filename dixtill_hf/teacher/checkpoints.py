@@ -20,7 +20,7 @@ def newest_whole_checkpoint(directory: Path) -> str | None:
     for path in directory.glob(f"{PREFIX_CHECKPOINT_DIR}-*"):
         step = _step(path)
         if step is None:
-            shutil.rmtree(path)
+            shutil.rmtree(path, ignore_errors=True)  # other processes remove it as well
         else:
             whole[step] = path
     return str(whole[max(whole)]) if whole else None

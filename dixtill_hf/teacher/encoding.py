@@ -40,7 +40,7 @@ class EncodedText:
 
 @dataclass(frozen=True)
 class EncodedBatch:
-    """Texts padded to the longest of them.
+    """Texts padded to one width.
 
     Attributes:
         inputs: Model inputs, `(texts, tokens)` each.
@@ -89,9 +89,15 @@ def encode_texts(
     return results
 
 
-def collate(teacher: Teacher, texts: Sequence[EncodedText]) -> EncodedBatch:
-    """Pad encoded texts to the longest of them, on the teacher's device."""
-    width = max(1, *(len(text) for text in texts))  # no model reads batches of no tokens
+def collate(teacher: Teacher, texts: Sequence[EncodedText], width: int = 1) -> EncodedBatch:
+    """Pad encoded texts to the longest of them, on the teacher's device.
+
+    Args:
+        teacher: Whose tokenizer and device.
+        texts: At least one.
+        width: Least tokens to pad to; no model reads batches of no tokens.
+    """
+    width = max(width, *(len(text) for text in texts))
     # token_type_ids, where a model has them, are padded with 0 as attention masks are.
     padding = {"input_ids": teacher.tokenizer.pad_token_id}
     device = teacher.device

@@ -19,6 +19,7 @@ from dixtill_hf.data.labels import label_names
 from dixtill_hf.teacher.checkpoints import newest_whole_checkpoint
 from dixtill_hf.teacher.finetuning_trainer import FinetuningSettings, build_trainer
 from dixtill_hf.teacher.fingerprint import hash_json, hash_texts
+from dixtill_hf.teacher.processes import launched_processes
 
 RECORD = "finetuning.json"
 # Where encoders keep their configuration, weights and tokenizers.
@@ -61,8 +62,11 @@ def finetune_teacher(
         trainer = build_trainer(labelled, encoder, checkpoints, settings)
         trainer.train(newest_whole_checkpoint(checkpoints))
         _save(trainer, output_dir, {"fingerprint": fingerprint, "settings": asdict(settings)})
-    if all_checkpoints.is_dir():
+    processes = launched_processes()
+    if all_checkpoints.is_dir() and (processes is None or processes.is_main_process):
         shutil.rmtree(all_checkpoints)
+    if processes is not None:
+        processes.wait_for_everyone()
     return output_dir
 
 
@@ -97,8 +101,11 @@ def _save(trainer: Trainer, output_dir: Path, record: dict) -> None:
         "validation": trainer.state.best_metric,
         "epochs": [entry for entry in trainer.state.log_history if "eval_macro_f1" in entry],
     }
-    (output_dir / RECORD).unlink(missing_ok=True)
+    if trainer.is_world_process_zero():
+        (output_dir / RECORD).unlink(missing_ok=True)
     trainer.save_model(str(output_dir))
+    if not trainer.is_world_process_zero():
+        return
     # A pickle, and of no use to those who load the teacher.
     (output_dir / TRAINING_ARGS_NAME).unlink(missing_ok=True)
     temporary = (output_dir / RECORD).with_suffix(".tmp")

@@ -9,32 +9,41 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from dixtill_hf.teacher.annotation.team import Team
+
 
 class StageLog:
     """Wall seconds of every stage, kept beside the outputs as `stages.json`.
 
     An interrupted stage adds up over its calls; a finished one that is found again costs nothing
     more; one whose inputs changed starts anew.
+
+    Attributes:
+        path: Of `stages.json`.
+        team: The processes that work on the run. The main one keeps the log, as it keeps all else
+            in the run's directory.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, team: Team | None = None) -> None:
         """Read the log of a run's directory, or begin one.
+
+        Args:
+            directory: The run's directory.
+            team: The processes, each of which makes this call; None: this one alone.
 
         Raises:
             ValueError: The directory holds something else, which a run would write over.
         """
         self.path = directory / "stages.json"
-        self._stages: dict[str, dict] = {}
+        self.team = team or Team()
         self._seen: set[str] = set()
-        if self.path.is_file():
-            self._stages = json.loads(self.path.read_text(encoding="utf-8"))
-        elif directory.is_dir() and any(directory.iterdir()):
+        found = self.team.from_main(self._read_or_begin)
+        if not found:
             raise ValueError(
                 f"The output directory {directory} is not empty and is not that of a run (it has "
                 "no stages.json). Name a new directory, so that nothing of yours is written over."
             )
-        else:
-            write_json(self.path, self._stages)
+        self._stages: dict[str, dict] = json.loads(found)
 
     @contextmanager
     def timed(self, stage: str, fingerprint: str) -> Iterator[None]:
@@ -53,7 +62,8 @@ class StageLog:
         finally:
             entry["seconds"] += time.perf_counter() - start
             self._stages[stage] = entry
-            write_json(self.path, self._stages)
+            if self.team.is_main:
+                write_json(self.path, self._stages)
 
     def seconds(self) -> dict[str, float]:
         """Stage → wall seconds, for the stages that this run has gone through."""
@@ -62,6 +72,15 @@ class StageLog:
             for stage, entry in self._stages.items()
             if stage in self._seen
         }
+
+    def _read_or_begin(self) -> str:
+        """The log as JSON; "" where the directory is not that of a run."""
+        directory = self.path.parent
+        if not self.path.is_file():
+            if directory.is_dir() and any(directory.iterdir()):
+                return ""
+            write_json(self.path, {})
+        return self.path.read_text(encoding="utf-8")
 
 
 def write_json(path: Path, value: object) -> None:

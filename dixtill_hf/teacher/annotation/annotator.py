@@ -29,7 +29,7 @@ from dixtill_hf.teacher.fingerprint import hash_json, hash_teacher
 from dixtill_hf.teacher.loading import Teacher
 
 # Raised when the numbers that an annotation holds change for the same settings.
-ENGINE_VERSION = 2
+ENGINE_VERSION = 3
 
 
 class Annotator:

@@ -34,7 +34,7 @@ class ShardSize:
     operations: float
 
 
-CPU_SHARD = ShardSize(128, 4e12)
+CPU_SHARD = ShardSize(256, 4e12)
 # It must fill a device many times over.
 ACCELERATOR_SHARD = ShardSize(2048, 4e15)
 # So that texts of like length can be found for a shard, but a plan needs little memory.

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import json
 import logging
+import platform
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import torch
 from datasets import Dataset, IterableDataset
 
 from dixtill_hf.data.columns import TEXT
@@ -68,7 +70,10 @@ def prepare(
             filled = explainer.prepared(teacher, texts, budget).settings()
             if hash_json(filled) == hash_json(given):
                 return json.dumps(given)
-            kept = _keep_the_first(directory, name, {"texts": len(sample), "settings": filled})
+            found = {"texts": len(sample), "device": _name_of(teacher.device), "settings": filled}
+            kept = _keep_the_first(directory, name, found)
+        else:
+            _warn_of_another_machine(kept, explainer.chosen_here(teacher), teacher.device)
         return json.dumps(kept["settings"])
 
     settings = json.loads(team.from_main(fill_in))
@@ -95,6 +100,38 @@ def sample_rows(
     else:
         rows = list(splits[0].with_format(None).select_columns(columns).take(wanted))
     return [row for row in rows if isinstance(row[TEXT], str)]
+
+
+def _warn_of_another_machine(
+    kept: Mapping[str, Any], here: Mapping[str, Any], device: torch.device
+) -> None:
+    """Say which settings are kept that this machine would not have chosen.
+
+    Args:
+        kept: What was filled in.
+        here: Settings as this machine chooses them.
+        device: Of the teacher.
+    """
+    for name, value in here.items():
+        if kept["settings"][name] != value:
+            logger.warning(
+                "%s=%r is kept: it was chosen by the machine that began this cache (%s), and all "
+                "annotations in a cache are computed alike. This machine (%s) would choose %r; "
+                "give %s=%r for that, and the texts are annotated anew.",
+                name,
+                kept["settings"][name],
+                kept["device"],
+                _name_of(device),
+                value,
+                name,
+                value,
+            )
+
+
+def _name_of(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{device.type}, {platform.machine()}"
 
 
 def _keep_the_first(directory: Path, name: str, filled: dict[str, Any]) -> dict[str, Any]:

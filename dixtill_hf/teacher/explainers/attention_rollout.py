@@ -12,9 +12,9 @@ import torch
 from transformers import PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
-from dixtill_hf.teacher.encoding import EncodedText, collate
-from dixtill_hf.teacher.explainers.base import Attribution, Explainer, register_explainer
-from dixtill_hf.teacher.explainers.budget import TokenBudget
+from dixtill_hf.teacher.encoding import EncodedBatch, EncodedText, collate
+from dixtill_hf.teacher.explainers.base import register_explainer
+from dixtill_hf.teacher.explainers.batched import BatchedExplainer, BatchScores
 from dixtill_hf.teacher.loading import Teacher
 
 # Attention maps grow with the square of a text's length, and those of all layers are held at once:
@@ -24,7 +24,7 @@ _TOKENS_AS_ONE = 64
 
 @register_explainer("attention_rollout")
 @dataclass(frozen=True)
-class AttentionRollout(Explainer):
+class AttentionRollout(BatchedExplainer):
     """Attention rollout (Abnar and Zuidema 2020).
 
     A layer passes on half of each token and half of what its attention, averaged over the heads,
@@ -37,59 +37,44 @@ class AttentionRollout(Explainer):
 
     signed: ClassVar[bool] = False
 
-    def evaluations(self, words: int) -> float:
-        """The text itself."""
-        return 1
+    def tokens_held(self, length: int) -> int:
+        """The attention maps of all layers."""
+        return length * -(-length // _TOKENS_AS_ONE)
 
-    def explain(
-        self, teacher: Teacher, texts: Sequence[EncodedText], budget: TokenBudget
-    ) -> list[Attribution]:
-        """Explain texts; see `Explainer.explain`.
-
-        Raises:
-            ValueError: The model gives no attention maps.
-        """
-        lengths = [len(text) for text in texts]
-        costs = [length * -(-length // _TOKENS_AS_ONE) for length in lengths]
-        with _eager_attention(teacher.model):
-            return budget.collect(
-                lengths, lambda rows: _explain(teacher, [texts[row] for row in rows]), costs
-            )
-
-
-def _explain(teacher: Teacher, texts: Sequence[EncodedText]) -> list[Attribution]:
-    batch = collate(teacher, texts)
-    with torch.inference_mode():
-        found = teacher.model(**batch.inputs, output_attentions=True)
-        if not found.attentions or found.attentions[0] is None:
-            raise ValueError(
-                f"The teacher {teacher.name!r} ({type(teacher.model).__name__}) gives no attention "
-                "maps, so attention_rollout cannot explain it. Choose another explainer."
-            )
-        logits = found.logits[:, list(teacher.label_order)].float()
-        reached = torch.zeros(batch.ordinary.shape, device=teacher.device)
-        for row, text in enumerate(texts):
-            reached[row, classified_token(teacher, text)] = 1
-        for attention in reversed(found.attentions):
-            passed = torch.bmm(reached.unsqueeze(1), attention.float().mean(1)).squeeze(1)
-            reached = (reached + passed) / 2
-    return [
-        Attribution(
-            logits=logits[row].cpu().numpy(),
-            label=int(logits[row].argmax()),
-            spans=text.spans,
-            scores=reached[row][batch.ordinary[row]].cpu().numpy(),
-            completeness_error=float("nan"),
-            evaluations=1,
-        )
-        for row, text in enumerate(texts)
-    ]
+    def explain_batch(self, teacher: Teacher, texts: Sequence[EncodedText]) -> BatchScores:
+        """Explain texts that fit into memory together."""
+        batch = collate(teacher, texts)
+        with torch.inference_mode():
+            logits, maps = _read(teacher, batch)
+            reached = torch.zeros(batch.ordinary.shape, device=teacher.device)
+            for row, text in enumerate(texts):
+                reached[row, classified_token(teacher, text)] = 1
+            for attention in reversed(maps):
+                passed = torch.bmm(reached.unsqueeze(1), attention.float().mean(1)).squeeze(1)
+                reached = (reached + passed) / 2
+        return BatchScores(logits, logits.argmax(-1), batch.ordinary, reached.unsqueeze(1))
 
 
 def classified_token(teacher: Teacher, text: EncodedText) -> int:
     """Position of the token whose last hidden state is taken to be classified."""
     ids, first = text.inputs["input_ids"], teacher.tokenizer.cls_token_id
     return ids.index(first) if first in ids else len(ids) - 1
+
+
+def _read(teacher: Teacher, batch: EncodedBatch) -> tuple[torch.Tensor, Sequence[torch.Tensor]]:
+    """Logits `(texts, labels)`, and each layer's attention `(texts, heads, tokens, tokens)`.
+
+    Raises:
+        ValueError: The model gives no attention maps.
+    """
+    with _eager_attention(teacher.model):
+        found = teacher.model(**batch.inputs, output_attentions=True)
+    if not found.attentions or found.attentions[0] is None:
+        raise ValueError(
+            f"The teacher {teacher.name!r} ({type(teacher.model).__name__}) gives no attention "
+            "maps, so attention_rollout cannot explain it. Choose another explainer."
+        )
+    return found.logits[:, list(teacher.label_order)].float(), found.attentions
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
+import torch
 
 from dixtill_hf.teacher.encoding import EncodedText
 from dixtill_hf.teacher.explainers.budget import TokenBudget
@@ -84,6 +85,10 @@ class Explainer(ABC):
         """
         return self
 
+    def chosen_here(self, teacher: Teacher) -> dict[str, Any]:
+        """Those settings that were left to the machine, as `prepared` would choose them on it."""
+        return {}
+
     @abstractmethod
     def evaluations(self, words: int) -> float:
         """Points at which the teacher is evaluated for a text of that many words: the cost."""
@@ -93,6 +98,25 @@ class Explainer(ABC):
         self, teacher: Teacher, texts: Sequence[EncodedText], budget: TokenBudget
     ) -> list[Attribution]:
         """Explain texts, in their order, with no more tokens in memory than the budget has."""
+
+    def attribution(
+        self,
+        text: EncodedText,
+        logits: torch.Tensor,
+        label: int,
+        scores: np.ndarray,
+        completeness_error: float,
+        evaluations: int,
+    ) -> Attribution:
+        """The result for a text, from the scores `(outputs, spans)` of all chosen outputs."""
+        return Attribution(
+            logits=logits.cpu().numpy(),
+            label=label,
+            spans=text.spans,
+            scores=(scores if self.explains_all_labels else scores[0]).astype(np.float32),
+            completeness_error=completeness_error,
+            evaluations=evaluations,
+        )
 
     def settings(self) -> dict[str, Any]:
         """Name and settings, as JSON values."""

@@ -11,8 +11,8 @@ from typing import ClassVar
 import torch
 
 from dixtill_hf.teacher.encoding import EncodedBatch, EncodedText, collate
-from dixtill_hf.teacher.explainers.base import Attribution, register_explainer
-from dixtill_hf.teacher.explainers.budget import TokenBudget
+from dixtill_hf.teacher.explainers.base import register_explainer
+from dixtill_hf.teacher.explainers.batched import BatchedExplainer, BatchScores
 from dixtill_hf.teacher.explainers.embeddings import check_differentiable, replaced_embeddings
 from dixtill_hf.teacher.explainers.targets import TargetedExplainer
 from dixtill_hf.teacher.loading import Teacher
@@ -20,7 +20,7 @@ from dixtill_hf.teacher.loading import Teacher
 
 @register_explainer("deep_lift")
 @dataclass(frozen=True)
-class DeepLift(TargetedExplainer):
+class DeepLift(BatchedExplainer, TargetedExplainer):
     """DeepLIFT's rescale rule (Shrikumar et al. 2017), by Captum's `DeepLift`.
 
     The baseline is that of Integrated Gradients: ordinary tokens embedded as the padding token.
@@ -37,23 +37,12 @@ class DeepLift(TargetedExplainer):
         """The text and its baseline, once for every output (as many as labels for `all`)."""
         return 2
 
-    def explain(
-        self, teacher: Teacher, texts: Sequence[EncodedText], budget: TokenBudget
-    ) -> list[Attribution]:
-        """Explain texts; see `Explainer.explain`.
+    def tokens_held(self, length: int) -> int:
+        """The text and its baseline, which are read together."""
+        return 2 * length
 
-        Raises:
-            ValueError: The model does not read its words through its input embeddings, or gives no
-                gradients with respect to them.
-        """
-        lengths = [len(text) for text in texts]
-        return budget.collect(
-            lengths,
-            lambda rows: self._explain(teacher, [texts[row] for row in rows]),
-            costs=[2 * length for length in lengths],
-        )
-
-    def _explain(self, teacher: Teacher, texts: Sequence[EncodedText]) -> list[Attribution]:
+    def explain_batch(self, teacher: Teacher, texts: Sequence[EncodedText]) -> BatchScores:
+        """Explain texts that fit into memory together."""
         batch = collate(teacher, texts)
         model = _TextsAndBaselines(teacher, self, texts, list(batch.inputs))
         scores = [_captum_scores(teacher, model, batch)]
@@ -64,18 +53,9 @@ class DeepLift(TargetedExplainer):
         by_output = torch.stack(scores, 1)
         ends, starts = model.outputs.chunk(2)
         errors = (by_output.sum(-1) - (ends - starts)).abs().amax(-1)
-        ordinary = batch.ordinary.cpu().numpy()
-        return [
-            self.attribution(
-                text,
-                logits=model.logits[row],
-                label=int(model.labels[row]),
-                scores=by_output[row].cpu().numpy()[:, ordinary[row]],
-                completeness_error=float(errors[row]),
-                evaluations=2 * len(scores),
-            )
-            for row, text in enumerate(texts)
-        ]
+        return BatchScores(
+            model.logits, model.labels, batch.ordinary, by_output, errors, 2 * len(scores)
+        )
 
 
 class _TextsAndBaselines(torch.nn.Module):

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 import torch
 
 from dixtill_hf.teacher.encoding import EncodedText, collate, encode_texts
+from dixtill_hf.teacher.explainers.batch_sizes import are_few, rounded_width
 from dixtill_hf.teacher.explainers.precision import computing_in
 from dixtill_hf.teacher.loading import Teacher
 
@@ -21,7 +22,10 @@ class EmbeddedTexts:
     """Texts, padded together, and the straight paths from their baselines to them.
 
     Attributes:
+        has_few_sizes: Whether batches of them should have few sizes; see `batch_sizes`.
         lengths: Tokens of every text, special ones included.
+        widths: Tokens that every text takes in a batch: more than its own where batches have few
+            sizes.
         ordinary: Boolean `(texts, tokens)`; False on special tokens and on padding.
     """
 
@@ -29,8 +33,13 @@ class EmbeddedTexts:
         self, teacher: Teacher, texts: Sequence[EncodedText], precision: str = "float32"
     ) -> None:
         """Pad the texts; gradients are computed in `precision`, logits always in the teacher's."""
-        batch = collate(teacher, texts)
+        self.has_few_sizes = are_few(teacher.device, precision, teacher.model.dtype)
         self.lengths = [len(text) for text in texts]
+        self.widths = [
+            rounded_width(max(1, length), teacher.max_length) if self.has_few_sizes else length
+            for length in self.lengths
+        ]
+        batch = collate(teacher, texts, max(1, *self.widths))
         self.ordinary = batch.ordinary
         self._teacher = teacher
         self._precision = precision
@@ -75,7 +84,7 @@ class EmbeddedTexts:
         Returns:
             The outputs `(points, outputs)`, and `(points, outputs, tokens)`: what each token adds
             to an output's derivative by the position, (text − baseline)·∇F summed over the
-            dimensions. It is 0 on special tokens and padding, and cut to the longest text among
+            dimensions. It is 0 on special tokens and padding, and cut to the widest text among
             `rows`.
 
         Raises:
@@ -104,8 +113,8 @@ class EmbeddedTexts:
         return {name: tensor[index, :width] for name, tensor in self._inputs.items()}
 
     def _width_of(self, rows: Sequence[int]) -> int:
-        """Tokens of the longest of some texts; at least one, which models need."""
-        return max(1, *(self.lengths[row] for row in rows))
+        """Tokens of the widest of some texts; at least one, which models need."""
+        return max(1, *(self.widths[row] for row in rows))
 
     def _ends_of(self, rows: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
         """Word embeddings of some texts and of their baselines, `(rows, tokens, dims)` each."""

@@ -61,9 +61,9 @@ class GradientShap(TargetedExplainer):
         if not texts:
             return []
         embedded = EmbeddedTexts(teacher, texts)
-        logits = torch.stack(budget.collect(embedded.lengths, embedded.logits))
+        logits = torch.stack(budget.collect(embedded.widths, embedded.logits))
         labels = self.labels(logits, texts)
-        starts = torch.stack(budget.collect(embedded.lengths, embedded.baseline_logits))
+        starts = torch.stack(budget.collect(embedded.widths, embedded.baseline_logits))
         change = self.chosen(logits, labels) - self.chosen(starts, labels)
         scores = torch.zeros(*change.shape, embedded.ordinary.shape[1], device=change.device)
         positions = torch.cat([self.positions(text.text) for text in texts]).to(change.device)
@@ -77,7 +77,7 @@ class GradientShap(TargetedExplainer):
             into = torch.tensor(at, device=scores.device)
             scores[:, :, : by_token.shape[-1]].index_add_(0, into, by_token / self.samples)
 
-        budget.run([embedded.lengths[row] for row in owners], add)
+        budget.run([embedded.widths[row] for row in owners], add)
         errors = (scores.sum(-1) - change).abs().amax(-1)
         ordinary = embedded.ordinary.cpu().numpy()
         return [

@@ -10,8 +10,8 @@ from typing import ClassVar
 import torch
 
 from dixtill_hf.teacher.encoding import EncodedText
-from dixtill_hf.teacher.explainers.base import Attribution, register_explainer
-from dixtill_hf.teacher.explainers.budget import TokenBudget
+from dixtill_hf.teacher.explainers.base import register_explainer
+from dixtill_hf.teacher.explainers.batched import BatchedExplainer, BatchScores
 from dixtill_hf.teacher.explainers.embeddings import EmbeddedTexts
 from dixtill_hf.teacher.explainers.targets import TargetedExplainer
 from dixtill_hf.teacher.loading import Teacher
@@ -19,7 +19,7 @@ from dixtill_hf.teacher.loading import Teacher
 
 @register_explainer("gradient_x_input")
 @dataclass(frozen=True)
-class GradientXInput(TargetedExplainer):
+class GradientXInput(BatchedExplainer, TargetedExplainer):
     """Gradient × input (Shrikumar et al. 2016), with the padding token as what the input is not.
 
     A token's score is (x − b)·∇F(x), summed over the embedding dimensions, where b is that of
@@ -29,25 +29,8 @@ class GradientXInput(TargetedExplainer):
 
     uses_gradients: ClassVar[bool] = True
 
-    def evaluations(self, words: int) -> float:
-        """The text itself."""
-        return 1
-
-    def explain(
-        self, teacher: Teacher, texts: Sequence[EncodedText], budget: TokenBudget
-    ) -> list[Attribution]:
-        """Explain texts; see `Explainer.explain`.
-
-        Raises:
-            ValueError: The model does not read its words through its input embeddings, or gives no
-                gradients with respect to them.
-        """
-        return budget.collect(
-            [len(text) for text in texts],
-            lambda rows: self._explain(teacher, [texts[row] for row in rows]),
-        )
-
-    def _explain(self, teacher: Teacher, texts: Sequence[EncodedText]) -> list[Attribution]:
+    def explain_batch(self, teacher: Teacher, texts: Sequence[EncodedText]) -> BatchScores:
+        """Explain texts that fit into memory together."""
         embedded = EmbeddedTexts(teacher, texts)
         seen: list[torch.Tensor] = []
 
@@ -56,15 +39,4 @@ class GradientXInput(TargetedExplainer):
             return self.chosen(logits, self.labels(logits, texts))
 
         _, by_token = embedded.derivatives(range(len(texts)), torch.ones(len(texts)), outputs)
-        labels = self.labels(seen[0], texts)
-        return [
-            self.attribution(
-                text,
-                logits=seen[0][row],
-                label=int(labels[row]),
-                scores=by_token[row][:, embedded.ordinary[row]].cpu().numpy(),
-                completeness_error=float("nan"),
-                evaluations=1,
-            )
-            for row, text in enumerate(texts)
-        ]
+        return BatchScores(seen[0], self.labels(seen[0], texts), embedded.ordinary, by_token)

@@ -100,6 +100,10 @@ class IntegratedGradients(TargetedExplainer):
         calibration = calibrate_path(list(derivatives), list(path.change), _FITTED_STEPS)
         return replace(chosen, calibration=calibration)
 
+    def chosen_here(self, teacher: Teacher) -> dict[str, str]:
+        """The precision, where it is `auto`."""
+        return {"precision": self._resolved(teacher)} if self.precision == "auto" else {}
+
     def evaluations(self, words: int) -> float:
         """The nodes and the text itself; baselines are shared by texts of one length."""
         return 1 + (self.steps or _FITTED_STEPS)

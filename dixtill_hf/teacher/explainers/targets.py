@@ -6,13 +6,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 
 from dixtill_hf.data.columns import LABEL
 from dixtill_hf.data.names import check_name
 from dixtill_hf.teacher.encoding import EncodedText
-from dixtill_hf.teacher.explainers.base import Attribution, Explainer
+from dixtill_hf.teacher.explainers.base import Explainer
 
 
 def _margin(logits: torch.Tensor) -> torch.Tensor:
@@ -81,25 +80,6 @@ class TargetedExplainer(Explainer):
         """
         outputs = self.outputs(logits)
         return outputs if self.explains_all_labels else outputs.gather(1, labels.unsqueeze(1))
-
-    def attribution(
-        self,
-        text: EncodedText,
-        logits: torch.Tensor,
-        label: int,
-        scores: np.ndarray,
-        completeness_error: float,
-        evaluations: int,
-    ) -> Attribution:
-        """The result for a text, from the scores `(outputs, spans)` of all chosen outputs."""
-        return Attribution(
-            logits=logits.cpu().numpy(),
-            label=label,
-            spans=text.spans,
-            scores=(scores if self.explains_all_labels else scores[0]).astype(np.float32),
-            completeness_error=completeness_error,
-            evaluations=evaluations,
-        )
 
 
 def _label_of(text: EncodedText) -> int:

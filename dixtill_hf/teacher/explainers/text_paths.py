@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from dixtill_hf.teacher.encoding import EncodedText
+from dixtill_hf.teacher.explainers.batch_sizes import filled
 from dixtill_hf.teacher.explainers.budget import TokenBudget
 from dixtill_hf.teacher.explainers.embeddings import EmbeddedTexts
 from dixtill_hf.teacher.explainers.quadrature import Rule
@@ -23,7 +24,7 @@ class TextPaths:
         logits: `(texts, labels)`, float32.
         labels: `(texts,)`, the label explained; the predicted one where all are.
         change: `(texts, outputs)`, float32: F(text) − F(baseline).
-        width: Tokens of the longest text.
+        width: Tokens of the widest text.
     """
 
     def __init__(
@@ -64,21 +65,29 @@ class TextPaths:
         found = np.zeros((len(texts), self.change.shape[1], self.width), np.float32)
 
         def differentiate(points: list[int]) -> None:
-            labels = self.labels[texts[points]]
+            batch = self._whole(points, texts)
+            labels = self.labels[texts[batch]]
             _, by_token = self._embedded.derivatives(
-                texts[points].tolist(),
-                positions[points],
+                texts[batch].tolist(),
+                positions[batch],
                 lambda logits: self._explainer.chosen(logits, labels),
             )
-            found[points, :, : by_token.shape[-1]] = by_token.cpu().numpy()
+            found[points, :, : by_token.shape[-1]] = by_token[: len(points)].cpu().numpy()
 
-        self._budget.run([self._embedded.lengths[text] for text in texts], differentiate)
+        self._budget.run([self._embedded.widths[text] for text in texts], differentiate)
         return found.reshape(len(rows), nodes, *found.shape[1:])
 
     def integrals(self, rule: Rule, rows: Sequence[int]) -> np.ndarray:
         """The scores of some texts by a rule, `(rows, outputs, tokens)`, float32."""
         weights = rule.weights.astype(np.float32)
         return np.einsum("n,rnot->rot", weights, self.derivatives(rule, rows))
+
+    def _whole(self, points: list[int], texts: np.ndarray) -> list[int]:
+        """The points of a batch, with some of them repeated where batches have few sizes."""
+        if not self._embedded.has_few_sizes:
+            return points
+        width = max(self._embedded.widths[text] for text in texts[points])
+        return filled(points, self._budget.rows(width))
 
     def _ends(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Logits `(texts, labels)` of the texts and of their baselines, each baseline read once."""
@@ -95,6 +104,6 @@ class TextPaths:
         self, logits_of: Callable[[Sequence[int]], torch.Tensor], rows: list[int]
     ) -> torch.Tensor:
         """Logits `(rows, labels)` of some texts, in batches."""
-        lengths = [self._embedded.lengths[row] for row in rows]
-        found = self._budget.collect(lengths, lambda batch: logits_of([rows[i] for i in batch]))
+        widths = [self._embedded.widths[row] for row in rows]
+        found = self._budget.collect(widths, lambda batch: logits_of([rows[i] for i in batch]))
         return torch.stack(found)

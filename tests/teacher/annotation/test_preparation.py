@@ -10,6 +10,7 @@ from datasets import Dataset
 
 from dixtill_hf.data import columns
 from dixtill_hf.teacher.annotation.preparation import sample_rows
+from dixtill_hf.teacher.explainers import integrated_gradients
 from dixtill_hf.teacher.explainers.base import Attribution, Explainer
 
 NUMBERED = Dataset.from_dict({"text": [f"text {number}" for number in range(40)]})
@@ -76,6 +77,35 @@ def test_too_few_texts_serve_until_there_are_more(cheaply, computed, preparation
     for count in (2, 2, 1, 3, 9, 12, 2):
         cheaply(NUMBERED.select(range(count)), Measured())
     assert [len(texts) for texts in preparations] == [2, 3, 4]
+
+
+def _let_machines_choose(monkeypatch, chosen):
+    """A machine for which `auto` is this precision."""
+    monkeypatch.setattr(
+        integrated_gradients,
+        "resolve_precision",
+        lambda precision, device: chosen if precision == "auto" else precision,
+    )
+
+
+def test_the_precision_of_another_machine_is_kept_and_told(cheaply, computed, monkeypatch, caplog):
+    _let_machines_choose(monkeypatch, "float32")
+    first = cheaply(NUMBERED.select(range(10)), precision="auto")
+    again = cheaply(NUMBERED.select(range(10)), precision="auto")
+    assert "is kept" not in caplog.text
+    _let_machines_choose(monkeypatch, "bfloat16")
+    grown = cheaply(NUMBERED, precision="auto")
+    assert "precision='float32' is kept: it was chosen by the machine that began" in caplog.text
+    assert "would choose 'bfloat16'; give precision='bfloat16'" in caplog.text
+    assert len(computed) == 40
+    assert grown.select(range(10)).to_dict() == again.to_dict() == first.to_dict()
+
+
+def test_a_precision_that_was_given_is_no_other_machines(cheaply, monkeypatch, caplog):
+    for chosen in ("float32", "bfloat16"):
+        _let_machines_choose(monkeypatch, chosen)
+        cheaply(NUMBERED.select(range(10)), precision="float32")
+    assert "is kept" not in caplog.text
 
 
 def test_damaged_settings_are_named_and_filled_in_anew(cheaply, preparations, tmp_path, caplog):
