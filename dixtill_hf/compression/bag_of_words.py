@@ -1,21 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
 """The rival without a network: logistic regression on counts of words and of word sequences."""
 
+import json
 from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from safetensors.numpy import load_file, save_file
+from scipy.sparse import csr_matrix
+from scipy.special import softmax
+from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
 from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
+
+_WEIGHTS, _FEATURES, _CONFIG = "model.safetensors", "vocab.json", "config.json"
 
 
 class BagOfWords:
     """Logistic regression on counts of lower-case words and bigrams.
 
     Words are what BERT's normaliser and pre-tokeniser make of a text, as for the student by
-    default, so that both see the same words.
+    default, so that both see the same words. It can be scored and timed as every `Classifier`.
 
     Args:
         num_labels: Number of labels, at least 2; `predict_proba` gives each a column.
@@ -23,21 +34,21 @@ class BagOfWords:
         C: Inverse strength of the L2 penalty, above 0.
     """
 
+    name = "bag of words"
+    runtime = "scikit-learn"
+
     def __init__(self, num_labels: int, ngrams: tuple[int, int] = (1, 2), C: float = 1.0) -> None:
         if num_labels < 2:
             raise ValueError(f"num_labels must be at least 2, got {num_labels}")
         self.num_labels = num_labels
-        normalizer, pre_tokenizer = BertNormalizer(lowercase=True), BertPreTokenizer()
-
-        def words(text: str) -> list[str]:
-            normalized = normalizer.normalize_str(text)
-            return [word for word, _ in pre_tokenizer.pre_tokenize_str(normalized)]
-
-        # token_pattern=None and lowercase=False: both are the tokenizer's business here.
-        self._vectorizer = CountVectorizer(
-            tokenizer=words, token_pattern=None, lowercase=False, ngram_range=ngrams
-        )
-        self._classifier = LogisticRegression(C=C, max_iter=5000)
+        self.ngrams = ngrams
+        self.C = C
+        # Any word will do for its vocabulary: what is wanted are words and their characters.
+        self._splitter = Tokenizer(WordLevel({"": 0}, unk_token=""))
+        self._splitter.normalizer = BertNormalizer(lowercase=True)
+        self._splitter.pre_tokenizer = BertPreTokenizer()
+        self._vectorizer = self._new_vectorizer(None)
+        self._weights: dict[str, NDArray] = {}
 
     def fit(self, texts: Sequence[str], labels: ArrayLike) -> "BagOfWords":
         """Fits vocabulary and weights, and returns the model itself.
@@ -59,21 +70,162 @@ class BagOfWords:
                 f"labels are {sorted(present)}: expected at least two of 0 to "
                 f"{self.num_labels - 1}; leave out texts without a label"
             )
-        self._classifier.fit(self._vectorizer.fit_transform(texts), labels)
+        self._vectorizer = self._new_vectorizer(None)
+        classifier = LogisticRegression(C=self.C, max_iter=5000)
+        classifier.fit(self._vectorizer.fit_transform(texts), labels)
+        self._weights = {
+            "coefficients": classifier.coef_,
+            "intercept": classifier.intercept_,
+            "labels": classifier.classes_.astype(np.int64),
+        }
         return self
 
     def predict_proba(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Probabilities, shape `(texts, num_labels)`; 0 for labels absent from training.
 
         Raises:
-            sklearn.exceptions.NotFittedError: `fit` was not called.
+            sklearn.exceptions.NotFittedError: The model was neither fitted nor loaded.
         """
-        probabilities = np.zeros((len(texts), self.num_labels))
-        known = self._classifier.predict_proba(self._vectorizer.transform(texts))
-        probabilities[:, self._classifier.classes_] = known
-        return probabilities
+        self._check_fitted()
+        return softmax(self._scores(self.tokenize(texts)), axis=1)
+
+    def tokenize(self, texts: Sequence[str], pad_to: int | None = None) -> csr_matrix:
+        """Counts, `(texts, features)`; see `Classifier`. There is nothing to pad."""
+        return self._vectorizer.transform(texts)
+
+    def logits(self, inputs: csr_matrix) -> NDArray[np.float32]:
+        """Scores `(texts, labels)` whose softmax are the probabilities; see `Classifier`.
+
+        Of two labels the second scores half of scikit-learn's decision function and the first
+        minus that. Labels absent from training score minus infinity.
+        """
+        return self._scores(inputs).astype(np.float32)
+
+    def explain(self, texts: Sequence[str], labels: ArrayLike) -> list[NDArray[np.float64]]:
+        """What each word of a text adds to the score of a label: its coefficients.
+
+        A word gets the coefficient of itself, and of each longer sequence that it is part of an
+        equal share: half of a bigram's. With `intercept` they sum to the label's `logits`.
+
+        Args:
+            texts: The texts to explain.
+            labels: The label to explain in each, integers in [0, num_labels), shape `(texts,)`.
+
+        Returns:
+            One array `(words,)` per text; where the words stand is told by `word_spans`.
+
+        Raises:
+            ValueError: There is not one label a text, or one was absent from training.
+            sklearn.exceptions.NotFittedError: The model was neither fitted nor loaded.
+        """
+        rows = self._rows_of(labels, len(texts))
+        coefficients = self._coefficients()
+        vocabulary = self._vectorizer.vocabulary_
+        explanations = []
+        for text, row in zip(texts, rows, strict=True):
+            words = self._words(text)
+            scores = np.zeros(len(words))
+            for size in range(self.ngrams[0], self.ngrams[1] + 1):
+                for start in range(len(words) - size + 1):
+                    feature = vocabulary.get(" ".join(words[start : start + size]))
+                    if feature is not None:
+                        scores[start : start + size] += coefficients[row, feature] / size
+            explanations.append(scores)
+        return explanations
+
+    def word_spans(self, text: str) -> list[tuple[int, int]]:
+        """`[start, end)` characters of the words of a text, as `explain` scores them."""
+        return self._splitter.encode(text, add_special_tokens=False).offsets
+
+    @property
+    def intercept(self) -> NDArray[np.float64]:
+        """What each label scores without any word, shape `(num_labels,)`; see `logits`."""
+        return self._scores(self.tokenize([""]))[0]
 
     @property
     def parameters(self) -> int:
         """Number of fitted weights and biases."""
-        return self._classifier.coef_.size + self._classifier.intercept_.size
+        self._check_fitted()
+        return self._weights["coefficients"].size + self._weights["intercept"].size
+
+    def save(self, directory: str | PathLike[str]) -> Path:
+        """Write weights (float32), features and settings into a directory, and return it.
+
+        Raises:
+            sklearn.exceptions.NotFittedError: The model was neither fitted nor loaded.
+        """
+        self._check_fitted()
+        folder = Path(directory)
+        folder.mkdir(parents=True, exist_ok=True)
+        weights = {
+            name: values if name == "labels" else np.ascontiguousarray(values, np.float32)
+            for name, values in self._weights.items()
+        }
+        save_file(weights, folder / _WEIGHTS)
+        features = self._vectorizer.get_feature_names_out().tolist()
+        config = {"num_labels": self.num_labels, "ngrams": self.ngrams, "C": self.C}
+        (folder / _FEATURES).write_text(json.dumps(features, ensure_ascii=False), "utf-8")
+        (folder / _CONFIG).write_text(json.dumps(config), "utf-8")
+        return folder
+
+    @classmethod
+    def load(cls, directory: str | PathLike[str]) -> "BagOfWords":
+        """Read what `save` has written.
+
+        Raises:
+            FileNotFoundError: A file is missing.
+        """
+        folder = Path(directory)
+        config = json.loads((folder / _CONFIG).read_text("utf-8"))
+        model = cls(config["num_labels"], tuple(config["ngrams"]), config["C"])
+        features = json.loads((folder / _FEATURES).read_text("utf-8"))
+        model._vectorizer = model._new_vectorizer({name: i for i, name in enumerate(features)})
+        model._vectorizer.fit([])
+        model._weights = load_file(folder / _WEIGHTS)
+        return model
+
+    def _new_vectorizer(self, vocabulary: dict[str, int] | None) -> CountVectorizer:
+        # token_pattern=None and lowercase=False: both are the tokenizer's business here.
+        return CountVectorizer(
+            tokenizer=self._words,
+            token_pattern=None,
+            lowercase=False,
+            ngram_range=self.ngrams,
+            vocabulary=vocabulary,
+        )
+
+    def _words(self, text: str) -> list[str]:
+        normalized = self._splitter.normalizer.normalize_str(text)
+        return [word for word, _ in self._splitter.pre_tokenizer.pre_tokenize_str(normalized)]
+
+    def _scores(self, counts: csr_matrix) -> NDArray[np.float64]:
+        """What `logits` gives, in float64."""
+        self._check_fitted()
+        found = counts @ self._weights["coefficients"].T + self._weights["intercept"]
+        scores = np.full((counts.shape[0], self.num_labels), -np.inf)
+        scores[:, self._weights["labels"]] = self._by_label(found.T).T
+        return scores
+
+    def _coefficients(self) -> NDArray[np.float64]:
+        """Of every label that training has seen, `(labels, features)`."""
+        return self._by_label(self._weights["coefficients"])
+
+    @staticmethod
+    def _by_label(values: NDArray) -> NDArray:
+        """One row per label of training; of two labels scikit-learn has a single one."""
+        return np.concatenate([-values / 2, values / 2]) if len(values) == 1 else values
+
+    def _rows_of(self, labels: ArrayLike, texts: int) -> list[int]:
+        """Where the labels stand among those of training."""
+        self._check_fitted()
+        labels, known = np.asarray(labels), self._weights["labels"].tolist()
+        if labels.shape != (texts,) or not set(labels.tolist()) <= set(known):
+            raise ValueError(
+                f"labels are {np.unique(labels).tolist()} in shape {labels.shape} for {texts} "
+                f"texts: give one of {known}, those of the training texts, for each"
+            )
+        return [known.index(label) for label in labels.tolist()]
+
+    def _check_fitted(self) -> None:
+        if not self._weights:
+            raise NotFittedError("this bag of words is not fitted: call fit, or load a saved one")

@@ -19,6 +19,7 @@ from dixtill_hf.evaluation.classification import classification_metrics, softmax
 
 LOGITS = "logits"
 EXPLANATION = "explanation"
+_LOGGED_AGREEMENT = ("feature_agreement", "sign_agreement")
 
 Arrays = Mapping[str, NDArray]
 
@@ -84,5 +85,7 @@ def _agreement(
     teachers = [row[:length] for row, length in zip(teacher, lengths, strict=True)]
     students = [row[:length] for row, length in zip(student, lengths, strict=True)]
     agreement = explanation_agreement(teachers, students)
-    agreement["explanation_cosine"] = agreement.pop("cosine")
-    return {name: value for name, value in agreement.items() if name not in ("texts", "left_out")}
+    return {
+        "explanation_cosine": agreement["cosine"],
+        **{name: agreement[name] for name in agreement if name.startswith(_LOGGED_AGREEMENT)},
+    }

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How far two explanations of one text agree: cosine, feature agreement and sign agreement.
+"""How far two explanations of one text agree: cosine, rank correlation, and the top k words.
 
-An explanation is one signed score per word. A word that scores exactly 0 is no feature of it.
+An explanation is one signed score per word. A word that scores exactly 0 is no feature of it. The
+measures at k are those of Krishna et al., 2022 (arXiv:2202.01602): a text's k most important words
+are those of largest absolute score above 0; of words that score alike, the earlier one ranks first;
+where the teacher scores fewer than k words, k is their number.
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,6 +12,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+TOP_K_MEASURES = ("feature", "sign", "rank", "signed_rank")
+"""What agrees among the k most important words; `explanation_agreement` names their means
+`feature_agreement@k` and so on."""
 
 Scores = NDArray[np.float64]
 
@@ -29,12 +36,34 @@ def cosine(teacher: ArrayLike, student: ArrayLike) -> float:
     return _cosine(*_checked_pair(teacher, student))
 
 
+def kendall(teacher: ArrayLike, student: ArrayLike) -> float:
+    """Kendall's τ-b between the signed scores of all words, in [-1, 1].
+
+    Args:
+        teacher: Scores of the reference explanation, shape `(words,)`.
+        student: Scores of the explanation to judge, shape `(words,)`.
+
+    Returns:
+        The correlation; 0 when the student scores all words alike.
+
+    Raises:
+        ValueError: The shapes differ, a score is not finite, or the teacher scores all words
+            alike, as it does where there is only one.
+    """
+    return _correlations(*_ranked_pair(teacher, student))[0]
+
+
+def spearman(teacher: ArrayLike, student: ArrayLike) -> float:
+    """Spearman's rank correlation between the signed scores of all words, in [-1, 1].
+
+    Words that score alike share the mean of their ranks. Arguments, edges and errors are those of
+    `kendall`.
+    """
+    return _correlations(*_ranked_pair(teacher, student))[1]
+
+
 def feature_agreement(teacher: ArrayLike, student: ArrayLike, k: int) -> float:
     """Share of the teacher's k most important words that are among the student's k too.
-
-    `|top_k(teacher) ∩ top_k(student)| / k`, the most important words being those of largest
-    absolute score (Krishna et al., 2022, arXiv:2202.01602). Of words that score alike, the
-    earlier one ranks first. Where the teacher scores fewer than k words, k is their number.
 
     Args:
         teacher: Scores of the reference explanation, shape `(words,)`.
@@ -48,29 +77,31 @@ def feature_agreement(teacher: ArrayLike, student: ArrayLike, k: int) -> float:
         ValueError: k is below 1, the shapes differ, a score is not finite, or every score of
             the teacher is 0.
     """
-    teacher, student = _checked_pair(teacher, student)
-    return _top_k_agreement(teacher, student, k)[0]
+    return _top_k_measure("feature", teacher, student, k)
 
 
 def sign_agreement(teacher: ArrayLike, student: ArrayLike, k: int) -> float:
     """Feature agreement that counts only words whose scores have the same sign.
 
-    Sign agreement of Krishna et al., 2022; ties and small texts as in `feature_agreement`.
-
-    Args:
-        teacher: Scores of the reference explanation, shape `(words,)`.
-        student: Scores of the explanation to judge, shape `(words,)`.
-        k: Number of words that count as important, at least 1.
-
-    Returns:
-        The agreement, in [0, 1]; never above the feature agreement at the same k.
-
-    Raises:
-        ValueError: k is below 1, the shapes differ, a score is not finite, or every score of
-            the teacher is 0.
+    Arguments, range and errors are those of `feature_agreement`.
     """
-    teacher, student = _checked_pair(teacher, student)
-    return _top_k_agreement(teacher, student, k)[1]
+    return _top_k_measure("sign", teacher, student, k)
+
+
+def rank_agreement(teacher: ArrayLike, student: ArrayLike, k: int) -> float:
+    """Feature agreement that counts only words with the same place in both rankings.
+
+    Arguments, range and errors are those of `feature_agreement`.
+    """
+    return _top_k_measure("rank", teacher, student, k)
+
+
+def signed_rank_agreement(teacher: ArrayLike, student: ArrayLike, k: int) -> float:
+    """Feature agreement that counts only words with the same place and the same sign.
+
+    Arguments, range and errors are those of `feature_agreement`.
+    """
+    return _top_k_measure("signed_rank", teacher, student, k)
 
 
 def explanation_agreement(
@@ -79,7 +110,8 @@ def explanation_agreement(
     """Mean agreement of the students' explanations with the teachers', over texts.
 
     Texts without words, and texts of which the teacher scores every word 0, have no agreement:
-    they are left out of the means and counted.
+    they are left out of the means and counted. Rank correlations also need a teacher that does
+    not score all words alike: their means are over the texts of which this is so.
 
     Args:
         teachers: Reference scores, one array of shape `(words,)` per text.
@@ -87,8 +119,10 @@ def explanation_agreement(
         ks: Numbers of words that count as important.
 
     Returns:
-        `cosine`, `feature_agreement@k` and `sign_agreement@k` for each k (means over texts, or
-        None when every text is left out), `texts` (how many the means are over) and `left_out`.
+        Means over texts, None where there is none: `cosine`, `kendall`, `spearman`, and for each k
+        `feature_agreement@k`, `sign_agreement@k`, `rank_agreement@k` and `signed_rank_agreement@k`.
+        Then `texts` (how many the means are over), `left_out`, and `unranked` (how many of `texts`
+        the rank correlations leave out).
 
     Raises:
         ValueError: There is no text or no k, a k is below 1, the numbers of texts differ, or
@@ -108,19 +142,22 @@ def explanation_agreement(
         _checked_shapes(teacher, student, f"text {index}: ")
         for index, (teacher, student) in enumerate(zip(teachers, students, strict=True))
     ]
-    rows = [_all_measures(*pair, ks) for pair in pairs if pair[0].any()]
-    names = ["cosine", *(f"{kind}_agreement@{k}" for k in ks for kind in ("feature", "sign"))]
-    means = np.mean(rows, axis=0).tolist() if rows else [None] * len(names)
+    scored = [pair for pair in pairs if pair[0].any()]
+    ranked = [pair for pair in scored if _ranks_words(pair[0])]
+    names = [f"{measure}_agreement@{k}" for k in ks for measure in TOP_K_MEASURES]
     return {
-        **dict(zip(names, means, strict=True)),
-        "texts": len(rows),
-        "left_out": len(pairs) - len(rows),
+        **_means(["cosine"], [[_cosine(*pair)] for pair in scored]),
+        **_means(["kendall", "spearman"], [_correlations(*pair) for pair in ranked]),
+        **_means(names, [np.ravel(_top_k_agreement(*pair, ks)) for pair in scored]),
+        "texts": len(scored),
+        "left_out": len(pairs) - len(scored),
+        "unranked": len(scored) - len(ranked),
     }
 
 
-def _all_measures(teacher: Scores, student: Scores, ks: Iterable[int]) -> list[float]:
-    agreements = [value for k in ks for value in _top_k_agreement(teacher, student, k)]
-    return [_cosine(teacher, student), *agreements]
+def _means(names: Sequence[str], rows: Sequence[ArrayLike]) -> dict[str, float | None]:
+    means = np.asarray(rows, dtype=float).mean(axis=0).tolist() if rows else [None] * len(names)
+    return dict(zip(names, means, strict=True))
 
 
 def _cosine(teacher: Scores, student: Scores) -> float:
@@ -132,19 +169,49 @@ def _cosine(teacher: Scores, student: Scores) -> float:
     return float(np.clip(value, -1.0, 1.0))
 
 
-def _top_k_agreement(teacher: Scores, student: Scores, k: int) -> tuple[float, float]:
-    """Feature agreement and sign agreement at k of two checked explanations."""
+def _correlations(teacher: Scores, student: Scores) -> tuple[float, float]:
+    """Kendall's τ-b and Spearman's rank correlation.
+
+    Both are cosines: the first that of the signs of all differences between two words, the second
+    that of the signs' sums over the second word, which are the ranks, doubled and centred.
+    """
+    signs = [np.sign(scores[:, None] - scores) for scores in (teacher, student)]
+    ranks = [sign.sum(axis=1) for sign in signs]
+    return _cosine(signs[0].ravel(), signs[1].ravel()), _cosine(*ranks)
+
+
+def _top_k_measure(measure: str, teacher: ArrayLike, student: ArrayLike, k: int) -> float:
     _check_k(k)
-    k = min(k, int(np.count_nonzero(teacher)))
-    shared = np.intersect1d(_top_words(teacher, k), _top_words(student, k), assume_unique=True)
-    same_sign = np.sign(teacher[shared]) == np.sign(student[shared])
-    return len(shared) / k, int(same_sign.sum()) / k
+    (values,) = _top_k_agreement(*_checked_pair(teacher, student), [k])
+    return values[TOP_K_MEASURES.index(measure)]
 
 
-def _top_words(scores: Scores, k: int) -> NDArray[np.intp]:
-    """Positions of the k largest absolute scores above 0, the earlier first among equals."""
-    ranking = np.argsort(-np.abs(scores), kind="stable")[:k]
+def _top_k_agreement(teacher: Scores, student: Scores, ks: Iterable[int]) -> list[list[float]]:
+    """The `TOP_K_MEASURES` at each k of two checked explanations."""
+    ranking = _ranking(teacher)
+    student_ranking = _ranking(student)
+    place = np.full(len(student), len(student))  # in the student's ranking, or beyond any k
+    place[student_ranking] = np.arange(len(student_ranking))
+    place, same_sign = place[ranking], np.sign(teacher[ranking]) == np.sign(student[ranking])
+    same_place = place == np.arange(len(ranking))
+    rows = []
+    for k in ks:
+        top = slice(min(k, len(ranking)))
+        shared = place[top] < min(k, len(ranking))
+        agreeing = (shared, shared & same_sign[top], same_place[top], (same_place & same_sign)[top])
+        rows.append([float(words.mean()) for words in agreeing])
+    return rows
+
+
+def _ranking(scores: Scores) -> NDArray[np.intp]:
+    """Positions of the words by absolute score, the earlier first among equals, without zeros."""
+    ranking = np.argsort(-np.abs(scores), kind="stable")
     return ranking[scores[ranking] != 0]
+
+
+def _ranks_words(scores: Scores) -> bool:
+    """Whether two words score differently."""
+    return bool((scores != scores[0]).any())
 
 
 def _check_k(k: int) -> None:
@@ -157,6 +224,16 @@ def _checked_pair(teacher: ArrayLike, student: ArrayLike) -> tuple[Scores, Score
     if not teacher.any():
         raise ValueError(
             f"the teacher scores none of the {len(teacher)} words, so agreement with it is "
+            "undefined: leave this text out, as explanation_agreement does"
+        )
+    return teacher, student
+
+
+def _ranked_pair(teacher: ArrayLike, student: ArrayLike) -> tuple[Scores, Scores]:
+    teacher, student = _checked_pair(teacher, student)
+    if not _ranks_words(teacher):
+        raise ValueError(
+            f"the teacher scores all {len(teacher)} words alike, so rank correlation with it is "
             "undefined: leave this text out, as explanation_agreement does"
         )
     return teacher, student

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Quality of a classifier: accuracy, macro F1, Matthews correlation and ROC AUC."""
+"""Quality of a classifier: accuracy, macro F1, Matthews correlation, ROC AUC; F1 of each label."""
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -34,7 +36,7 @@ def classification_metrics(probabilities: ArrayLike, labels: ArrayLike) -> dict[
         ValueError: The shapes do not match, there is no text, a row is not a probability
             distribution, or a label is out of range.
     """
-    probabilities, labels = _checked(probabilities, labels)
+    probabilities, labels = checked_probabilities(probabilities, labels)
     predictions = probabilities.argmax(axis=1)
     return {
         "accuracy": float(accuracy_score(labels, predictions)),
@@ -42,6 +44,35 @@ def classification_metrics(probabilities: ArrayLike, labels: ArrayLike) -> dict[
         "matthews": float(matthews_corrcoef(labels, predictions)),
         "roc_auc": _roc_auc(probabilities, labels),
     }
+
+
+def f1_per_label(
+    probabilities: ArrayLike, labels: ArrayLike, names: Sequence[str]
+) -> dict[str, float | None]:
+    """F1 of each label on its own; their mean is the macro F1 of `classification_metrics`.
+
+    Args:
+        probabilities: Shape `(texts, labels)`, each row summing to 1.
+        labels: The right label of each text, integers in [0, labels), shape `(texts,)`.
+        names: The labels' names, in the order of the columns.
+
+    Returns:
+        F1 by name; None for a label that neither occurs in `labels` nor among the predictions.
+
+    Raises:
+        ValueError: There is not one name a column, the shapes do not match, there is no text, a
+            row is not a probability distribution, or a label is out of range.
+    """
+    probabilities, labels = checked_probabilities(probabilities, labels)
+    if len(names) != probabilities.shape[1]:
+        raise ValueError(
+            f"got {len(names)} names for {probabilities.shape[1]} labels: {', '.join(names)}"
+        )
+    predictions = probabilities.argmax(axis=1)
+    occurring = np.union1d(labels, predictions)
+    scores = f1_score(labels, predictions, labels=occurring, average=None, zero_division=0.0)
+    found = dict(zip(occurring.tolist(), scores.tolist(), strict=True))
+    return {name: found.get(label) for label, name in enumerate(names)}
 
 
 def _roc_auc(probabilities: NDArray[np.float64], labels: NDArray[np.integer]) -> float | None:
@@ -52,9 +83,15 @@ def _roc_auc(probabilities: NDArray[np.float64], labels: NDArray[np.integer]) ->
     return float(np.mean([roc_auc_score(labels == c, probabilities[:, c]) for c in scored]))
 
 
-def _checked(
+def checked_probabilities(
     probabilities: ArrayLike, labels: ArrayLike
 ) -> tuple[NDArray[np.float64], NDArray[np.integer]]:
+    """Both as arrays, of shapes `(texts, labels)` and `(texts,)`.
+
+    Raises:
+        ValueError: The shapes do not match, there is no text, a row is not a probability
+            distribution, or a label is out of range.
+    """
     probabilities, labels = np.asarray(probabilities, dtype=float), np.asarray(labels)
     _check_shapes(probabilities, labels)
     is_distribution = (probabilities >= 0).all(axis=1)

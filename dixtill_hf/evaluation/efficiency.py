@@ -16,6 +16,7 @@ _WEIGHTS = (
 _VOCABULARY = (("tokenizer.json",), ("vocab.txt", "vocab.json", "merges.txt", "*.model"))
 _SETTINGS = (
     "config.json",
+    "compression.json",
     "tokenizer_config.json",
     "special_tokens_map.json",
     "added_tokens.json",

@@ -148,6 +148,21 @@ def word_scores(text: str, spans: ArrayLike, attributions: ArrayLike) -> NDArray
     return align_spans(spans, attributions, word_spans(text))
 
 
+def checked_scores(scores: ArrayLike, words: int, row: int) -> NDArray[np.float64]:
+    """The scores of a text's words as an array.
+
+    Raises:
+        ValueError: They are not one finite number a word; the text is named by its row.
+    """
+    scores = np.asarray(scores, dtype=float)
+    if scores.shape != (words,) or not np.isfinite(scores).all():
+        raise ValueError(
+            f"text {row} has {words} words, its scores are {scores.tolist()}: expected a finite "
+            "number for each word, as word_scores(text, spans, attributions) gives them"
+        )
+    return scores
+
+
 def random_scores(texts: Sequence[str], seed: int = 0) -> list[NDArray[np.float64]]:
     """Scores that rank the words of every text at random: what any explanation has to beat."""
     generator = np.random.default_rng(seed)
@@ -209,12 +224,7 @@ def _without(text: str, words: Sequence[tuple[int, int]], removed: Collection[in
 
 def _ranking(scores: ArrayLike, words: int, signed: bool, row: int) -> list[int]:
     """Positions of a text's words, the most important first."""
-    scores = np.asarray(scores, dtype=float)
-    if scores.shape != (words,) or not np.isfinite(scores).all():
-        raise ValueError(
-            f"text {row} has {words} words, its scores are {scores.tolist()}: expected a finite "
-            "number for each word, as word_scores(text, spans, attributions) gives them"
-        )
+    scores = checked_scores(scores, words, row)
     return np.argsort(-(scores if signed else np.abs(scores)), kind="stable").tolist()
 
 

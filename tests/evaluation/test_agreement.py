@@ -5,12 +5,18 @@ import math
 
 import numpy as np
 import pytest
+from scipy.stats import kendalltau, spearmanr
 
 from dixtill_hf.evaluation.agreement import (
+    TOP_K_MEASURES,
     cosine,
     explanation_agreement,
     feature_agreement,
+    kendall,
+    rank_agreement,
     sign_agreement,
+    signed_rank_agreement,
+    spearman,
 )
 
 TEACHER = [0.9, -0.5, 0.1, 0.3, -0.2]
@@ -25,6 +31,42 @@ STUDENT = [0.2, 0.6, -0.1, 0.5, -0.3]
 def test_top_k_agreement_is_what_one_counts_by_hand(k, feature, sign):
     assert feature_agreement(TEACHER, STUDENT, k) == pytest.approx(feature)
     assert sign_agreement(TEACHER, STUDENT, k) == pytest.approx(sign)
+
+
+# By absolute score: the teacher's 0, 1, 3, 2, 4; the student's 0, 3, 1, 2. They share places 1
+# and 4, the words 0 and 2; of these only word 0 has the same sign.
+@pytest.mark.parametrize(
+    ("k", "rank", "signed_rank"),
+    [(1, 1, 1), (2, 1 / 2, 1 / 2), (3, 1 / 3, 1 / 3), (4, 2 / 4, 1 / 4), (5, 2 / 5, 1 / 5)],
+)
+def test_rank_agreement_is_what_one_counts_by_hand(k, rank, signed_rank):
+    teacher, student = [0.9, -0.5, 0.2, 0.3, 0.1], [0.8, -0.4, -0.2, 0.6, 0.0]
+    assert rank_agreement(teacher, student, k) == pytest.approx(rank)
+    assert signed_rank_agreement(teacher, student, k) == pytest.approx(signed_rank)
+
+
+def test_rank_correlations_are_what_one_computes_by_hand():
+    # Of the 6 pairs of words 4 are in the same order; squared differences of ranks sum up to 6.
+    teacher, student = [1, 2, 3, 4], [-1, 5, 0, 2]
+    assert kendall(teacher, student) == pytest.approx((4 - 2) / 6)
+    assert spearman(teacher, student) == pytest.approx(1 - 6 * 6 / (4 * (16 - 1)))
+
+
+@pytest.mark.parametrize("words", [2, 3, 10, 60])
+def test_rank_correlations_are_scipys_ties_or_not(words):
+    generator = np.random.default_rng(words)
+    for values in (3, 5, 1000):
+        teacher, student = generator.integers(values, size=(2, words)) / 7 - 0.2
+        teacher[:2], student[:2] = (0.1, 0.2), (0.3, -0.3)
+        assert kendall(teacher, student) == pytest.approx(kendalltau(teacher, student).statistic)
+        assert spearman(teacher, student) == pytest.approx(spearmanr(teacher, student).statistic)
+
+
+def test_rank_correlations_without_a_ranking():
+    assert kendall([1, 2, 3], [4, 4, 4]) == spearman([1, 2, 3], [0, 0, 0]) == 0
+    for measure in (kendall, spearman):
+        with pytest.raises(ValueError, match="scores all 3 words alike"):
+            measure([4, 4, 4], [1, 2, 3])
 
 
 def test_cosine_is_what_one_computes_by_hand():
@@ -65,9 +107,8 @@ def test_words_that_score_zero_are_nobodys_features():
 
 def test_a_student_that_scores_nothing_agrees_in_nothing():
     result = explanation_agreement([[1, 2]], [[0, 0]], ks=(1, 2))
-    measures = {name: value for name, value in result.items() if name not in ("texts", "left_out")}
-    assert set(measures.values()) == {0}
-    assert result["texts"] == 1
+    assert result.pop("texts") == 1
+    assert set(result.values()) == {0}
 
 
 def test_means_are_over_the_texts_that_have_an_agreement():
@@ -76,33 +117,58 @@ def test_means_are_over_the_texts_that_have_an_agreement():
     )
     assert result == {
         "cosine": pytest.approx((24 / 25 + 1) / 2),
-        "feature_agreement@1": 0.5,
-        "sign_agreement@1": 0.5,
+        "kendall": pytest.approx((-1 + 1) / 2),
+        "spearman": pytest.approx((-1 + 1) / 2),
+        **{f"{measure}_agreement@1": 0.5 for measure in TOP_K_MEASURES},
         "texts": 2,
         "left_out": 2,
+        "unranked": 0,
     }
+
+
+def test_rank_correlations_leave_out_texts_that_the_teacher_does_not_rank():
+    result = explanation_agreement([[1, 2], [3], [2, 2]], [[2, 4], [3], [1, 2]], ks=[1])
+    assert (result["texts"], result["left_out"], result["unranked"]) == (3, 0, 2)
+    assert result["kendall"] == result["spearman"] == pytest.approx(1)
+    assert result["cosine"] == pytest.approx((1 + 1 + 3 / 10**0.5) / 3)
+    result = explanation_agreement([[3]], [[3]], ks=[1])
+    assert result["kendall"] is result["spearman"] is None
+    assert result["cosine"] == 1
 
 
 def test_means_are_none_when_every_text_is_left_out():
     result = explanation_agreement([[], [0.0]], [[], [1.0]], ks=[3])
-    assert result == {
-        "cosine": None,
-        "feature_agreement@3": None,
-        "sign_agreement@3": None,
-        "texts": 0,
-        "left_out": 2,
-    }
+    counts = {name: result.pop(name) for name in ("texts", "left_out", "unranked")}
+    assert counts == {"texts": 0, "left_out": 2, "unranked": 0}
+    assert set(result.values()) == {None}
 
 
 def test_default_ks_and_plain_floats():
     result = explanation_agreement([TEACHER], [STUDENT])
+    measures = ("feature", "sign", "rank", "signed_rank")
     assert list(result) == [
-        "cosine",
-        *(f"{kind}_agreement@{k}" for k in (1, 3, 5) for kind in ("feature", "sign")),
-        "texts",
-        "left_out",
+        *("cosine", "kendall", "spearman"),
+        *(f"{kind}_agreement@{k}" for k in (1, 3, 5) for kind in measures),
+        *("texts", "left_out", "unranked"),
     ]
     assert {type(value) for value in result.values()} == {float, int}
+
+
+def test_means_are_those_of_the_single_measures():
+    generator = np.random.default_rng(0)
+    teachers, students = ([generator.normal(size=n) for n in (2, 4, 9)] for _ in range(2))
+    result = explanation_agreement(teachers, students, ks=[2])
+    for name, measure in {
+        "cosine": cosine,
+        "kendall": kendall,
+        "spearman": spearman,
+        "feature_agreement@2": lambda t, s: feature_agreement(t, s, 2),
+        "sign_agreement@2": lambda t, s: sign_agreement(t, s, 2),
+        "rank_agreement@2": lambda t, s: rank_agreement(t, s, 2),
+        "signed_rank_agreement@2": lambda t, s: signed_rank_agreement(t, s, 2),
+    }.items():
+        values = [measure(*pair) for pair in zip(teachers, students, strict=True)]
+        assert result[name] == pytest.approx(np.mean(values)), name
 
 
 def test_random_explanations_share_k_of_n_words_on_average():
@@ -111,10 +177,13 @@ def test_random_explanations_share_k_of_n_words_on_average():
     result = explanation_agreement(teachers, students, ks=[3])
     assert result["feature_agreement@3"] == pytest.approx(3 / 12, abs=0.02)
     assert result["sign_agreement@3"] == pytest.approx(3 / 24, abs=0.02)
-    assert result["cosine"] == pytest.approx(0, abs=0.02)
+    assert result["rank_agreement@3"] == pytest.approx(1 / 12, abs=0.02)
+    assert result["signed_rank_agreement@3"] == pytest.approx(1 / 24, abs=0.02)
+    for measure in ("cosine", "kendall", "spearman"):
+        assert result[measure] == pytest.approx(0, abs=0.02)
 
 
-@pytest.mark.parametrize("measure", [cosine, lambda t, s: feature_agreement(t, s, 1)])
+@pytest.mark.parametrize("measure", [cosine, kendall, lambda t, s: signed_rank_agreement(t, s, 1)])
 @pytest.mark.parametrize(
     ("teacher", "student", "message"),
     [

@@ -7,7 +7,11 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from dixtill_hf.evaluation.classification import classification_metrics, softmax
+from dixtill_hf.evaluation.classification import (
+    classification_metrics,
+    f1_per_label,
+    softmax,
+)
 
 
 def one_hot(predictions: list[int], labels: int) -> np.ndarray:
@@ -65,6 +69,19 @@ def test_macro_f1_counts_labels_that_are_only_predicted():
     # Label 2 occurs nowhere and is left out; label 1 is predicted once and wrongly: F1 of 0.
     result = classification_metrics(one_hot([0, 1], 3), [0, 0])
     assert result["macro_f1"] == pytest.approx((2 / 3 + 0) / 2)
+
+
+def test_f1_of_each_label_and_their_mean():
+    probabilities, labels = one_hot([0, 0, 1, 0, 1], 4), [0, 0, 1, 1, 2]
+    result = f1_per_label(probabilities, labels, ["up", "down", "flat", "odd"])
+    expected = {"up": 4 / 5, "down": 1 / 2, "flat": 0}
+    assert result == {name: pytest.approx(value) for name, value in expected.items()} | {
+        "odd": None
+    }
+    macro_f1 = classification_metrics(probabilities, labels)["macro_f1"]
+    assert macro_f1 == pytest.approx(sum(expected.values()) / 3)
+    with pytest.raises(ValueError, match="1 names for 4 labels: up"):
+        f1_per_label(probabilities, labels, ["up"])
 
 
 def test_perfect_predictions():
