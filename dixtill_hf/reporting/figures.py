@@ -17,6 +17,11 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullLocator
 
 from dixtill_hf.reporting import formatting as fmt
+from dixtill_hf.reporting.agreement_figure import agreement_figure
+from dixtill_hf.reporting.benchmark.rival_figures import rivals_figure
+from dixtill_hf.reporting.benchmark.sweep_figures import pruning_figure, temperature_figure
+from dixtill_hf.reporting.drawing import HEIGHT, WIDTH, spread, write_at_edge
+from dixtill_hf.reporting.highlight_figure import highlight_figure
 from dixtill_hf.reporting.measurements import (
     METHOD_NAMES,
     QUALITY_METRICS,
@@ -38,37 +43,40 @@ from dixtill_hf.reporting.styles import (
     series_look,
 )
 
-# Wide enough for a README and a report; inches.
-_WIDTH = 9.5
-_HEIGHT = 4.0
 # Least possible value of the metrics that may be negative, and room for a marker at the end.
 _LOWEST = {"matthews": -1.0}
 _EDGE = 0.02
 
 
-def draw_figures(metrics: Mapping[str, Any], directory: str | Path) -> list[str]:
-    """Draw every figure that the metrics have data for, as PNG and SVG.
+def draw_figures(
+    metrics: Mapping[str, Any],
+    directory: str | Path,
+    explanations: Mapping[str, Any] | None = None,
+) -> list[str]:
+    """Draw every figure that there is data for, as PNG and SVG.
 
     Args:
         metrics: Contents of metrics.json.
         directory: Where the files go; made if it is not there.
+        explanations: Contents of explanations.json, if there is one.
 
     Returns:
-        Names of the figures drawn, of "quality", "agreement", "size" and "stages"; each is a
-        `<name>.png` and a `<name>.svg`, the same bytes each time for the same metrics.
+        Names of the figures drawn, of "quality", "temperature", "rivals", "pruning",
+        "agreement", "size", "stages" and "highlights"; each is a `<name>.png` and a `<name>.svg`,
+        the same bytes each time for the same data.
     """
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
     series = series_of(metrics)
-    drawn = []
     with mpl.rc_context(SETTINGS):
-        for name, draw in _FIGURES.items():
-            figure = draw(metrics, series)
-            if figure is not None:
-                figure.savefig(directory / f"{name}.png", metadata={"Software": None})
-                figure.savefig(directory / f"{name}.svg", metadata={"Date": None})
-                drawn.append(name)
-    return drawn
+        figures = {name: draw(metrics, series) for name, draw in _FIGURES.items()}
+        if explanations is not None:
+            figures["highlights"] = highlight_figure(explanations)
+        drawn = {name: figure for name, figure in figures.items() if figure is not None}
+        for name, figure in drawn.items():
+            figure.savefig(directory / f"{name}.png", metadata={"Software": None})
+            figure.savefig(directory / f"{name}.svg", metadata={"Date": None})
+    return list(drawn)
 
 
 def quality_figure(metrics: Mapping[str, Any], series: Sequence[Series]) -> Figure | None:
@@ -79,7 +87,7 @@ def quality_figure(metrics: Mapping[str, Any], series: Sequence[Series]) -> Figu
     columns = min(2, len(measured))
     rows = -(-len(measured) // columns)
     height = 0.5 + rows * (0.75 + 0.32 * len(series))
-    figure = Figure(figsize=(_WIDTH, height), layout="constrained")
+    figure = Figure(figsize=(WIDTH, height), layout="constrained")
     panels = list(figure.subplots(rows, columns, sharey=True, squeeze=False).flat)
     for axes, key in zip(panels, measured, strict=False):
         _draw_quality(axes, key, number(metrics["teacher"].get(key)), series)
@@ -90,32 +98,9 @@ def quality_figure(metrics: Mapping[str, Any], series: Sequence[Series]) -> Figu
     return figure
 
 
-def agreement_figure(metrics: Mapping[str, Any], series: Sequence[Series]) -> Figure | None:
-    """Feature and sign agreement with the teacher's explanation against the number of words k."""
-    depths = sorted({k for one in series for k in one.depths})
-    explained = [one for one in series if one.depths]
-    if not explained:
-        return None
-    figure = Figure(figsize=(_WIDTH, _HEIGHT), layout="constrained")
-    panels = figure.subplots(1, 2, sharey=True)
-    for axes, measure in zip(panels, ("feature", "sign"), strict=True):
-        for position, one in enumerate(explained):
-            found = [one.estimate(f"explanation.{measure}_agreement@{k}") for k in depths]
-            # Moved apart sideways a little, so that no interval hides another.
-            shift = 0.05 * (position - (len(explained) - 1) / 2)
-            _draw_estimates(axes, [k + shift for k in depths], found, series_look(one, series))
-        axes.set(title=f"{measure} agreement", xlabel="k, the most important words", xticks=depths)
-        axes.set_ylim(bottom=0)
-        axes.grid(axis="x", visible=False)
-    panels[0].set_ylabel("agreement with the teacher")
-    handles = [Line2D([], [], label=one.name, **series_look(one, series)) for one in explained]
-    figure.legend(handles=handles, loc="outside lower center", ncols=4)
-    return figure
-
-
 def size_figure(metrics: Mapping[str, Any], series: Sequence[Series]) -> Figure | None:
     """Mean macro F1 against size in bytes, on a logarithmic axis."""
-    figure = Figure(figsize=(_WIDTH, _HEIGHT), layout="constrained")
+    figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
     axes = figure.subplots()
     handles = []
     teacher = metrics["teacher"]
@@ -142,7 +127,7 @@ def stages_figure(metrics: Mapping[str, Any], series: Sequence[Series]) -> Figur
     stages = stages_of(metrics)
     if not stages:
         return None
-    figure = Figure(figsize=(_WIDTH, 0.4 + 0.34 * len(stages)), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 0.4 + 0.34 * len(stages)), layout="constrained")
     axes = figure.subplots()
     bars = axes.barh(list(stages), list(stages.values()), height=0.6, color=BAR_COLOUR)
     axes.bar_label(bars, [fmt.duration(seconds) for seconds in stages.values()], padding=4)
@@ -157,6 +142,9 @@ def stages_figure(metrics: Mapping[str, Any], series: Sequence[Series]) -> Figur
 
 _FIGURES: dict[str, Callable[[Mapping[str, Any], Sequence[Series]], Figure | None]] = {
     "quality": quality_figure,
+    "temperature": temperature_figure,
+    "rivals": rivals_figure,
+    "pruning": pruning_figure,
     "agreement": agreement_figure,
     "size": size_figure,
     "stages": stages_figure,
@@ -192,16 +180,8 @@ def _draw_row(axes: Axes, row: int, found: Estimate, seeds: Sequence[float], loo
     """A mean with its interval, a tick for each seed, and the mean in figures."""
     if len(seeds) > 1:
         axes.plot(seeds, [row] * len(seeds), alpha=0.6, **SEED_TICK | {"color": look["color"]})
-    axes.errorbar([found.mean], [row], xerr=_spread([found]), **look)
-    axes.annotate(
-        fmt.score(found.mean),
-        (1, row),
-        xycoords=axes.get_yaxis_transform(),
-        xytext=(4, 0),
-        textcoords="offset points",
-        va="center",
-        fontsize=9,
-    )
+    axes.errorbar([found.mean], [row], xerr=spread([found]), **look)
+    write_at_edge(axes, row, fmt.score(found.mean))
 
 
 def _quality_legend(series: Sequence[Series]) -> list[Line2D]:
@@ -213,25 +193,3 @@ def _quality_legend(series: Sequence[Series]) -> list[Line2D]:
         handles.append(Line2D([], [], label="mean, 95 % interval", **INTERVAL))
         handles.append(Line2D([], [], label="one seed", **SEED_TICK))
     return handles
-
-
-def _draw_estimates(
-    axes: Axes,
-    positions: Sequence[float],
-    found: Sequence[Estimate | None],
-    look: Look,
-) -> None:
-    """Means with their intervals, at the given places of the horizontal axis."""
-    known = [(x, value) for x, value in zip(positions, found, strict=True) if value is not None]
-    values = [value for _, value in known]
-    axes.errorbar(
-        [x for x, _ in known], [value.mean for value in values], yerr=_spread(values), **look
-    )
-
-
-def _spread(values: Sequence[Estimate]) -> list[list[float]]:
-    """Lengths below and above the means, as errorbar wants them; 0 where there is no interval."""
-    intervals = [value.interval or (value.mean, value.mean) for value in values]
-    below = [value.mean - low for value, (low, _) in zip(values, intervals, strict=True)]
-    above = [high - value.mean for value, (_, high) in zip(values, intervals, strict=True)]
-    return [below, above]

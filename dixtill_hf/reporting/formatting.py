@@ -30,8 +30,10 @@ def estimate(value: Estimate | None) -> str:
     return score(value.mean) + spread + second
 
 
-def short_estimate(value: Estimate) -> str:
-    """A metric over seeds in running text: "0.802 ± 0.003"."""
+def short_estimate(value: Estimate | None) -> str:
+    """A metric over seeds on one line: "0.802 ± 0.003"."""
+    if value is None:
+        return NOTHING
     return score(value.mean) + ("" if value.sd is None else f" ± {score(value.sd)}")
 
 
@@ -83,6 +85,11 @@ def duration(seconds: float | None) -> str:
     return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
+def milliseconds(value: float | None) -> str:
+    """A time in milliseconds with three figures, without the unit: "0.61", "12.3", "1,204"."""
+    return NOTHING if value is None else _three_figures(value)
+
+
 def p_value(value: float | None) -> str:
     """A p-value, never printed as 0: "0.031", "< 0.001"."""
     if value is None:
@@ -126,6 +133,25 @@ class Column:
     values: Sequence[float | None] = ()
     best: Callable[..., float] = max
     numeric: bool = True
+
+
+def column(
+    title: str,
+    values: Sequence[float | None],
+    write: Callable[[float | None], str],
+    best: Callable[..., float] | None = None,
+) -> Column:
+    """A column of numbers, the best of them in bold where `best` is `max` or `min`."""
+    cells = [write(value) for value in values]
+    return Column(title, cells) if best is None else Column(title, cells, values, best)
+
+
+def estimates_column(
+    title: str, found: Sequence[Estimate | None], best: Callable[..., float] = max
+) -> Column:
+    """A column of "mean ± sd", the best mean in bold."""
+    means = [None if value is None else value.mean for value in found]
+    return Column(title, [short_estimate(value) for value in found], means, best)
 
 
 def table(columns: Sequence[Column]) -> str:

@@ -30,6 +30,14 @@ METHOD_NAMES = {
     "dixtill": "DiXtill",
 }
 _METHOD_ORDER = tuple(METHOD_NAMES)
+EXPLANATION_NAMES = {
+    "contributions": "contributions (exact)",
+    "attention": "attention scores σ",
+    "integrated_gradients": "Integrated Gradients",
+    "coefficients": "coefficients",
+    "shuffled": "its own, weights shuffled (control)",
+    "random": "random scores (control)",
+}
 # In the order in which a run goes through them.
 STAGE_NAMES = {
     "load": "load the data",
@@ -166,13 +174,13 @@ def series_of(metrics: Mapping[str, Any]) -> list[Series]:
         (row["method"], row.get("preset")): row["metrics"] for row in metrics.get("summary") or []
     }
     found = []
-    for key in sorted(groups, key=lambda key: _rank(key, presets)):
+    for key in sorted(groups, key=lambda key: reading_order(key[0], key[1], presets)):
         if key not in summaries and len(groups[key]) > 1:
             raise ValueError(
                 f"metrics.json has {len(groups[key])} results of method {key[0]!r}, preset "
                 f"{key[1]!r}, and no row of `summary` for them"
             )
-        name = _name(*key, several=len(presets) > 1)
+        name = display_name(*key, several=len(presets) > 1)
         found.append(Series(*key, name, tuple(groups[key]), summaries.get(key, {})))
     return found
 
@@ -204,23 +212,24 @@ def stages_of(metrics: Mapping[str, Any]) -> dict[str, float]:
     }
 
 
+def display_name(method: str, preset: str | None, several: bool) -> str:
+    """What readers see; `several`: whether there are several presets to tell apart."""
+    name = METHOD_NAMES.get(method, method)
+    return f"{name} ({preset})" if several and preset is not None else name
+
+
+def reading_order(method: str, preset: str | None, presets: Sequence[str]) -> tuple[int, int]:
+    """Sorts models: those without a preset first, then preset by preset, method by method."""
+    known = method in _METHOD_ORDER
+    return (
+        -1 if preset is None else presets.index(preset),
+        _METHOD_ORDER.index(method) if known else len(_METHOD_ORDER),
+    )
+
+
 def _look_up(row: Mapping[str, Any], metric: str) -> Any:
     """Value of "accuracy", or of "explanation.cosine" one level down."""
     value: Any = row
     for key in metric.split(".", 1):
         value = value.get(key) if value else None
     return value
-
-
-def _name(method: str, preset: str | None, several: bool) -> str:
-    name = METHOD_NAMES.get(method, method)
-    return f"{name} ({preset})" if several and preset is not None else name
-
-
-def _rank(key: tuple[str, str | None], presets: list[str]) -> tuple[int, int]:
-    method, preset = key
-    known = method in _METHOD_ORDER
-    return (
-        -1 if preset is None else presets.index(preset),
-        _METHOD_ORDER.index(method) if known else len(_METHOD_ORDER),
-    )

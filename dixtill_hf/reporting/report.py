@@ -8,6 +8,9 @@ from typing import Any
 
 from dixtill_hf.reporting import formatting as fmt
 from dixtill_hf.reporting import tables
+from dixtill_hf.reporting.benchmark import published
+from dixtill_hf.reporting.benchmark.chapters import benchmark_chapters
+from dixtill_hf.reporting.benchmark.rivals import rivals_of
 from dixtill_hf.reporting.caveats import caveats
 from dixtill_hf.reporting.figures import draw_figures
 from dixtill_hf.reporting.highlights import html_page
@@ -34,10 +37,13 @@ def write_report(directory: str | Path) -> Path:
     """
     directory = Path(directory)
     metrics = read_metrics(directory / "metrics.json")
-    figures = draw_figures(metrics, directory / "figures")
-    has_page = _write_page(directory, metrics)
+    explanations = _read_explanations(directory)
+    figures = draw_figures(metrics, directory / "figures", explanations)
+    if explanations is not None:
+        _write_page(explanations, metrics, directory)
     path = directory / "report.md"
-    path.write_text(report_text(metrics, figures, has_page), encoding="utf-8")
+    text = report_text(metrics, figures, has_page=explanations is not None)
+    path.write_text(text, encoding="utf-8")
     return path
 
 
@@ -50,6 +56,8 @@ def report_text(metrics: Mapping[str, Any], figures: Sequence[str], has_page: bo
         has_page: Whether explanations.html lies beside the report.
     """
     series = series_of(metrics)
+    rivals = rivals_of(metrics, series)
+    judged = [one for one in rivals if one.family in ("teacher", "student")]
     text = render(
         "report.md.jinja",
         title=_title(metrics),
@@ -58,7 +66,8 @@ def report_text(metrics: Mapping[str, Any], figures: Sequence[str], has_page: bo
         figures=figures,
         has_page=has_page,
         intervals=_has_intervals(series),
-        quality=tables.quality_table(metrics, series),
+        quality=tables.quality_table(metrics, series, published.quality_columns(metrics, judged)),
+        benchmark=benchmark_chapters(metrics, rivals),
         size=tables.size_table(metrics, series),
         agreement=tables.agreement_table(series),
         comparisons=tables.comparison_table(metrics, series),
@@ -83,13 +92,15 @@ def _has_intervals(series: Sequence[Series]) -> bool:
     return any(value is not None and value.interval for value in found)
 
 
-def _write_page(directory: Path, metrics: Mapping[str, Any]) -> bool:
-    """Write explanations.html if there is something to show; tells whether there is."""
+def _read_explanations(directory: Path) -> dict[str, Any] | None:
+    """Contents of explanations.json, None where there is none."""
     source = directory / "explanations.json"
-    if not source.is_file():
-        return False
-    explanations = json.loads(source.read_text(encoding="utf-8"))
+    return json.loads(source.read_text(encoding="utf-8")) if source.is_file() else None
+
+
+def _write_page(
+    explanations: Mapping[str, Any], metrics: Mapping[str, Any], directory: Path
+) -> None:
     title = f"Explanations of teacher and student: {short_name(metrics['dataset']['source'])}"
     page = html_page(explanations, title)
     (directory / "explanations.html").write_text(page, encoding="utf-8")
-    return True

@@ -6,6 +6,8 @@ from pathlib import PurePath
 from typing import Any
 
 from dixtill_hf.reporting import formatting as fmt
+from dixtill_hf.reporting.benchmark.rivals import rivals_of
+from dixtill_hf.reporting.benchmark.timings import fastest, main_timings, setting_of
 from dixtill_hf.reporting.measurements import Estimate, Series, headline, number
 from dixtill_hf.reporting.tables import comparison_name, verdict
 
@@ -19,6 +21,8 @@ def opening(metrics: Mapping[str, Any], series: Sequence[Series]) -> list[str]:
         _quality(metrics, one),
         _references(one, series),
         _size(metrics, one),
+        _time(metrics, one, series),
+        _compressed(metrics, series),
         _explanations(one, series),
         _comparisons(metrics, one, series),
     ]
@@ -105,6 +109,44 @@ def _size(metrics: Mapping[str, Any], one: Series) -> str | None:
         else f"{fmt.ratio(student / teacher)} the size of"
     )
     return f"**Size:** {fmt.size(student)}, {relation} the teacher's {fmt.size(teacher)}."
+
+
+def _time(metrics: Mapping[str, Any], one: Series, series: Sequence[Series]) -> str | None:
+    rows = main_timings(metrics)
+    rival = next(rival for rival in rivals_of(metrics, series) if rival.name == one.name)
+    found = fastest(rows, rival)
+    if found is None:
+        return None
+    setting = setting_of(found)
+    sentence = (
+        f"**Time:** {fmt.milliseconds(found['p50_ms'])} ms in {fmt.text(found['runtime'])} "
+        f"({setting.inputs}, {setting.machine})"
+    )
+    ratio = number(found["speedup_fastest_teacher"])
+    if ratio is not None:
+        sentence += f", a speed-up of {fmt.ratio(ratio)} over the teacher in its fastest runtime"
+    return sentence + "."
+
+
+def _compressed(metrics: Mapping[str, Any], series: Sequence[Series]) -> str | None:
+    """The best of the smaller teachers, which is the other way to a small model."""
+    rivals = [
+        (rival, rival.estimates["macro_f1"].mean)
+        for rival in rivals_of(metrics, series)
+        if rival.family == "compressed" and rival.is_smaller and "macro_f1" in rival.estimates
+    ]
+    if not rivals:
+        return None
+    best, quality = max(rivals, key=lambda pair: pair[1])
+    sentence = (
+        f"**The teacher compressed:** the best in macro F1 is {fmt.text(best.name)}, with "
+        f"{fmt.score(quality)} at {fmt.size(best.num_bytes)}"
+    )
+    timing = fastest(main_timings(metrics), best)
+    ratio = None if timing is None else number(timing["speedup_fastest_teacher"])
+    if ratio is not None:
+        sentence += f" and a speed-up of {fmt.ratio(ratio)}"
+    return sentence + "."
 
 
 def _explanations(one: Series, series: Sequence[Series]) -> str | None:

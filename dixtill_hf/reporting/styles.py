@@ -2,9 +2,7 @@
 """How things look in the figures: the same method has the same colour in each."""
 
 from collections.abc import Sequence
-from typing import Any
-
-from dixtill_hf.reporting.measurements import Series
+from typing import Any, Protocol
 
 # The palette of Okabe and Ito (2008), safe for the colour-blind.
 TEACHER_COLOUR = "#000000"
@@ -17,10 +15,19 @@ METHOD_COLOURS = {
 }
 # For methods that the table above does not know, in the order in which they appear.
 _SPARE_COLOURS = ("#E69F00", "#7F7F7F", "#8C6D31", "#4B4B9B")
+COMPRESSED_COLOUR = "#E69F00"
+CONTROL_COLOUR = "#7F7F7F"
+RANKING_COLOURS = {
+    "masking": "#D55E00",
+    "gradient": "#0072B2",
+    "gradient-iterative": "#009E73",
+}
 _MARKERS = ("o", "D", "s", "^", "v")
 
 BAR_COLOUR = "#0072B2"
 TEXT_COLOUR = "#333333"
+# Pixels of a PNG to the inch.
+RESOLUTION = 150
 SETTINGS = {
     # Ships with matplotlib: the figures look the same on every machine.
     "font.family": "DejaVu Sans",
@@ -45,12 +52,24 @@ SETTINGS = {
     "figure.constrained_layout.w_pad": 0.1,
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
-    "savefig.dpi": 150,
+    "savefig.dpi": RESOLUTION,
     # Text as outlines: no font is needed to show the SVG.
     "svg.fonttype": "path",
     # Identifiers in the SVG are drawn from this, so that a file is the same each time.
     "svg.hashsalt": "dixtill_hf",
 }
+
+
+class Model(Protocol):
+    """What the look of a model depends on."""
+
+    @property
+    def method(self) -> str:
+        """Key of its method."""
+
+    @property
+    def preset(self) -> str | None:
+        """Name of its preset, None where it has none."""
 
 
 # Keyword arguments of matplotlib's lines.
@@ -64,28 +83,43 @@ TEACHER_STAR: Look = {
 }
 UNDISTILLED_LINE: Look = {"color": METHOD_COLOURS["none"], "linestyle": ":", "linewidth": 1.5}
 INTERVAL: Look = {"color": TEXT_COLOUR, "marker": "o"}
+MEASURED: Look = {"color": TEXT_COLOUR, "marker": "o", "markersize": 7, "linestyle": "none"}
+STEM: Look = {"linewidth": 3, "alpha": 0.35, "solid_capstyle": "butt"}
+SAME_RUNTIME: Look = {**MEASURED, "markersize": 9, "markerfacecolor": "none"}
 SEED_TICK: Look = {"color": TEXT_COLOUR, "marker": "|", "markersize": 11, "linestyle": "none"}
 
 
-def series_look(one: Series, series: Sequence[Series]) -> Look:
-    """How one of the series is drawn in every figure: colour by method, marker by preset."""
+def series_look(one: Model, models: Sequence[Model]) -> Look:
+    """How one of the models is drawn in every figure: colour by method, marker by preset."""
     return {
-        "color": _colour(one, series),
-        "marker": _marker(one, series),
+        "color": _colour(one, models),
+        "marker": _marker(one, models),
         "markersize": 7,
         "linewidth": 1.5,
     }
 
 
-def _colour(one: Series, series: Sequence[Series]) -> str:
+def pruning_look(ranking: str, scope: str) -> Look:
+    """How a way to choose heads is drawn: colour by ranking, line and marker by scope."""
+    every_layer = scope == "per_layer"
+    return {
+        "color": RANKING_COLOURS.get(ranking, CONTROL_COLOUR),
+        "linestyle": "-" if every_layer else "--",
+        "marker": _MARKERS[0 if every_layer else 1],
+        "markersize": 5,
+        "linewidth": 1.5,
+    }
+
+
+def _colour(one: Model, models: Sequence[Model]) -> str:
     if one.method in METHOD_COLOURS:
         return METHOD_COLOURS[one.method]
-    methods = dict.fromkeys(other.method for other in series)
+    methods = dict.fromkeys(other.method for other in models)
     unknown = [method for method in methods if method not in METHOD_COLOURS]
     return _SPARE_COLOURS[unknown.index(one.method) % len(_SPARE_COLOURS)]
 
 
-def _marker(one: Series, series: Sequence[Series]) -> str:
+def _marker(one: Model, models: Sequence[Model]) -> str:
     """The first marker for the first preset and for methods that have none."""
-    presets = [preset for preset in dict.fromkeys(o.preset for o in series) if preset is not None]
+    presets = [preset for preset in dict.fromkeys(o.preset for o in models) if preset is not None]
     return _MARKERS[0 if one.preset is None else presets.index(one.preset) % len(_MARKERS)]

@@ -7,6 +7,7 @@ from typing import Any
 from dixtill_hf.reporting import formatting as fmt
 from dixtill_hf.reporting.formatting import Column
 from dixtill_hf.reporting.measurements import (
+    EXPLANATION_NAMES,
     QUALITY_METRICS,
     Series,
     compression,
@@ -14,15 +15,14 @@ from dixtill_hf.reporting.measurements import (
     stages_of,
 )
 
-EXPLANATION_NAMES = {
-    "contributions": "contributions (exact)",
-    "attention": "attention scores σ",
-    "integrated_gradients": "Integrated Gradients",
-}
 
+def quality_table(
+    metrics: Mapping[str, Any], series: Sequence[Series], published: Sequence[Column] = ()
+) -> str:
+    """Quality on the test split: the teacher, then every series as mean ± sd and interval.
 
-def quality_table(metrics: Mapping[str, Any], series: Sequence[Series]) -> str:
-    """Quality on the test split: the teacher, then every series as mean ± sd and interval."""
+    Columns of published figures, a cell for each of these rows, stand at the end.
+    """
     teacher = metrics["teacher"]
     columns = [
         _names(series),
@@ -31,7 +31,11 @@ def quality_table(metrics: Mapping[str, Any], series: Sequence[Series]) -> str:
     for key, title in QUALITY_METRICS.items():
         columns.append(_estimates(title, key, series, fmt.score(number(teacher.get(key)))))
     columns.append(_estimates("agrees with teacher", "teacher_agreement", series, fmt.NOTHING))
-    return fmt.table(columns)
+    errors = [one.mean("calibration_error") for one in series]
+    columns.append(
+        _against_teacher("calibration error", errors, teacher.get("calibration_error"), fmt.score)
+    )
+    return fmt.table([*columns, *published])
 
 
 def size_table(metrics: Mapping[str, Any], series: Sequence[Series]) -> str:

@@ -67,14 +67,6 @@ def test_quality_leaves_out_a_metric_that_no_model_has(make_metrics):
     assert len(figure.axes) == 3
 
 
-def test_agreement_shows_only_models_with_an_explanation(metrics):
-    figure = figures.agreement_figure(metrics, series_of(metrics))
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == [
-        "no distillation", "KL", "MSE", "DiXtill",
-    ]  # fmt: skip
-    assert [tick.get_text() for tick in figure.axes[0].get_xticklabels()] == ["1", "3", "5"]
-
-
 def test_size_stands_on_a_logarithmic_axis_with_the_teacher(metrics):
     metrics["results"][0]["bytes"] = None
     figure = figures.size_figure(metrics, series_of(metrics))

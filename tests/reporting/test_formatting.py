@@ -124,3 +124,23 @@ def test_a_single_competitor_is_not_called_the_best():
 def test_columns_without_a_value_are_left_out():
     table = fmt.table([Column("a", ["1"]), Column("b", [fmt.NOTHING])])
     assert table.splitlines()[0] == "| a |"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [(None, "–"), (0.612, "0.61"), (12.34, "12.3"), (1204.4, "1,204")]
+)
+def test_milliseconds(value, expected):
+    assert fmt.milliseconds(value) == expected
+
+
+def test_column_of_numbers_marks_the_best_where_there_is_one():
+    values = [0.3, None, 0.1]
+    plain = fmt.table([fmt.column("a", values, fmt.score)])
+    assert plain.splitlines()[2:] == ["| 0.300 |", "| – |", "| 0.100 |"]
+    lowest = fmt.table([fmt.column("a", values, fmt.score, min)])
+    assert lowest.splitlines()[2:] == ["| 0.300 |", "| – |", "| **0.100** |"]
+
+
+def test_column_of_estimates():
+    column = fmt.estimates_column("a", [Estimate(0.5, 0.01, 0.4, 0.6), None, Estimate(0.7)])
+    assert fmt.table([column]).splitlines()[2:] == ["| 0.500 ± 0.010 |", "| – |", "| **0.700** |"]

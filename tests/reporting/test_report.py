@@ -28,13 +28,13 @@ def test_every_link_of_the_report_leads_to_a_file(tmp_path, metrics, explanation
     links = re.findall(r"\]\(([^)]+)\)", path.read_text(encoding="utf-8"))
     assert links == [
         "figures/quality.png", "figures/size.png", "figures/agreement.png",
-        "explanations.html", "figures/stages.png",
+        "figures/highlights.png", "explanations.html", "figures/stages.png",
     ]  # fmt: skip
     assert all((tmp_path / link).is_file() for link in links)
 
 
 def test_no_page_without_explanations(tmp_path, metrics, monkeypatch):
-    monkeypatch.setattr(report, "draw_figures", lambda metrics, directory: [])
+    monkeypatch.setattr(report, "draw_figures", lambda *_: [])
     text = write_report(write_run(tmp_path, metrics)).read_text(encoding="utf-8")
     assert "](" not in text
     assert not (tmp_path / "explanations.html").exists()

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the chapters of a benchmark show; a chapter whose key metrics.json lacks is empty."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dixtill_hf.reporting import tables
+from dixtill_hf.reporting.benchmark import (
+    compression_tables,
+    efficiency_tables,
+    explanation_tables,
+    published,
+    sweep_tables,
+)
+from dixtill_hf.reporting.benchmark.rivals import Rival
+
+
+def benchmark_chapters(metrics: Mapping[str, Any], rivals: Sequence[Rival]) -> dict[str, Any]:
+    """Values of the templates by their names: Markdown tables, or lists of title and table.
+
+    Args:
+        metrics: Contents of metrics.json.
+        rivals: All models of it.
+    """
+    settings = (metrics.get("efficiency") or {}).get("settings") or {}
+    return {
+        "published": published.citation(metrics),
+        "per_class": compression_tables.per_class_table(metrics, rivals),
+        "temperature": sweep_tables.temperature_table(metrics),
+        "size_and_time": efficiency_tables.size_and_time_table(metrics, rivals),
+        "setting": efficiency_tables.main_setting(metrics),
+        "times": efficiency_tables.time_tables(metrics),
+        "memory": efficiency_tables.memory_table(metrics),
+        "time_settings": tables.settings_table(settings),
+        "compressed": compression_tables.compressed_table(metrics, rivals),
+        "compression_settings": compression_tables.compression_settings(metrics),
+        "pruning": sweep_tables.pruning_table(metrics),
+        "agreement": explanation_tables.agreement_overview(metrics),
+        "agreement_at_k": explanation_tables.agreement_at_every_k(metrics),
+        "faithfulness": explanation_tables.faithfulness_table(metrics),
+        "plausibility": explanation_tables.plausibility_table(metrics),
+    }

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The tables of quality that set compressed teachers beside students, and F1 label by label."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dixtill_hf.reporting import formatting as fmt
+from dixtill_hf.reporting import tables
+from dixtill_hf.reporting.benchmark import published
+from dixtill_hf.reporting.benchmark.rivals import TEACHER, Rival
+from dixtill_hf.reporting.formatting import Column
+from dixtill_hf.reporting.measurements import QUALITY_METRICS, Estimate
+
+
+def compressed_table(metrics: Mapping[str, Any], rivals: Sequence[Rival]) -> str:
+    """Quality, what of it was lost, and calibration; "" where nothing was compressed."""
+    if not metrics.get("compressed"):
+        return ""
+    judged = [rival for rival in rivals if rival.estimates]
+    teacher = judged[0].estimates if judged[0].family == TEACHER else {}
+    columns = [_names(judged)]
+    columns += [_measure(title, key, judged) for key, title in QUALITY_METRICS.items()]
+    columns += [
+        _drop(f"drop of {title}", key, judged, teacher.get(key))
+        for key, title in QUALITY_METRICS.items()
+    ]
+    columns.append(_measure("calibration error", "calibration_error", judged, min))
+    columns.append(_measure("agrees with teacher", "teacher_agreement", judged))
+    return fmt.table([*columns, *published.compressed_columns(metrics, judged)])
+
+
+def compression_settings(metrics: Mapping[str, Any]) -> str:
+    """How each compressed teacher was made; "" where that was not written."""
+    rows = metrics.get("compressed") or []
+    return tables.settings_table({row["label"]: row.get("settings") or {} for row in rows})
+
+
+def per_class_table(metrics: Mapping[str, Any], rivals: Sequence[Rival]) -> str:
+    """F1 of each label; "" where it was not measured."""
+    keys = {label: f"f1_per_class.{label}" for label in metrics["dataset"]["labels"]}
+    judged = [rival for rival in rivals if any(key in rival.estimates for key in keys.values())]
+    if not judged:
+        return ""
+    columns = [_measure(fmt.text(label), key, judged) for label, key in keys.items()]
+    return fmt.table([_names(judged), *columns])
+
+
+def _names(rivals: Sequence[Rival]) -> Column:
+    return Column("model", [fmt.text(rival.name) for rival in rivals], numeric=False)
+
+
+def _measure(title: str, key: str, rivals: Sequence[Rival], best: Any = max) -> Column:
+    """A measure of each rival; the teacher does not compete."""
+    found = [rival.estimates.get(key) for rival in rivals]
+    means = [
+        None if value is None or rival.family == TEACHER else value.mean
+        for rival, value in zip(rivals, found, strict=True)
+    ]
+    return Column(title, [fmt.short_estimate(value) for value in found], means, best)
+
+
+def _drop(title: str, key: str, rivals: Sequence[Rival], teacher: Estimate | None) -> Column:
+    """1 − measure / the teacher's measure, as a share: negative where the rival is better."""
+    drops: list[float | None] = []
+    for rival in rivals:
+        found = rival.estimates.get(key)
+        if found is None or teacher is None or not teacher.mean or rival.family == TEACHER:
+            drops.append(None)
+        else:
+            drops.append(1 - found.mean / teacher.mean)
+    return fmt.column(title, drops, fmt.percent, min)

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The tables of size and time: one of all models, and the times under every setting."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dixtill_hf.reporting import formatting as fmt
+from dixtill_hf.reporting.benchmark import published
+from dixtill_hf.reporting.benchmark.rivals import TEACHER, Rival
+from dixtill_hf.reporting.benchmark.timings import (
+    Setting,
+    Timing,
+    at,
+    fastest,
+    main_timings,
+    setting_of,
+    settings_of,
+    timings_of,
+)
+from dixtill_hf.reporting.formatting import Column
+from dixtill_hf.reporting.measurements import compression, number
+
+
+def size_and_time_table(metrics: Mapping[str, Any], rivals: Sequence[Rival]) -> str:
+    """Size of every model, and its time in its fastest runtime; "" where nothing was timed."""
+    alone, with_tokens = (main_timings(metrics, tokenization) for tokenization in (False, True))
+    if not alone and not with_tokens:
+        return ""
+    rows = [fastest(alone, rival) for rival in rivals]
+    whole = [fastest(with_tokens, rival) for rival in rivals]
+    smaller = [compression(metrics, rival.num_bytes) for rival in rivals]
+    return fmt.table(
+        [
+            Column("model", [fmt.text(rival.name) for rival in rivals], numeric=False),
+            fmt.column("parameters", [rival.parameters for rival in rivals], fmt.count),
+            fmt.column("size", [rival.num_bytes for rival in rivals], fmt.size),
+            _compared("compression", smaller, rivals, max),
+            Column("fastest runtime", [_runtime(row) for row in rows], numeric=False),
+            fmt.column("time, ms", [_value(row, "p50_ms") for row in rows], fmt.milliseconds),
+            _compared("peak memory", [_peak(metrics, row) for row in rows], rivals, min, fmt.size),
+            _speedup("speed-up, same runtime", "speedup_same_runtime", rows, rivals),
+            _speedup("speed-up, fastest teacher", "speedup_fastest_teacher", rows, rivals),
+            _speedup("the same with tokenization", "speedup_fastest_teacher", whole, rivals),
+            *published.size_and_time_columns(metrics, rivals),
+        ]
+    )
+
+
+def main_setting(metrics: Mapping[str, Any]) -> str:
+    """In words, the setting of the times that the table of sizes and times shows."""
+    rows = main_timings(metrics)
+    return f"{setting_of(rows[0]).inputs}, {setting_of(rows[0]).machine}" if rows else ""
+
+
+def time_tables(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """For each number of threads, with and without tokenization: its name, and all times."""
+    rows = timings_of(metrics)
+    machines: dict[str, list[Setting]] = {}
+    for setting in settings_of(rows):
+        machines.setdefault(setting.machine, []).append(setting)
+    return [(name, _time_table(rows, settings)) for name, settings in machines.items()]
+
+
+def memory_table(metrics: Mapping[str, Any]) -> str:
+    """Peak memory of a fresh process that loads a model and predicts; "" where not measured."""
+    rows = _memory(metrics)
+    if not rows:
+        return ""
+    models = [(row["model"], row["runtime"]) for row in rows]
+    values = [number(row["peak_bytes"]) for row in rows]
+    return fmt.table([*_names(models), fmt.column("peak memory", values, fmt.size)])
+
+
+def _time_table(rows: Sequence[Timing], settings: Sequence[Setting]) -> str:
+    """A row for each model and runtime, a column for each batch size and padding."""
+    found = {setting: _by_model(at(rows, setting)) for setting in settings}
+    models = list(dict.fromkeys(model for times in found.values() for model in times))
+    columns = _names(models)
+    for setting in sorted(settings, key=lambda one: (one.batch_size, one.pad_to or 0)):
+        times = [found[setting].get(model) for model in models]
+        columns.append(_times(f"{setting.inputs}, ms", times, models))
+    main = [found[settings[0]].get(model) for model in models]
+    throughput = [_value(row, "texts_per_second") for row in main]
+    explains = [_yes_or_no(row) for row in main]
+    columns.append(fmt.column("texts per second", throughput, fmt.count))
+    for title, key in (
+        ("speed-up, same runtime", "speedup_same_runtime"),
+        ("speed-up, fastest teacher", "speedup_fastest_teacher"),
+    ):
+        columns.append(fmt.column(title, [_value(row, key) for row in main], fmt.ratio))
+    return fmt.table([*columns, Column("explains", explains, numeric=False)])
+
+
+def _by_model(rows: Sequence[Timing]) -> dict[tuple[str, str], Timing]:
+    return {(row["model"], row["runtime"]): row for row in rows}
+
+
+def _names(models: Sequence[tuple[str, str]]) -> list[Column]:
+    return [
+        Column("model", [fmt.text(model) for model, _ in models], numeric=False),
+        Column("runtime", [fmt.text(runtime) for _, runtime in models], numeric=False),
+    ]
+
+
+def _times(title: str, rows: Sequence[Timing | None], models: Sequence[tuple[str, str]]) -> Column:
+    """Medians with the 95th percentiles in brackets; the teacher does not compete."""
+    cells = [
+        fmt.NOTHING
+        if row is None
+        else f"{fmt.milliseconds(row['p50_ms'])} ({fmt.milliseconds(row['p95_ms'])})"
+        for row in rows
+    ]
+    values = [
+        None if model == TEACHER else _value(row, "p50_ms")
+        for (model, _), row in zip(models, rows, strict=True)
+    ]
+    return Column(title, cells, values, min)
+
+
+def _speedup(
+    title: str, key: str, rows: Sequence[Timing | None], rivals: Sequence[Rival]
+) -> Column:
+    return _compared(title, [_value(row, key) for row in rows], rivals, max)
+
+
+def _compared(
+    title: str,
+    values: Sequence[float | None],
+    rivals: Sequence[Rival],
+    best: Any,
+    write: Any = fmt.ratio,
+) -> Column:
+    """A column in which neither the teacher nor a mere reference competes."""
+    competing = [
+        value if rival.family in ("compressed", "student") else None
+        for rival, value in zip(rivals, values, strict=True)
+    ]
+    return Column(title, [write(value) for value in values], competing, best)
+
+
+def _peak(metrics: Mapping[str, Any], timing: Timing | None) -> float | None:
+    """Peak memory of the model in the runtime that was timed."""
+    if timing is None:
+        return None
+    known = {(row["model"], row["runtime"]): row["peak_bytes"] for row in _memory(metrics)}
+    return number(known.get((timing["model"], timing["runtime"])))
+
+
+def _memory(metrics: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return (metrics.get("efficiency") or {}).get("memory") or []
+
+
+def _yes_or_no(row: Timing | None) -> str:
+    """Whether the model explains its predictions."""
+    if row is None or row.get("explains") is None:
+        return fmt.NOTHING
+    return "yes" if row["explains"] else "no"
+
+
+def _runtime(row: Timing | None) -> str:
+    return fmt.NOTHING if row is None else fmt.text(row["runtime"])
+
+
+def _value(row: Timing | None, key: str) -> float | None:
+    return None if row is None else number(row.get(key))

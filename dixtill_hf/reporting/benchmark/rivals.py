@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The models that stand beside each other in size, time and quality, from all over metrics.json.
+
+The teacher, models that only size and time are told of, the compressed teachers, the students.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dixtill_hf.reporting.measurements import QUALITY_METRICS, Estimate, Series, number
+
+TEACHER = "teacher"
+# The teacher as it is, in another runtime: timed as the teacher there, not as a model of its own.
+_UNCOMPRESSED = ("onnx", "openvino")
+_MEASURES = (*QUALITY_METRICS, "teacher_agreement", "calibration_error")
+
+
+@dataclass(frozen=True)
+class Rival:
+    """A model among its rivals.
+
+    Attributes:
+        name: What readers see.
+        key: How published figures name it: "teacher", the name of a way to compress, a method.
+        family: "teacher", "reference" (size and time alone), "compressed" or "student".
+        parameters: How many it has, None where that is not known.
+        num_bytes: Its size on disk, None where that is not known.
+        estimates: Measures of its quality that are known; of students over the seeds. F1 by label
+            has names such as "f1_per_class.neutral".
+        timed_as: Name under which its times stand.
+        runtime: Runtime of these times, None for all.
+        method: Method of a student, else its family.
+        preset: Preset of a student, else None.
+    """
+
+    name: str
+    key: str
+    family: str
+    parameters: float | None
+    num_bytes: float | None
+    estimates: Mapping[str, Estimate]
+    timed_as: str
+    runtime: str | None
+    method: str
+    preset: str | None
+
+    @property
+    def is_smaller(self) -> bool:
+        """Whether it is another model than the teacher, and not the teacher in a runtime."""
+        return self.timed_as != TEACHER
+
+
+def rivals_of(metrics: Mapping[str, Any], series: Sequence[Series]) -> list[Rival]:
+    """Teacher, references, compressed teachers and students, in this order."""
+    references = (metrics.get("efficiency") or {}).get("references") or []
+    labels = metrics["dataset"]["labels"]
+    return [
+        _rival(TEACHER, TEACHER, TEACHER, metrics["teacher"], labels, TEACHER, "pytorch"),
+        *(_rival(row["model"], row["model"], "reference", row, labels) for row in references),
+        *(_compressed(row, labels) for row in metrics.get("compressed") or []),
+        *(_student(one, labels) for one in series),
+    ]
+
+
+def _compressed(row: Mapping[str, Any], labels: Sequence[str]) -> Rival:
+    name = row["name"]
+    timed_as, runtime = (TEACHER, row["backend"]) if name in _UNCOMPRESSED else (None, None)
+    return _rival(row["label"], name, "compressed", row, labels, timed_as, runtime)
+
+
+def _rival(
+    name: str,
+    key: str,
+    family: str,
+    row: Mapping[str, Any],
+    labels: Sequence[str],
+    timed_as: str | None = None,
+    runtime: str | None = None,
+) -> Rival:
+    per_class = row.get("f1_per_class") or {}
+    values = {measure: number(row.get(measure)) for measure in _MEASURES}
+    values |= {f"f1_per_class.{label}": number(per_class.get(label)) for label in labels}
+    estimates = {name: Estimate(value) for name, value in values.items() if value is not None}
+    sizes = number(row.get("parameters")), number(row.get("bytes"))
+    return Rival(name, key, family, *sizes, estimates, timed_as or name, runtime, family, None)
+
+
+def _student(one: Series, labels: Sequence[str]) -> Rival:
+    measures = [*_MEASURES, *(f"f1_per_class.{label}" for label in labels)]
+    found = {measure: one.estimate(measure) or _mean(one, measure) for measure in measures}
+    return Rival(
+        name=one.name,
+        key=one.method,
+        family="student",
+        parameters=one.mean("parameters"),
+        num_bytes=one.mean("bytes"),
+        estimates={measure: value for measure, value in found.items() if value is not None},
+        timed_as=one.name,
+        runtime=None,
+        method=one.method,
+        preset=one.preset,
+    )
+
+
+def _mean(one: Series, measure: str) -> Estimate | None:
+    """The mean over the seeds of what the summary does not hold."""
+    mean = one.mean(measure)
+    return None if mean is None else Estimate(mean)

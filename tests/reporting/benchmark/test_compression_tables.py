@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Compressed teachers beside students."""
+
+import pytest
+
+from dixtill_hf.reporting.benchmark import compression_tables
+from dixtill_hf.reporting.benchmark.rivals import rivals_of
+from dixtill_hf.reporting.measurements import series_of
+
+
+@pytest.fixture
+def rows_of(read_table):
+    def read(metrics, table):
+        text = table(metrics, rivals_of(metrics, series_of(metrics)))
+        return {row["model"]: row for row in read_table(text)}
+
+    return read
+
+
+def test_drop_is_what_is_lost_of_the_teachers(benchmark, rows_of):
+    benchmark["teacher"]["accuracy"] = 0.8
+    benchmark["compressed"][1]["accuracy"] = 0.72
+    benchmark["compressed"][2]["accuracy"] = 0.84
+    rows = rows_of(benchmark, compression_tables.compressed_table)
+    assert rows["int8 dynamic"]["drop of accuracy"] == "10.0 %"
+    assert rows["int8 static, calibrated on the training texts"]["drop of accuracy"] == "-5.0 %"
+    assert rows["teacher"]["drop of accuracy"] == "–"
+    assert "±" in rows["DiXtill"]["accuracy"]
+    assert rows["DiXtill"]["published: accuracy"] == "0.943"
+
+
+def test_references_of_which_no_quality_is_known_are_left_out(benchmark, rows_of):
+    rows = rows_of(benchmark, compression_tables.compressed_table)
+    assert "BERT-base (random weights)" not in rows
+
+
+def test_best_calibration_is_the_lowest(benchmark, rows_of):
+    benchmark["teacher"]["calibration_error"] = 0.001
+    benchmark["compressed"][0]["calibration_error"] = 0.002
+    rows = rows_of(benchmark, compression_tables.compressed_table)
+    assert rows["float32 ONNX"]["calibration error"] == "**0.002**"
+    assert rows["teacher"]["calibration error"] == "0.001"
+
+
+def test_per_class_shows_the_models_that_have_it(benchmark, rows_of):
+    benchmark["compressed"][1]["f1_per_class"] = {"bearish": 0.5, "bullish": 0.6, "neutral": None}
+    rows = rows_of(benchmark, compression_tables.per_class_table)
+    assert rows["int8 dynamic"] == {
+        "model": "int8 dynamic", "bearish": "0.500", "bullish": "0.600", "neutral": "–",
+    }  # fmt: skip
+    assert "float32 ONNX" not in rows
+    assert "teacher" in rows
+
+
+def test_settings_tell_how_each_was_made(benchmark):
+    table = compression_tables.compression_settings(benchmark)
+    assert "| int8 dynamic.method | int8-dynamic |" in table
+    assert "calibration" not in table.split("int8 static, calibrated on the training texts")[0]
+
+
+def test_runs_without_compression_have_no_tables(metrics):
+    rivals = rivals_of(metrics, series_of(metrics))
+    assert compression_tables.compressed_table(metrics, rivals) == ""
+    assert compression_tables.per_class_table(metrics, rivals) == ""
+    assert compression_tables.compression_settings(metrics) == ""
