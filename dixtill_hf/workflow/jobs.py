@@ -20,6 +20,7 @@ from dixtill_hf.student.word_vectors import PACKAGED_GLOVE, load_word_vectors
 from dixtill_hf.teacher.fingerprint import hash_json
 from dixtill_hf.workflow.inputs import split_names
 from dixtill_hf.workflow.recipe import StudentArguments
+from dixtill_hf.workflow.transfer import transfer_directory, variants_of
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class StudentJob:
         seed: Of the weights, the order of the texts and the dropouts.
         annotated: Directory of the annotated splits.
         directory: Where the student and its result go.
+        transfer: Directory of the variants that the teacher has labelled; None where the student
+            learns from the texts alone.
         arguments: The students' part of the recipe.
         fingerprint: Hash of all that the student depends on.
     """
@@ -41,6 +44,7 @@ class StudentJob:
     seed: int
     annotated: Path
     directory: Path
+    transfer: Path | None
     arguments: StudentArguments
     fingerprint: str
 
@@ -49,6 +53,8 @@ def student_jobs(
     arguments: StudentArguments, annotated: Path, annotation_key: str, output_dir: Path
 ) -> list[StudentJob]:
     """The students of a recipe: every preset, method and seed.
+
+    Variants of the texts are expected beside `annotated`, where `transfer_directory` says.
 
     Raises:
         ValueError: A preset or method is unknown, or the number of seeds is below 1.
@@ -68,7 +74,11 @@ def student_jobs(
                     [annotation_key, asdict(PRESETS[preset]), dict(METHODS[method]), seed, shared]
                 )
                 directory = output_dir / "students" / preset / method / f"seed-{seed}"
-                jobs.append(StudentJob(preset, method, seed, annotated, directory, arguments, key))
+                variants = variants_of(arguments, preset, method)
+                transfer = transfer_directory(annotated.parent, variants) if variants else None
+                jobs.append(
+                    StudentJob(preset, method, seed, annotated, directory, transfer, arguments, key)
+                )
     return jobs
 
 
@@ -86,9 +96,10 @@ def check_comparison(arguments: StudentArguments) -> tuple[list[str], list[str]]
         check_name("preset", preset, PRESETS)
     for method in methods or [""]:
         check_name("method", method, METHODS)
-    for name, least in (("seeds", 1), ("hidden_size", 1), ("workers", 0)):
-        if getattr(arguments, name) < least:
-            raise ValueError(f"{name} must be at least {least}, got {getattr(arguments, name)}.")
+    for name, least in (("seeds", 1), ("hidden_size", 1), ("workers", 0), ("variants", 0)):
+        value = getattr(arguments, name)
+        if value is not None and value < least:
+            raise ValueError(f"{name} must be at least {least}, got {value}.")
     for preset in presets:
         for method in methods:
             training_arguments(arguments, preset, method, seed=0, output_dir=Path())
@@ -100,19 +111,22 @@ def training_arguments(
     arguments: StudentArguments, preset: str, method: str, seed: int, output_dir: Path
 ) -> DistillationArguments:
     """What one student is trained with: its preset, its method, and what the recipe overrides."""
-    overrides: dict[str, Any] = {
+    given: dict[str, Any] = {
         "num_train_epochs": arguments.epochs,
         "learning_rate": arguments.learning_rate,
         "per_device_train_batch_size": arguments.batch_size,
         "temperature": arguments.temperature,
     }
     if METHODS[method]["alpha"] > 0:
-        overrides["alpha"] = arguments.alpha
+        given["alpha"] = arguments.alpha
     if METHODS[method]["xai_weight"] > 0:
-        overrides |= {"xai_weight": arguments.xai_weight, "explanation": arguments.explanation}
+        given |= {"xai_weight": arguments.xai_weight, "explanation": arguments.explanation}
     else:
         # A student that was not taught to explain by attention explains itself exactly.
-        overrides["explanation"] = "contributions"
+        given["explanation"] = "contributions"
+    overrides = {name: value for name, value in given.items() if value is not None}
+    if variants_of(arguments, preset, method):
+        overrides = {**PRESETS[preset].training_on_variants, **overrides}
     args = DistillationArguments.from_preset(
         preset,
         output_dir,
@@ -123,7 +137,7 @@ def training_arguments(
         report_to="none",
         disable_tqdm=True,
         dataloader_pin_memory=torch.cuda.is_available(),
-        **{name: value for name, value in overrides.items() if value is not None},
+        **overrides,
     )
     if args.n_gpu > 1:
         args._n_gpu = 1  # or the Trainer would multiply the batch by the number of GPUs

@@ -9,7 +9,8 @@ from typing import Any
 from dixtill_hf.distillation.presets import METHODS, PRESETS
 
 
-def _field(default: Any, text: str) -> Any:
+def described(default: Any, text: str) -> Any:
+    """A field of a recipe, with its help text."""
     return field(default=default, metadata={"help": text})
 
 
@@ -17,39 +18,42 @@ def _field(default: Any, text: str) -> Any:
 class DataArguments:
     """Which texts, and what they are labelled with."""
 
-    source: str = _field(
+    source: str = described(
         "embedded",
         "The data: 'embedded' (generated headlines), a Hub id, a directory saved with "
         "save_to_disk, a directory of train/validation/test files, or one file (csv, tsv, json, "
         "jsonl, parquet).",
     )
-    config_name: str | None = _field(
+    config_name: str | None = described(
         None, "Configuration of a Hub dataset that has several, 'sst2' of glue for example."
     )
-    test_source: str | None = _field(None, "A file with the test texts, where source has none.")
-    splits: str | None = _field(
+    test_source: str | None = described(None, "A file with the test texts, where source has none.")
+    splits: str | None = described(
         None,
         "Which split of the source serves as which, 'test=validation' for example, where the "
         "source's names differ.",
     )
-    text_column: str | None = _field(
+    text_column: str | None = described(
         None, "Column of the text; found by convention when not given."
     )
-    label_column: str | None = _field(
+    label_column: str | None = described(
         None, "Column of the label; found by convention when not given."
     )
-    label_names: str | None = _field(
+    label_names: str | None = described(
         None, "Names of the labels in their order, separated by commas: 'Bearish,Bullish,Neutral'."
     )
-    unlabelled: bool = _field(
+    unlabelled: bool = described(
         False, "Accept training texts without a label; they learn from the teacher alone."
     )
-    validation_fraction: float = _field(
+    validation_fraction: float = described(
         0.1, "Share of train held out, stratified, when the source has no validation split."
     )
-    data_seed: int = _field(0, "Seed of the held-out split and of the subset of train.")
-    max_train_texts: int | None = _field(
+    data_seed: int = described(0, "Seed of the held-out split and of the subset of train.")
+    max_train_texts: int | None = described(
         None, "Use a random subset of this many training texts; all when not given."
+    )
+    max_test_texts: int | None = described(
+        None, "Use a random subset of this many test texts; all when not given."
     )
 
 
@@ -57,46 +61,46 @@ class DataArguments:
 class TeacherArguments:
     """Who teaches, and how it becomes a classifier if it is none yet."""
 
-    teacher: str = _field(
+    teacher: str = described(
         "packaged",
         "A fine-tuned classifier or a bare encoder, by Hub id or directory; 'packaged' is the "
         "MiniLM encoder of the extra 'embedded'. A model without a trained head is fine-tuned.",
     )
-    label_map: str | None = _field(
+    label_map: str | None = described(
         None,
         "Teacher label=data label pairs where the names differ: 'positive=Bullish,...'.",
     )
-    teacher_epochs: float = _field(4.0, "Epochs of fine-tuning; the best one is kept.")
-    teacher_learning_rate: float = _field(1e-4, "Peak learning rate of fine-tuning.")
-    teacher_batch_size: int = _field(32, "Texts a step of fine-tuning.")
-    teacher_max_length: int | None = _field(
+    teacher_epochs: float = described(4.0, "Epochs of fine-tuning; the best one is kept.")
+    teacher_learning_rate: float = described(1e-4, "Peak learning rate of fine-tuning.")
+    teacher_batch_size: int = described(32, "Texts a step of fine-tuning.")
+    teacher_max_length: int | None = described(
         None, "Longest input of fine-tuning in tokens; the model's own limit when not given."
     )
-    teacher_seed: int = _field(0, "Seed of fine-tuning.")
+    teacher_seed: int = described(0, "Seed of fine-tuning.")
 
 
 @dataclass
 class AnnotationArguments:
     """How the teacher's predictions are explained."""
 
-    explainer: str = _field(
+    explainer: str = described(
         "integrated_gradients", "Name of the explainer; docs/annotation.md compares them."
     )
-    steps: int | None = _field(
+    steps: int | None = described(
         None,
         "Nodes on the path of Integrated Gradients for every text; as many as each text needs when "
         "not given.",
     )
-    output: str | None = _field(
+    output: str | None = described(
         None, "What is attributed: 'logit', 'margin', 'probability' or 'log_probability'."
     )
-    target: str | None = _field(
+    target: str | None = described(
         None, "The label explained: the 'predicted' or the 'true' one, or 'all' of them."
     )
-    explainer_settings: str | None = _field(
+    explainer_settings: str | None = described(
         None, "Further settings of the explainer: 'samples=64,seed=1' for example."
     )
-    tokens_per_batch: int | None = _field(
+    tokens_per_batch: int | None = described(
         None, "Most tokens in memory at once; what suits the device when not given."
     )
 
@@ -105,33 +109,40 @@ class AnnotationArguments:
 class StudentArguments:
     """Which students are trained. A field left out takes the preset's value."""
 
-    methods: str = _field(
+    methods: str = described(
         "none,kl,mse,dixtill", f"What is compared, of {', '.join(METHODS)}; separated by commas."
     )
-    presets: str = _field("default", f"One or more of {', '.join(PRESETS)}; separated by commas.")
-    seeds: int = _field(3, "Students trained of every method, with the seeds 0, 1, 2, ...")
-    word_vectors: str = _field(
+    presets: str = described(
+        "default", f"One or more of {', '.join(PRESETS)}; separated by commas."
+    )
+    seeds: int = described(3, "Students trained of every method, with the seeds 0, 1, 2, ...")
+    word_vectors: str = described(
         "glove-packaged",
         "Start of the embedding: 'glove-packaged', a GloVe or word2vec text file, a safetensors "
         "file, or 'none' (random).",
     )
-    embedding_size: int | None = _field(
+    embedding_size: int | None = described(
         None, "Embedding dimensions; those of the word vectors, and 50 without, when not given."
     )
-    hidden_size: int = _field(50, "Units of the bi-LSTM in each direction.")
-    epochs: float | None = _field(None, "Passes over the training texts.")
-    learning_rate: float | None = _field(None, "Peak learning rate.")
-    batch_size: int | None = _field(None, "Texts a step.")
-    alpha: float | None = _field(None, "Weight of the teacher's terms, 0 to 1.")
-    temperature: float | None = _field(None, "Softens both outputs in the distillation term.")
-    xai_weight: float | None = _field(None, "Weight of the explanation term of dixtill.")
-    explanation: str | None = _field(
+    hidden_size: int = described(50, "Units of the bi-LSTM in each direction.")
+    epochs: float | None = described(None, "Passes over the training texts.")
+    learning_rate: float | None = described(None, "Peak learning rate.")
+    batch_size: int | None = described(None, "Texts a step.")
+    alpha: float | None = described(None, "Weight of the teacher's terms, 0 to 1.")
+    temperature: float | None = described(None, "Softens both outputs in the distillation term.")
+    xai_weight: float | None = described(None, "Weight of the explanation term of dixtill.")
+    explanation: str | None = described(
         None, "What dixtill aligns and the student returns: 'contributions' or 'attention'."
     )
-    min_frequency: int | None = _field(
+    min_frequency: int | None = described(
         None, "Words seen in fewer training texts than this become [UNK]."
     )
-    workers: int = _field(
+    variants: int | None = described(
+        None,
+        "Variants of every training text (cut, thinned, spliced) that the teacher labels, for the "
+        "methods that learn from it; 0 for none.",
+    )
+    workers: int = described(
         0, "Students trained side by side; 0 takes the CPU's cores, or 1 with an accelerator."
     )
 
@@ -140,7 +151,7 @@ class StudentArguments:
 class OutputArguments:
     """Where everything goes."""
 
-    output_dir: str = _field("runs/demo", "Directory of the student, the report and the rest.")
+    output_dir: str = described("runs/demo", "Directory of the student, the report and the rest.")
 
 
 # In the order in which the fields are listed in the help.

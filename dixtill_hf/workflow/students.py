@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from datasets import DatasetDict, disable_progress_bars, load_from_disk
+from datasets import Dataset, DatasetDict, disable_progress_bars, load_from_disk
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 from transformers import PrinterCallback
@@ -25,6 +25,7 @@ from dixtill_hf.data.columns import TEXT
 from dixtill_hf.data.labels import label_names
 from dixtill_hf.distillation.building import build_student
 from dixtill_hf.distillation.trainer import DistillationTrainer
+from dixtill_hf.distillation.transfer_set import with_transfer_set
 from dixtill_hf.evaluation.efficiency import directory_bytes, parameter_count
 from dixtill_hf.workflow.assessment import ask, assess
 from dixtill_hf.workflow.jobs import StudentJob, training_arguments, word_vector_source
@@ -80,9 +81,9 @@ def train_student(job: StudentJob) -> None:
     staging.replace(job.directory)
 
 
-def predictions_on_test(job: StudentJob) -> NDArray[np.integer]:
-    """The predictions of a trained student for the test texts, `(texts,)`."""
-    return np.load(job.directory / PROBABILITIES, allow_pickle=False).argmax(-1)
+def probabilities_on_test(job: StudentJob) -> NDArray[np.floating]:
+    """What a trained student says of the test texts, `(texts, labels)`."""
+    return np.load(job.directory / PROBABILITIES, allow_pickle=False)
 
 
 def _trainer(job: StudentJob, data: DatasetDict) -> DistillationTrainer:
@@ -98,9 +99,10 @@ def _trainer(job: StudentJob, data: DatasetDict) -> DistillationTrainer:
         embedding_size=arguments.embedding_size,
     )
     args = training_arguments(arguments, job.preset, job.method, job.seed, job.directory.parent)
-    trainer = DistillationTrainer(
-        model, args, train_dataset=data["train"], processing_class=tokenizer
-    )
+    train = data["train"]
+    if job.transfer is not None:
+        train = with_transfer_set(train, Dataset.load_from_disk(str(job.transfer)))
+    trainer = DistillationTrainer(model, args, train_dataset=train, processing_class=tokenizer)
     trainer.remove_callback(PrinterCallback)  # one progress bar for all students
     return trainer
 

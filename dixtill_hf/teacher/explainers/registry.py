@@ -15,6 +15,7 @@ from dixtill_hf.teacher.explainers import (  # noqa: F401 - each registers itsel
     integrated_gradients,
     kernel_shap,
     lime,
+    no_explainer,
     occlusion,
     precomputed,
     saliency,

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""More text to learn from: variants of the training texts, labelled by the teacher alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from datasets import Dataset, concatenate_datasets
+
+from dixtill_hf.data.columns import (
+    EXPLAINED_LABEL,
+    LABEL,
+    LABEL_UNKNOWN,
+    TEACHER_ATTRIBUTIONS,
+    TEACHER_LOGITS,
+    TEACHER_SPANS,
+    TEXT,
+)
+from dixtill_hf.distillation.variants import text_variants
+from dixtill_hf.teacher.annotation.annotate import annotate
+from dixtill_hf.teacher.loading import Teacher
+
+_COLUMNS = (TEXT, LABEL, TEACHER_LOGITS, TEACHER_SPANS, TEACHER_ATTRIBUTIONS, EXPLAINED_LABEL)
+
+
+def label_variants(
+    train: Dataset, teacher: Teacher, per_text: int, seed: int = 0, **annotation: Any
+) -> Dataset:
+    """Make variants of the training texts and let the teacher label them, without explanations.
+
+    Args:
+        train: The training texts.
+        teacher: The teacher.
+        per_text: Variants of each text; see `text_variants`.
+        seed: Of the variants.
+        **annotation: `tokens_per_batch` and `cache_dir` of `annotate`.
+
+    Returns:
+        The variants, annotated, each without a label of its own (−100).
+    """
+    texts = text_variants(train[TEXT][:], per_text, seed)
+    variants = Dataset.from_dict({TEXT: texts, LABEL: [LABEL_UNKNOWN] * len(texts)})
+    if LABEL in train.column_names:
+        variants = variants.cast_column(LABEL, train.features[LABEL])
+    return annotate(variants, teacher, "none", **annotation)
+
+
+def with_transfer_set(train: Dataset, transfer: Dataset) -> Dataset:
+    """The annotated training texts and, behind them, texts that the teacher has labelled.
+
+    A text without explanation teaches through its logits alone.
+
+    Raises:
+        ValueError: One of them is not annotated; the missing columns are named.
+    """
+    for name, dataset in (("training texts", train), ("transfer set", transfer)):
+        missing = [column for column in _COLUMNS if column not in dataset.column_names]
+        if missing:
+            raise ValueError(
+                f"The {name} have no columns {missing}: annotate them first, with annotate(...) "
+                "or label_variants(...)."
+            )
+    kept = train.select_columns(list(_COLUMNS))
+    return concatenate_datasets([kept, transfer.select_columns(list(_COLUMNS))])
