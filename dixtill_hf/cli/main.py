@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 COMMANDS = {
     "run": "the whole road: load, fine-tune if needed, annotate, distil, evaluate, report",
+    "benchmark": "a run, and its students against int8, pruned heads and a bag of words",
     "annotate": "add a teacher's logits and word attributions to a dataset",
     "train": "distil an annotated dataset into one student",
     "evaluate": "score a student on an annotated dataset",

@@ -7,6 +7,7 @@ import json
 import shutil
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import yaml
 from datasets import Dataset, DatasetDict, load_from_disk
@@ -46,10 +47,12 @@ def load_data(arguments: DataArguments, require_test: bool = True) -> DatasetDic
     """Read and check the data of a recipe; see `load_text_classification`.
 
     Raises:
-        ValueError: The data fail a check, or `max_train_texts` leaves too few of them.
+        ValueError: The data fail a check, or a subset of them would be too small.
     """
-    if arguments.max_train_texts is not None and arguments.max_train_texts < 2:
-        raise ValueError(f"max_train_texts must be at least 2, got {arguments.max_train_texts}.")
+    for name in ("max_train_texts", "max_test_texts"):
+        value = getattr(arguments, name)
+        if value is not None and value < 2:
+            raise ValueError(f"{name} must be at least 2, got {value}.")
     data = load_text_classification(
         arguments.source,
         text_column=arguments.text_column,
@@ -67,12 +70,14 @@ def load_data(arguments: DataArguments, require_test: bool = True) -> DatasetDic
         data["train"] = _subset(data["train"], arguments.max_train_texts, arguments.data_seed)
         if not arguments.unlabelled:
             check_classes(data)  # a rare label may have been left out
+    if arguments.max_test_texts is not None and "test" in data:
+        data["test"] = _subset(data["test"], arguments.max_test_texts, arguments.data_seed)
     return data
 
 
-def _subset(train: Dataset, size: int, seed: int) -> Dataset:
+def _subset(split: Dataset, size: int, seed: int) -> Dataset:
     """A stratified random subset of a split; the whole split where it is no larger."""
-    return hold_out(train, size / len(train), seed)[1] if size < len(train) else train
+    return hold_out(split, size / len(split), seed)[1] if size < len(split) else split
 
 
 def data_fingerprint(data: DatasetDict) -> str:
@@ -142,6 +147,9 @@ def annotate_data(
 ) -> tuple[DatasetDict, str]:
     """Annotate every split and keep the result as `annotated/`, ready for `load_from_disk`.
 
+    Several processes share the work, if each of them makes the call; the main one keeps the result,
+    and none goes on before it is there.
+
     Returns:
         The annotated splits, and the hash of all that they depend on.
     """
@@ -150,7 +158,7 @@ def annotate_data(
         [ENGINE_VERSION, data_fingerprint(data), hash_teacher(teacher), explainer.settings()]
     )
     directory = output_dir / "annotated"
-    if _read_key(directory) == key:
+    if log.team.from_main(lambda: _read_key(directory) or "") == key:
         with log.timed("annotate", key):
             return load_from_disk(str(directory)), key
     with log.timed("annotate", key):
@@ -161,14 +169,20 @@ def annotate_data(
             tokens_per_batch=arguments.tokens_per_batch,
             cache_dir=output_dir / "cache" / "annotations",
         )
-    unfinished = output_dir / "annotated.unfinished"
+    record = {"fingerprint": key, "explainer": explainer.settings()}
+    log.team.from_main(lambda: _keep(annotated, directory, record))
+    return annotated, key
+
+
+def _keep(annotated: DatasetDict, directory: Path, record: dict[str, Any]) -> str:
+    """Save the annotated splits, so that they are there whole or not at all; returns where."""
+    unfinished = directory.with_suffix(".unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     annotated.save_to_disk(str(unfinished))
-    record = {"fingerprint": key, "explainer": explainer.settings()}
     write_json(unfinished / ANNOTATION_RECORD, record)
     shutil.rmtree(directory, ignore_errors=True)
     unfinished.replace(directory)
-    return annotated, key
+    return str(directory)
 
 
 def _read_key(directory: Path) -> str | None:

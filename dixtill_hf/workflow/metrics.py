@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -26,16 +27,25 @@ from dixtill_hf.data.columns import (
 )
 from dixtill_hf.data.labels import label_names
 from dixtill_hf.evaluation.classification import softmax
-from dixtill_hf.evaluation.efficiency import parameter_count
+from dixtill_hf.evaluation.efficiency import directory_bytes, parameter_count
 from dixtill_hf.evaluation.significance import interval, paired_bootstrap
 from dixtill_hf.teacher.loading import Teacher
 from dixtill_hf.workflow.assessment import quality
+from dixtill_hf.workflow.scoring import calibration
 
 FORMAT = 1
 BAG_OF_WORDS = "bag_of_words"
 NO_PRESET = ""
 _COMPARED = ("accuracy", "macro_f1")
-_SUMMARISED = ("accuracy", "macro_f1", "matthews", "roc_auc", "teacher_agreement", "train_seconds")
+_SUMMARISED = (
+    "accuracy",
+    "macro_f1",
+    "matthews",
+    "roc_auc",
+    "calibration_error",
+    "teacher_agreement",
+    "train_seconds",
+)
 
 # (method, preset) → predictions of each of its seeds for the test texts, (seeds, texts).
 Predictions = Mapping[tuple[str, str], NDArray[np.integer]]
@@ -66,6 +76,7 @@ def describe_teacher(
         "finetuned": finetuned,
         "split": "test",
         **quality(probabilities, np.asarray(test[LABEL])),
+        **calibration(probabilities, test),
         "completeness_error": _describe_errors(_of_all(data, COMPLETENESS_ERROR)),
         "evaluations_per_text": float(_of_all(data, EVALUATIONS).mean()),
         "truncated_texts": int(_of_all(data, TRUNCATED).sum()),
@@ -94,18 +105,25 @@ def labelled_classes(split: Dataset) -> set[int]:
     return set(split[LABEL]) - {LABEL_UNKNOWN}
 
 
-def score_bag_of_words(data: DatasetDict) -> tuple[dict[str, Any], NDArray[np.integer]]:
-    """Result and test predictions of the linear rival, fitted on the labelled training texts."""
-    train, test = data["train"], data["test"]
+def fit_bag_of_words(data: DatasetDict) -> BagOfWords:
+    """The linear rival, fitted on the labelled training texts."""
+    train = data["train"]
     labels = np.asarray(train[LABEL])
     labelled = np.flatnonzero(labels != LABEL_UNKNOWN)
-    start = time.perf_counter()
     texts = train[TEXT][:]
     model = BagOfWords(len(label_names(data)))
-    model.fit([texts[i] for i in labelled], labels[labelled])
+    return model.fit([texts[i] for i in labelled], labels[labelled])
+
+
+def score_bag_of_words(data: DatasetDict) -> tuple[dict[str, Any], NDArray[np.floating]]:
+    """Result and test probabilities `(texts, labels)` of the linear rival."""
+    test = data["test"]
+    start = time.perf_counter()
+    model = fit_bag_of_words(data)
     seconds = time.perf_counter() - start
+    with tempfile.TemporaryDirectory() as directory:
+        num_bytes = directory_bytes(model.save(directory))
     probabilities = model.predict_proba(test[TEXT][:])
-    predictions = probabilities.argmax(-1)
     teacher = np.asarray(test[TEACHER_LOGITS]).argmax(-1)
     result = {
         "method": BAG_OF_WORDS,
@@ -113,14 +131,14 @@ def score_bag_of_words(data: DatasetDict) -> tuple[dict[str, Any], NDArray[np.in
         "seed": None,
         "split": "test",
         "parameters": model.parameters,
-        "bytes": None,
+        "bytes": num_bytes,
         **quality(probabilities, np.asarray(test[LABEL])),
-        "teacher_agreement": float((predictions == teacher).mean()),
+        "teacher_agreement": float((probabilities.argmax(-1) == teacher).mean()),
         "train_seconds": round(seconds, 2),
         "validation": None,
         "explanation": None,
     }
-    return result, predictions
+    return result, probabilities
 
 
 def summarise(results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -128,7 +146,9 @@ def summarise(results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     rows = []
     for (preset, method), group in groupby(sorted(results, key=_series), key=_series):
         seeds = list(group)
-        values = {name: [row[name] for row in seeds] for name in _SUMMARISED}
+        values: dict[str, list[Any]] = {
+            name: [row.get(name) for row in seeds] for name in _SUMMARISED
+        }
         for name in filter(_is_agreement, seeds[0]["explanation"] or {}):
             values[f"explanation.{name}"] = [row["explanation"][name] for row in seeds]
         rows.append(
@@ -182,7 +202,7 @@ def _series(result: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _is_agreement(name: str) -> bool:
-    return name == "cosine" or "@" in name
+    return name in ("cosine", "kendall", "spearman") or "@" in name
 
 
 def _count_labels(split: Dataset, names: Sequence[str]) -> dict[str, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -50,13 +51,41 @@ from dixtill_hf.workflow.metrics import (
     summarise,
 )
 from dixtill_hf.workflow.recipe import Recipe
+from dixtill_hf.workflow.scoring import calibration
 from dixtill_hf.workflow.stages import StageLog, write_json
 from dixtill_hf.workflow.students import (
     PROBABILITIES,
     RESULT,
-    predictions_on_test,
+    probabilities_on_test,
     train_students,
 )
+from dixtill_hf.workflow.transfer import label_variants_of, numbers_of_variants
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """What a run has left, for whoever measures more of it.
+
+    Attributes:
+        recipe: What was asked for.
+        annotated: The splits, with the teacher's annotation.
+        annotation_key: Hash of all that the annotation depends on.
+        teacher: The teacher.
+        jobs: The students, which lie in the directories of their jobs.
+        metrics: What stands in metrics.json.
+    """
+
+    recipe: Recipe
+    annotated: DatasetDict
+    annotation_key: str
+    teacher: Teacher
+    jobs: list[StudentJob]
+    metrics: dict[str, Any]
+
+    @property
+    def output_dir(self) -> Path:
+        """Where everything lies."""
+        return Path(self.recipe.output.output_dir)
 
 
 def run(recipe: Recipe, command: str) -> Path:
@@ -77,6 +106,11 @@ def run(recipe: Recipe, command: str) -> Path:
         ValueError: A field is out of range, or the data fail a check.
         OSError: Something cannot be read or written.
     """
+    return write_report(complete_run(recipe, command).output_dir)
+
+
+def complete_run(recipe: Recipe, command: str) -> FinishedRun:
+    """Do all of `run` but write the report."""
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise ValueError(
             "dixtill-hf run is one process, which trains students side by side (--workers). To "
@@ -92,6 +126,8 @@ def run(recipe: Recipe, command: str) -> Path:
     vocabularies = describe_vocabularies(recipe.student, data)  # which finds what cannot be built
     teacher, finetuned = prepare_teacher(recipe.teacher, data, output_dir, log)
     annotated, key = annotate_data(recipe.annotation, data, teacher, output_dir, log)
+    for variants in numbers_of_variants(recipe.student):
+        label_variants_of(data["train"], variants, recipe.annotation, teacher, output_dir, log)
     jobs = student_jobs(recipe.student, output_dir / "annotated", key, output_dir)
     with log.timed("distil", hash_json([job.fingerprint for job in jobs])):
         results = train_students(jobs, recipe.student.workers)
@@ -112,7 +148,7 @@ def run(recipe: Recipe, command: str) -> Path:
     }
     write_json(output_dir / "metrics.json", metrics)
     _publish_student(recipe, jobs, results, metrics, annotated)
-    return write_report(output_dir)
+    return FinishedRun(recipe, annotated, key, teacher, jobs, metrics)
 
 
 def _check_labelled(recipe: Recipe, data: DatasetDict) -> None:
@@ -136,15 +172,18 @@ def _measure(
     results: list[dict[str, Any]],
 ) -> dict[str, Any]:
     """Results, their summary over seeds, and the paired comparisons."""
+    test = annotated["test"]
     series: dict[tuple[str, str], list[np.ndarray]] = {}
-    for job in jobs:
-        series.setdefault((job.method, job.preset), []).append(predictions_on_test(job))
-    predictions = {name: np.stack(seeds) for name, seeds in series.items()}
-    everything = list(results)
+    everything: list[dict[str, Any]] = []
     if len(labelled_classes(data["train"])) > 1:  # else there is nothing to fit
-        bag_of_words, linear_predictions = score_bag_of_words(annotated)
-        predictions[BAG_OF_WORDS, NO_PRESET] = linear_predictions[None]
-        everything.insert(0, bag_of_words)
+        bag_of_words, probabilities = score_bag_of_words(annotated)
+        series[BAG_OF_WORDS, NO_PRESET] = [probabilities.argmax(-1)]
+        everything.append(bag_of_words | calibration(probabilities, test))
+    for job, result in zip(jobs, results, strict=True):
+        probabilities = probabilities_on_test(job)
+        series.setdefault((job.method, job.preset), []).append(probabilities.argmax(-1))
+        everything.append(result | calibration(probabilities, test))
+    predictions = {name: np.stack(seeds) for name, seeds in series.items()}
     return {
         "results": everything,
         "summary": summarise(everything),
@@ -177,7 +216,7 @@ def _publish_student(
 ) -> None:
     """Put the best student by validation macro F1 into `student/`, with its card and examples."""
     output_dir = Path(recipe.output.output_dir)
-    best = _best(results)
+    best = best_student(results)
     source, target = jobs[best].directory, output_dir / "student"
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(source, target, ignore=shutil.ignore_patterns(RESULT, PROBABILITIES))
@@ -201,7 +240,7 @@ def _publish_student(
     write_json(output_dir / "explanations.json", examples)
 
 
-def _best(results: list[dict[str, Any]]) -> int:
+def best_student(results: list[dict[str, Any]]) -> int:
     """Position of the best DiXtill student on validation; of any method where there is none.
 
     Without a labelled validation text, the best is the one that agrees most with the teacher.

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A run, and beside it all that the paper compares it with: rivals, temperatures, time, agreement.
+
+Nothing is measured twice: what lies in `benchmark/` and is still valid is read from there.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from dixtill_hf.compression.head_layout import HeadMap
+from dixtill_hf.compression.quantization import QUANTIZED
+from dixtill_hf.evaluation.latency import LatencySettings
+from dixtill_hf.reporting.report import write_report
+from dixtill_hf.teacher.loading import Teacher
+from dixtill_hf.workflow.benchmark_recipe import (
+    BenchmarkArguments,
+    BenchmarkPlan,
+    plan_benchmark,
+    quick_recipe,
+)
+from dixtill_hf.workflow.explanation_study import study_explanations
+from dixtill_hf.workflow.head_sweep import sweep_heads
+from dixtill_hf.workflow.line_up import line_up
+from dixtill_hf.workflow.measurement_store import MeasurementStore
+from dixtill_hf.workflow.published import PUBLISHED
+from dixtill_hf.workflow.recipe import Recipe
+from dixtill_hf.workflow.rivals import (
+    has_known_heads,
+    score_half_the_heads,
+    score_quantized,
+)
+from dixtill_hf.workflow.run import FinishedRun, complete_run
+from dixtill_hf.workflow.stages import write_json
+from dixtill_hf.workflow.temperature_study import study_temperatures
+from dixtill_hf.workflow.timings import measure_efficiency
+
+_RUNTIMES = {
+    "onnxruntime": ("onnx", ("optimum", "onnxruntime")),
+    "openvino": ("openvino", ("openvino",)),
+}
+DIRECTORY = "benchmark"
+
+
+def benchmark(recipe: Recipe, arguments: BenchmarkArguments, command: str) -> Path:
+    """Run a recipe and compare its students with everything that the paper compares them with.
+
+    Args:
+        recipe: All that the run depends on.
+        arguments: What is measured beyond it.
+        command: What was typed to start it; it stands in the report.
+
+    Returns:
+        Path of the report, in which every table and figure comes from `metrics.json` alone.
+
+    Raises:
+        ImportError: The extra that a rival needs is not installed.
+        ValueError: A field is out of range, or the data fail a check.
+        OSError: Something cannot be read or written.
+    """
+    plan = plan_benchmark(arguments)
+    _check_runtimes(plan)
+    run = complete_run(quick_recipe(recipe) if arguments.quick else recipe, command)
+    metrics = run.metrics | measure(run, plan) | {"quick": arguments.quick}
+    if arguments.paper_figures:
+        metrics["published"] = PUBLISHED
+    write_json(run.output_dir / "metrics.json", metrics)
+    return write_report(run.output_dir)
+
+
+def measure(run: FinishedRun, plan: BenchmarkPlan) -> dict[str, Any]:
+    """Everything beyond the run, under the keys that it has in metrics.json."""
+    store = MeasurementStore(run.output_dir / DIRECTORY)
+    measured: dict[str, Any] = {
+        "temperatures": study_temperatures(
+            run, plan.temperatures, plan.temperature_presets, plan.temperature_seeds
+        ),
+        "compressed": score_quantized(run.teacher, plan.rivals, run.annotated, store),
+        "explanations": study_explanations(run, plan.explained_texts, store),
+    }
+    if has_known_heads(run.teacher):
+        measured["compressed"].append(
+            score_half_the_heads(run.teacher, run.annotated, plan.ranking_texts, store)
+        )
+        measured["pruning"] = sweep_heads(
+            plan.rankings,
+            _head_counts(run.teacher, plan.head_steps),
+            run.teacher,
+            (run.annotated["validation"], run.annotated["test"]),
+            plan.ranking_texts,
+            store,
+        )
+    entrants = line_up(run, plan.rivals, plan.ranking_texts, plan.bert_base, store)
+    settings = LatencySettings(rounds=plan.rounds, pad_to=(None, plan.pad_to))
+    measured["efficiency"] = measure_efficiency(run, entrants, plan.threads, settings, store)
+    return measured
+
+
+def _head_counts(teacher: Teacher, steps: int | None) -> list[int]:
+    """Numbers of heads a layer to remove, from none to all but one."""
+    most = HeadMap(teacher.model).heads - 1
+    if steps is None or steps > most:
+        return list(range(most + 1))
+    return sorted({round(most * step / (steps - 1)) for step in range(steps)})
+
+
+def _check_runtimes(plan: BenchmarkPlan) -> None:
+    """Find a missing extra before anything is computed."""
+    backends = {QUANTIZED[name].backend for name in plan.rivals} | {"onnxruntime"}
+    for backend in sorted(backends):
+        extra, modules = _RUNTIMES[backend]
+        missing = [module for module in modules if find_spec(module) is None]
+        if missing:
+            raise ImportError(
+                f"The benchmark needs {', '.join(missing)} for {backend}: "
+                f'pip install "dixtill_hf[{extra}]"'
+            )

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The teacher compressed by other means: int8 and half of its heads, saved and scored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from datasets import Dataset, DatasetDict
+from transformers import PreTrainedModel
+
+from dixtill_hf.compression.head_layout import LAYOUTS, HeadMap
+from dixtill_hf.compression.head_pruning import load_pruned, prune_heads, save_pruned
+from dixtill_hf.compression.quantization import (
+    QUANTIZED,
+    compress_teacher,
+    load_compressed,
+    read_settings,
+)
+from dixtill_hf.data.columns import TEXT
+from dixtill_hf.evaluation.efficiency import directory_bytes, parameter_count
+from dixtill_hf.teacher.fingerprint import hash_teacher
+from dixtill_hf.teacher.loading import Teacher
+from dixtill_hf.workflow.head_sweep import heads_to_remove
+from dixtill_hf.workflow.measurement_store import MeasurementStore
+from dixtill_hf.workflow.scoring import score, score_teacher
+
+CALIBRATION_TEXTS = 200
+HEADS = "heads"
+MASKING = "masking"  # the paper's ranking
+
+
+def quantized_teacher(
+    teacher: Teacher, method: str, data: DatasetDict, store: MeasurementStore
+) -> Path:
+    """Directory of the teacher compressed by a method of `QUANTIZED`, made where it is missing."""
+    texts = data["train"][TEXT][:CALIBRATION_TEXTS]
+    return store.directory_once(
+        method,
+        [hash_teacher(teacher), texts],
+        lambda path: compress_teacher(teacher, method, path, texts),
+    )
+
+
+def score_quantized(
+    teacher: Teacher, methods: Sequence[str], data: DatasetDict, store: MeasurementStore
+) -> list[dict[str, Any]]:
+    """Quality and size of the teacher under every method.
+
+    Raises:
+        ImportError: The extra that a method needs is not installed.
+        ValueError: Optimum does not export the teacher's architecture.
+    """
+    rows = []
+    for method in methods:
+        directory = quantized_teacher(teacher, method, data, store)
+        settings = read_settings(directory)
+        row = store.once(
+            f"score-{method}",
+            [settings, hash_teacher(teacher), data["test"]._fingerprint],
+            partial(_score_saved, directory, data["test"]),
+        )
+        form = QUANTIZED[method]
+        rows.append(
+            {
+                "name": method,
+                "label": form.label,
+                "backend": form.backend,
+                "bytes": directory_bytes(directory),
+                "parameters": None,
+                "settings": settings,
+                **row,
+            }
+        )
+    return rows
+
+
+def _score_saved(directory: Path, test: Dataset) -> dict[str, Any]:
+    return score(load_compressed(directory), test)
+
+
+def has_known_heads(teacher: Teacher) -> bool:
+    """Whether the teacher's attention heads can be removed; its layers have two or more."""
+    return teacher.model.config.model_type in LAYOUTS and HeadMap(teacher.model).heads > 1
+
+
+def half_the_heads(
+    teacher: Teacher, held_out: Dataset, most_texts: int, store: MeasurementStore
+) -> Path:
+    """Directory of the teacher without half of its heads in every layer, ranked by masking."""
+    removed = HeadMap(teacher.model).heads // 2
+    heads = heads_to_remove(MASKING, teacher, held_out, most_texts, store)[removed - 1]
+    return store.directory_once(
+        HEADS,
+        [hash_teacher(teacher), sorted(heads.items())],
+        lambda path: save_pruned(prune_heads(teacher.model, heads), teacher.tokenizer, path),
+    )
+
+
+def score_half_the_heads(
+    teacher: Teacher, data: DatasetDict, most_texts: int, store: MeasurementStore
+) -> dict[str, Any]:
+    """Quality and size of the teacher with half of its heads."""
+    directory = half_the_heads(teacher, data["validation"], most_texts, store)
+    model = load_pruned(directory)
+    heads = HeadMap(teacher.model).heads
+    row = store.once(
+        "score-heads",
+        [hash_teacher(teacher), _pruned(model), data["test"]._fingerprint],
+        lambda: score_teacher(teacher, data["test"], model=model),
+    )
+    return {
+        "name": HEADS,
+        "label": half_the_heads_label(teacher),
+        "backend": "pytorch",
+        "bytes": directory_bytes(directory),
+        "parameters": parameter_count(model),
+        "settings": {"ranking": MASKING, "removed_per_layer": heads // 2, "heads": heads},
+        **row,
+    }
+
+
+def half_the_heads_label(teacher: Teacher) -> str:
+    """What tables call the teacher with half of its heads."""
+    heads = HeadMap(teacher.model).heads
+    return f"{heads - heads // 2} of {heads} heads"
+
+
+def _pruned(model: PreTrainedModel) -> list[Any]:
+    return sorted((int(layer), heads) for layer, heads in model.config.pruned_heads.items())

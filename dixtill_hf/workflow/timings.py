@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Time and memory of the teacher, its compressed forms and the students, side by side."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from functools import partial
+from typing import Any
+
+from dixtill_hf.data.columns import TEXT
+from dixtill_hf.evaluation.efficiency import directory_bytes
+from dixtill_hf.evaluation.latency import LatencySettings, measure_latency, speed_ups
+from dixtill_hf.evaluation.memory import measure_peak_memory
+from dixtill_hf.teacher.fingerprint import hash_teacher
+from dixtill_hf.workflow.line_up import BERT_BASE, Entrant
+from dixtill_hf.workflow.measurement_store import MeasurementStore
+from dixtill_hf.workflow.run import FinishedRun
+
+TEXTS = 512
+_TEXTS_FOR_MEMORY = 32
+
+
+def measure_efficiency(
+    run: FinishedRun,
+    entrants: Sequence[Entrant],
+    threads: Sequence[int],
+    settings: LatencySettings,
+    store: MeasurementStore,
+) -> dict[str, Any]:
+    """Time every model in every runtime that it has, all of them interleaved, and its memory.
+
+    Args:
+        run: The finished run, whose test texts are read.
+        entrants: From `line_up`.
+        threads: Numbers of threads to measure with.
+        settings: What is timed and how often; texts are padded to no more than the teacher reads.
+        store: Keeps the measurements.
+
+    Returns:
+        `settings`, `rows` (see `measure_latency` and `speed_ups`) and `memory`.
+    """
+    texts = run.annotated["test"][TEXT][:TEXTS]
+    pad_to = tuple(t if t is None else min(t, run.teacher.max_length) for t in settings.pad_to)
+    settings = replace(settings, pad_to=pad_to)
+    models = [[entrant.name, entrant.directory] for entrant in entrants]
+    key = [models, hash_teacher(run.teacher), run.metrics["fingerprint"], texts]
+    rows: list[dict[str, Any]] = []
+    for number in threads:
+        rows += store.once(
+            f"latency-{number}-threads",
+            [key, asdict(settings)],
+            partial(_measure_latency, entrants, texts, settings, number),
+        )
+    explaining = {entrant.name for entrant in entrants if entrant.explains}
+    return {
+        "settings": {**asdict(settings), "threads": list(threads), "texts": len(texts)},
+        "rows": [{**row, "explains": row["model"] in explaining} for row in speed_ups(rows)],
+        "references": [
+            {
+                "model": entrant.name,
+                "parameters": entrant.parameters,
+                "bytes": directory_bytes(entrant.directory),
+            }
+            for entrant in entrants
+            if entrant.name.startswith(BERT_BASE)
+        ],
+        "memory": store.once("memory", key, lambda: _measure_memory(entrants, texts)),
+    }
+
+
+def _measure_latency(
+    entrants: Sequence[Entrant], texts: Sequence[str], settings: LatencySettings, threads: int
+) -> list[dict[str, Any]]:
+    return measure_latency(
+        [entrant.load(threads) for entrant in entrants], texts, settings, threads
+    )
+
+
+def _measure_memory(entrants: Sequence[Entrant], texts: Sequence[str]) -> list[dict[str, Any]]:
+    """Peak memory of a fresh process for each model that loads it and classifies one batch."""
+    with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as file:
+        json.dump(list(texts[:_TEXTS_FOR_MEMORY]), file)
+        file.flush()
+        return [
+            {
+                "model": entrant.name,
+                "runtime": entrant.load(1).runtime,
+                "peak_bytes": measure_peak_memory(entrant.probe, entrant.directory, file.name),
+            }
+            for entrant in entrants
+        ]

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A whole benchmark of a tiny teacher: everything is measured, nothing twice, and reported."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("onnxruntime", reason="the extra onnx excludes the newest transformers")
+
+from dixtill_hf.workflow import timings
+from dixtill_hf.workflow.benchmark import benchmark
+from dixtill_hf.workflow.benchmark_recipe import BenchmarkArguments
+from dixtill_hf.workflow.recipe import Recipe
+
+ARGUMENTS = BenchmarkArguments(
+    rivals="onnx,int8-dynamic",
+    rankings="masking,gradient-iterative",
+    temperatures="1,5",
+    threads="1",
+    rounds=5,
+    pad_to=12,
+    bert_base=False,
+    explained_texts=10,
+)
+
+
+@pytest.fixture
+def finished(recipe: Recipe) -> tuple[Recipe, Path]:
+    return recipe, benchmark(recipe, ARGUMENTS, "dixtill-hf benchmark")
+
+
+def test_a_benchmark_measures_everything_once(
+    finished: tuple[Recipe, Path], monkeypatch: pytest.MonkeyPatch
+):
+    recipe, report = finished
+    metrics = json.loads((report.parent / "metrics.json").read_text())
+
+    assert {row["temperature"] for row in metrics["temperatures"]} == {1.0, 5.0}
+    assert [row["name"] for row in metrics["compressed"]] == ["onnx", "int8-dynamic", "heads"]
+    same_teacher = metrics["compressed"][0]
+    assert same_teacher["accuracy"] == metrics["teacher"]["accuracy"]
+    assert same_teacher["teacher_agreement"] == 1.0
+
+    whole = [row for row in metrics["pruning"] if row["removed"] == 0]
+    assert {row["ranking"] for row in whole} == {"masking", "gradient-iterative"}
+    assert {row["macro_f1"] for row in whole} == {metrics["teacher"]["macro_f1"]}
+    assert min(row["bytes"] for row in metrics["pruning"]) < whole[0]["bytes"]
+
+    timed = {(row["model"], row["runtime"]) for row in metrics["efficiency"]["rows"]}
+    assert {("teacher", "pytorch"), ("teacher", "onnxruntime")} < timed
+    assert {("DiXtill", "pytorch"), ("DiXtill", "onnxruntime")} < timed
+    assert {(row["model"], row["runtime"]) for row in metrics["efficiency"]["memory"]} == timed
+
+    voices = {(row["model"], row["explanation"]) for row in metrics["explanations"]["agreement"]}
+    assert {("dixtill", "contributions"), ("none", "integrated_gradients")} < voices
+    assert {("dixtill", "shuffled"), ("bag_of_words", "coefficients")} < voices
+    assert "published" not in metrics
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("measured twice")
+
+    monkeypatch.setattr(timings, "_measure_latency", refuse)
+    monkeypatch.setattr(timings, "_measure_memory", refuse)
+    benchmark(recipe, ARGUMENTS, "dixtill-hf benchmark")
+    assert (
+        json.loads((report.parent / "metrics.json").read_text())["efficiency"]["rows"]
+        == (metrics["efficiency"]["rows"])
+    )
+    text = report.read_text()
+    for part in ("Temperature", "int8 dynamic", "heads", "Faithfulness"):
+        assert part.lower() in text.lower()
+
+
+def test_wrong_fields_are_refused_before_anything_is_computed(recipe: Recipe):
+    for name, value, told in (
+        ("rivals", "int8", "rivals"),
+        ("rankings", "random", "rankings"),
+        ("temperatures", "0,1", "temperatures must be at least one number, each above 0"),
+        ("threads", "two", "threads must be numbers"),
+        ("rounds", 2, "rounds must be at least 5, got 2"),
+    ):
+        with pytest.raises(ValueError, match=told):
+            benchmark(recipe, replace(ARGUMENTS, **{name: value}), "dixtill-hf benchmark")
+    assert not Path(recipe.output.output_dir).exists()
