@@ -13,6 +13,7 @@ from dixtill_hf.student.registration import register_student
 __version__ = "0.1.0"
 
 _MODULES = {
+    "BagOfWords": "compression.bag_of_words",
     "DistillationArguments": "distillation.arguments",
     "DistillationTrainer": "distillation.trainer",
     "DixtillConfig": "student.configuration_dixtill",
@@ -21,22 +22,31 @@ _MODULES = {
     "Explainer": "teacher.explainers.base",
     "Explanation": "student.explaining",
     "IntegratedGradients": "teacher.explainers.integrated_gradients",
+    "OnnxStudent": "deployment.onnx_student",
     "Teacher": "teacher.loading",
     "WordTokenizer": "student.tokenization",
     "annotate": "teacher.annotation.annotate",
     "build_student": "distillation.building",
+    "compress_teacher": "compression.quantization",
     "dixtill_pipeline": "student.pipeline",
     "explain": "student.explaining",
     "explanation_agreement": "evaluation.agreement",
+    "export_student": "deployment.onnx_export",
     "finetune_teacher": "teacher.finetuning",
     "label_names": "data.labels",
+    "label_variants": "distillation.transfer_set",
+    "load_compressed": "compression.quantization",
+    "load_pruned": "compression.head_pruning",
     "load_teacher": "teacher.loading",
     "load_text_classification": "data.loading",
     "load_word_vectors": "student.word_vectors",
     "packaged_encoder": "data.packaged",
     "prepare_dataset": "distillation.preparation",
+    "prune_heads": "compression.head_pruning",
     "register_explainer": "teacher.explainers.base",
+    "save_pruned": "compression.head_pruning",
     "train_word_tokenizer": "student.tokenization",
+    "with_transfer_set": "distillation.transfer_set",
 }
 
 __all__ = ["__version__", *_MODULES]

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from datasets import Dataset, concatenate_datasets
@@ -24,16 +25,20 @@ _COLUMNS = (TEXT, LABEL, TEACHER_LOGITS, TEACHER_SPANS, TEACHER_ATTRIBUTIONS, EX
 
 
 def label_variants(
-    train: Dataset, teacher: Teacher, per_text: int, seed: int = 0, **annotation: Any
+    train: Dataset,
+    teacher: Teacher | str | Path,
+    per_text: int = 4,
+    seed: int = 0,
+    **annotation: Any,
 ) -> Dataset:
     """Make variants of the training texts and let the teacher label them, without explanations.
 
     Args:
         train: The training texts.
-        teacher: The teacher.
-        per_text: Variants of each text; see `text_variants`.
+        teacher: The teacher, or its name or path.
+        per_text: Variants of each text, at least 1. Default 4.
         seed: Of the variants.
-        **annotation: `tokens_per_batch` and `cache_dir` of `annotate`.
+        **annotation: `label_map`, `tokens_per_batch` and `cache_dir` of `annotate`.
 
     Returns:
         The variants, annotated, each without a label of its own (−100).
@@ -61,4 +66,23 @@ def with_transfer_set(train: Dataset, transfer: Dataset) -> Dataset:
                 "or label_variants(...)."
             )
     kept = train.select_columns(list(_COLUMNS))
-    return concatenate_datasets([kept, transfer.select_columns(list(_COLUMNS))])
+    added = _like(kept, transfer.select_columns(list(_COLUMNS)))
+    return concatenate_datasets([kept, added])
+
+
+def _like(train: Dataset, transfer: Dataset) -> Dataset:
+    """The transfer set with attributions of all labels, none of any word, where train has them."""
+    attributions = train.features[TEACHER_ATTRIBUTIONS]
+    if transfer.features[TEACHER_ATTRIBUTIONS] == attributions:
+        return transfer.cast(train.features)
+    if any(len(scores) for scores in transfer[TEACHER_ATTRIBUTIONS]):
+        raise ValueError(
+            "The training texts are explained for all labels, the transfer set for one, or the "
+            "other way round: annotate both with the same target."
+        )
+    labels = len(transfer[0][TEACHER_LOGITS])
+    none_of_any = [[[] for _ in range(labels)] for _ in range(len(transfer))]
+    others = transfer.remove_columns(TEACHER_ATTRIBUTIONS)
+    return others.add_column(TEACHER_ATTRIBUTIONS, none_of_any, feature=attributions).cast(
+        train.features
+    )

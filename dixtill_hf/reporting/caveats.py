@@ -27,6 +27,22 @@ def caveats(metrics: Mapping[str, Any], series: Sequence[Series]) -> list[str]:
     return [sentence for sentence in found if sentence]
 
 
+def _quick(metrics: Mapping[str, Any], series: Sequence[Series]) -> str | None:
+    if not metrics.get("quick"):
+        return None
+    return (
+        "A quick benchmark: few texts to learn from and to judge by, few seeds and few timed "
+        "batches. Its figures are rough; the same command without --quick gives better ones."
+    )
+
+
+def _left_out(metrics: Mapping[str, Any], series: Sequence[Series]) -> str | None:
+    reasons = metrics.get("left_out")
+    if not reasons:
+        return None
+    return f"Left out, since it does not work for this teacher: {fmt.text('; '.join(reasons))}"
+
+
 def _synthetic_data(metrics: Mapping[str, Any], series: Sequence[Series]) -> str | None:
     if metrics["dataset"]["source"] != "embedded":
         return None
@@ -199,6 +215,8 @@ def _undefined_metrics(metrics: Mapping[str, Any], series: Sequence[Series]) -> 
 
 
 _CHECKS: tuple[Check, ...] = (
+    _quick,
+    _left_out,
     _synthetic_data,
     _weak_teacher,
     _beaten_by_bag_of_words,

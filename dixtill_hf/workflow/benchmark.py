@@ -28,6 +28,7 @@ from dixtill_hf.workflow.measurement_store import MeasurementStore
 from dixtill_hf.workflow.published import PUBLISHED
 from dixtill_hf.workflow.recipe import Recipe
 from dixtill_hf.workflow.rivals import (
+    compressible,
     has_known_heads,
     score_half_the_heads,
     score_quantized,
@@ -73,29 +74,37 @@ def benchmark(recipe: Recipe, arguments: BenchmarkArguments, command: str) -> Pa
 def measure(run: FinishedRun, plan: BenchmarkPlan) -> dict[str, Any]:
     """Everything beyond the run, under the keys that it has in metrics.json."""
     store = MeasurementStore(run.output_dir / DIRECTORY)
+    rivals, left_out = compressible(run.teacher, plan.rivals, run.annotated, store)
     measured: dict[str, Any] = {
         "temperatures": study_temperatures(
             run, plan.temperatures, plan.temperature_presets, plan.temperature_seeds
         ),
-        "compressed": score_quantized(run.teacher, plan.rivals, run.annotated, store),
+        "compressed": score_quantized(run.teacher, rivals, run.annotated, store),
         "explanations": study_explanations(run, plan.explained_texts, store),
     }
     if has_known_heads(run.teacher):
         measured["compressed"].append(
             score_half_the_heads(run.teacher, run.annotated, plan.ranking_texts, store)
         )
-        measured["pruning"] = sweep_heads(
-            plan.rankings,
-            _head_counts(run.teacher, plan.head_steps),
-            run.teacher,
-            (run.annotated["validation"], run.annotated["test"]),
-            plan.ranking_texts,
-            store,
-        )
-    entrants = line_up(run, plan.rivals, plan.ranking_texts, plan.bert_base, store)
+        measured["pruning"] = _sweep(run, plan, store)
+    else:
+        kind = run.teacher.model.config.model_type
+        left_out.append(f"attention heads: those of the model type {kind!r} cannot be removed")
+    entrants = line_up(run, rivals, plan.ranking_texts, plan.bert_base, store)
     settings = LatencySettings(rounds=plan.rounds, pad_to=(None, plan.pad_to))
     measured["efficiency"] = measure_efficiency(run, entrants, plan.threads, settings, store)
-    return measured
+    return measured | {"left_out": left_out}
+
+
+def _sweep(run: FinishedRun, plan: BenchmarkPlan, store: MeasurementStore) -> list[dict[str, Any]]:
+    return sweep_heads(
+        plan.rankings,
+        _head_counts(run.teacher, plan.head_steps),
+        run.teacher,
+        (run.annotated["validation"], run.annotated["test"]),
+        plan.ranking_texts,
+        store,
+    )
 
 
 def _head_counts(teacher: Teacher, steps: int | None) -> list[int]:

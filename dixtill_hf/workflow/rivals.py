@@ -44,15 +44,29 @@ def quantized_teacher(
     )
 
 
-def score_quantized(
+def compressible(
     teacher: Teacher, methods: Sequence[str], data: DatasetDict, store: MeasurementStore
-) -> list[dict[str, Any]]:
-    """Quality and size of the teacher under every method.
+) -> tuple[list[str], list[str]]:
+    """The methods that work for the teacher, and for each of the others why it does not.
 
     Raises:
         ImportError: The extra that a method needs is not installed.
-        ValueError: Optimum does not export the teacher's architecture.
     """
+    possible, reasons = [], []
+    for method in methods:
+        try:
+            quantized_teacher(teacher, method, data, store)
+        except ValueError as error:  # an architecture that the exporter or quantiser refuses
+            reasons.append(f"{method}: {error}")
+        else:
+            possible.append(method)
+    return possible, reasons
+
+
+def score_quantized(
+    teacher: Teacher, methods: Sequence[str], data: DatasetDict, store: MeasurementStore
+) -> list[dict[str, Any]]:
+    """Quality and size of the teacher under every method that is `compressible`."""
     rows = []
     for method in methods:
         directory = quantized_teacher(teacher, method, data, store)

@@ -100,3 +100,10 @@ def test_generated_texts_are_told(metrics):
     assert "generator" not in told(metrics)
     metrics["dataset"]["source"] = "embedded"
     assert "made by a generator" in told(metrics)
+
+
+def test_a_quick_benchmark_and_what_it_left_out_are_told(metrics: dict):
+    metrics |= {"quick": True, "left_out": ["openvino: no export for 'xlnet'"]}
+    found = told(metrics)
+    assert "quick benchmark" in found
+    assert "no export for 'xlnet'" in found
