@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The fields of a benchmark are checked, and a quick one never does more than was asked."""
+
+from dataclasses import replace
+
+import pytest
+
+from dixtill_hf.workflow.benchmark_recipe import (
+    BenchmarkArguments,
+    plan_benchmark,
+    quick_recipe,
+)
+from dixtill_hf.workflow.recipe import DataArguments, Recipe, StudentArguments
+
+
+def test_lists_are_read():
+    plan = plan_benchmark(BenchmarkArguments(temperatures="1, 2.5", threads="2", rivals="onnx"))
+    assert plan.temperatures == [1.0, 2.5]
+    assert plan.threads == [2]
+    assert plan.rivals == ["onnx"]
+
+
+def test_no_rivals_and_no_rankings_are_possible():
+    plan = plan_benchmark(BenchmarkArguments(rivals="", rankings=""))
+    assert plan.rivals == []
+    assert plan.rankings == []
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "told"),
+    [
+        ("rivals", "int8-dynamik", "did you mean 'int8-dynamic'"),
+        ("rankings", "maskin", "did you mean 'masking'"),
+        ("temperature_presets", "papr", "did you mean 'paper'"),
+        ("temperature_seeds", 0, "temperature_seeds must be at least 1, got 0"),
+        ("threads", "1.5", "threads must be numbers separated by commas, got '1.5'"),
+        ("temperatures", "", "at least one number"),
+        ("explained_texts", 0, "explained_texts must be at least 1"),
+    ],
+)
+def test_a_wrong_field_is_told(field: str, value: object, told: str):
+    with pytest.raises(ValueError, match=told):
+        plan_benchmark(replace(BenchmarkArguments(), **{field: value}))
+
+
+def test_a_quick_benchmark_is_smaller_in_everything():
+    whole = plan_benchmark(BenchmarkArguments())
+    quick = plan_benchmark(BenchmarkArguments(quick=True))
+    assert quick.rounds < whole.rounds
+    assert len(quick.rankings) < len(whole.rankings)
+    assert (quick.temperatures[0], quick.temperatures[-1]) == (1.0, 5.0)
+    assert not quick.bert_base
+
+
+def test_a_quick_recipe_takes_no_more_than_was_asked():
+    small = Recipe(data=DataArguments(max_train_texts=50), student=StudentArguments(seeds=1))
+    quick = quick_recipe(small)
+    assert quick.data.max_train_texts == 50
+    assert quick.student.seeds == 1
+    large = quick_recipe(Recipe(student=StudentArguments(seeds=10)))
+    assert large.data.max_train_texts == 1000
+    assert large.student.seeds == 2
