@@ -13,7 +13,7 @@ test test-latest: export OMP_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-latest style quality clean
+.PHONY: help demo benchmark test test-latest style quality clean
 
 help:  ## Show what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ $(VENV_LATEST)/.installed: pyproject.toml constraints-latest.txt
 
 demo: $(VENV)/.installed  ## Distil the embedded example; the report lands in runs/demo
 	$(BIN)/dixtill-hf run --output_dir runs/demo
+
+benchmark: $(VENV)/.installed  ## Compare its students with int8, pruned heads, ...: runs/benchmark
+	$(BIN)/dixtill-hf benchmark --quick --output_dir runs/benchmark
 
 test: $(VENV)/.installed  ## Run the tests
 	$(BIN)/python -m pytest $(PYTEST_OPTIONS)

@@ -11,6 +11,7 @@ import pytest
 import dixtill_hf
 
 ROOT = Path(__file__).resolve().parents[1]
+NEED_ONNX = {"OnnxStudent", "export_student"}
 
 
 def test_import_loads_the_standard_library_alone() -> None:
@@ -27,6 +28,8 @@ def test_import_loads_the_standard_library_alone() -> None:
 
 @pytest.mark.parametrize("name", dixtill_hf.__all__)
 def test_public_names_are_found(name: str) -> None:
+    if name in NEED_ONNX:
+        pytest.importorskip("onnxruntime", reason="the extra onnx excludes the newest transformers")
     value = getattr(dixtill_hf, name)
     assert name in dir(dixtill_hf)
     if callable(value):

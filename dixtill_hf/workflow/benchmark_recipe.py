@@ -12,7 +12,6 @@ from dixtill_hf.workflow.head_sweep import RANKINGS
 from dixtill_hf.workflow.inputs import split_names
 from dixtill_hf.workflow.recipe import Recipe, described
 
-
 _LEAST = {
     "ranking_texts": 1,
     "temperature_seeds": 1,

@@ -68,9 +68,7 @@ def study_temperatures(
                 temperature=temperature,
             )
             directory = run.output_dir / "temperatures" / f"{temperature:g}"
-            jobs = student_jobs(
-                chosen, run.output_dir / "annotated", run.annotation_key, directory
-            )
+            jobs = student_jobs(chosen, run.output_dir / "annotated", run.annotation_key, directory)
             results = train_students(jobs, arguments.workers)
         rows += [
             {"temperature": temperature, **{name: result[name] for name in _COLUMNS}}

@@ -60,7 +60,7 @@ def test_both_train_one_student(train: Dataset, teacher: Teacher, tmp_path: Path
 
 def test_texts_without_annotation_are_refused(train: Dataset, teacher: Teacher, tmp_path: Path):
     variants = label_variants(train, teacher, 1, cache_dir=tmp_path)
-    with pytest.raises(ValueError, match="training texts have no columns.*annotate them first"):
+    with pytest.raises(ValueError, match=r"training texts have no columns.*annotate them first"):
         with_transfer_set(train, variants)
 
 

@@ -59,8 +59,7 @@ def test_a_benchmark_measures_everything_once(
     assert {("teacher", "pytorch"), ("teacher", "onnxruntime")} < timed
     assert {("DiXtill", "pytorch"), ("DiXtill", "onnxruntime")} < timed
     memory = {
-        (row["model"], row["runtime"]): row["peak_bytes"]
-        for row in metrics["efficiency"]["memory"]
+        (row["model"], row["runtime"]): row["peak_bytes"] for row in metrics["efficiency"]["memory"]
     }
     assert set(memory) == timed
     assert min(size for size in memory.values() if size > 1) > 10_000_000

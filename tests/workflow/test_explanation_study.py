@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whoever repeats the teacher agrees with it wholly; every voice of a run is heard."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from dixtill_hf.data.columns import EXPLAINED_LABEL, TEXT
+from dixtill_hf.workflow.explanation_study import (
+    _agreement,
+    _sample,
+    _teachers_voice,
+    study_explanations,
+)
+from dixtill_hf.workflow.measurement_store import MeasurementStore
+from dixtill_hf.workflow.recipe import Recipe
+from dixtill_hf.workflow.run import FinishedRun, complete_run
+from dixtill_hf.workflow.voices import voices_of
+
+
+@pytest.fixture
+def run(recipe: Recipe) -> FinishedRun:
+    recipe.student = replace(recipe.student, seeds=1)
+    return complete_run(recipe, "dixtill-hf run")
+
+
+def test_the_teacher_agrees_with_itself(run: FinishedRun):
+    sample = _sample(run.annotated["test"], 12)
+    found = _agreement(_teachers_voice(run, sample), sample)
+    for name in ("cosine", "kendall", "spearman", "sign_agreement@3", "signed_rank_agreement@5"):
+        assert found[name] == pytest.approx(1.0)
+
+
+def test_voices_say_what_the_models_say(run: FinishedRun):
+    voices = {(voice.method, voice.explanation): voice for voice in voices_of(run)}
+    assert {kind for method, kind in voices if method == "dixtill"} == {
+        "contributions",
+        "attention",
+        "integrated_gradients",
+        "shuffled",
+        "random",
+    }
+    assert ("bag_of_words", "coefficients") in voices
+    texts, labels = run.annotated["test"][TEXT][:5], run.annotated["test"][EXPLAINED_LABEL][:5]
+    own = {
+        kind: voices["dixtill", kind].explain(texts, labels)
+        for kind in ("contributions", "shuffled", "integrated_gradients")
+    }
+    for spans, scores in own["contributions"]:
+        assert len(spans) == len(scores)
+    flat = {kind: np.concatenate([scores for _, scores in said]) for kind, said in own.items()}
+    assert not np.allclose(flat["contributions"], flat["shuffled"])
+    assert flat["contributions"].shape == flat["integrated_gradients"].shape
+
+
+def test_a_study_has_a_row_for_every_voice_and_is_made_once(run: FinishedRun, tmp_path):
+    store = MeasurementStore(tmp_path / "store")
+    study = study_explanations(run, 8, store)
+    judged = [(row["model"], row["explanation"]) for row in study["agreement"]]
+    assert len(judged) == len(set(judged)) == 11
+    assert len(study["faithfulness"]) == 12  # and the teacher
+    assert "plausibility" not in study  # the texts have no rationales
+    assert study_explanations(run, 8, store) == study
