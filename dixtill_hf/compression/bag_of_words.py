@@ -138,6 +138,11 @@ class BagOfWords:
         return self._splitter.encode(text, add_special_tokens=False).offsets
 
     @property
+    def labels(self) -> list[int]:
+        """The labels that occurred in training."""
+        return self._weights["labels"].tolist()
+
+    @property
     def intercept(self) -> NDArray[np.float64]:
         """What each label scores without any word, shape `(num_labels,)`; see `logits`."""
         return self._scores(self.tokenize([""]))[0]

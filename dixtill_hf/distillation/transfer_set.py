@@ -81,8 +81,8 @@ def _like(train: Dataset, transfer: Dataset) -> Dataset:
             "other way round: annotate both with the same target."
         )
     labels = len(transfer[0][TEACHER_LOGITS])
-    none_of_any = [[[] for _ in range(labels)] for _ in range(len(transfer))]
+    scores: list[list[list[float]]] = [[[] for _ in range(labels)]] * len(transfer)
     others = transfer.remove_columns(TEACHER_ATTRIBUTIONS)
-    return others.add_column(TEACHER_ATTRIBUTIONS, none_of_any, feature=attributions).cast(
+    return others.add_column(TEACHER_ATTRIBUTIONS, scores, feature=attributions).cast(
         train.features
     )

@@ -163,7 +163,7 @@ def _truncated(metrics: Mapping[str, Any], series: Sequence[Series]) -> str | No
     if not texts:
         return None
     return (
-        f"{fmt.counted(texts, 'test text')} went beyond the teacher's greatest length: it did not "
+        f"{fmt.counted(texts, 'text')} went beyond the teacher's greatest length: it did not "
         "read the rest, and its explanation gives the words there 0."
     )
 

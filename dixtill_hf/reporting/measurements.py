@@ -43,6 +43,7 @@ STAGE_NAMES = {
     "load": "load the data",
     "finetune": "fine-tune the teacher",
     "annotate": "annotate",
+    "variants": "label the variants",
     "distil": "train the students",
     "evaluate": "evaluate",
 }

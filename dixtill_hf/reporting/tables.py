@@ -117,7 +117,7 @@ def annotation_table(metrics: Mapping[str, Any]) -> str:
         ("texts longer than the teacher reads", teacher.get("truncated_texts"), ",.0f"),
     ]
     known = [(name, format(value, spec)) for name, value, spec in rows if number(value) is not None]
-    return _facts(("on the test texts", "value"), known) if known else ""
+    return _facts(("on all texts", "value"), known) if known else ""
 
 
 def data_table(metrics: Mapping[str, Any]) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from dixtill_hf.compression.head_layout import HeadMap
 from dixtill_hf.compression.quantization import QUANTIZED
+from dixtill_hf.data.names import check_name
 from dixtill_hf.evaluation.latency import LatencySettings
 from dixtill_hf.reporting.report import write_report
 from dixtill_hf.teacher.loading import Teacher
@@ -23,24 +24,25 @@ from dixtill_hf.workflow.benchmark_recipe import (
 )
 from dixtill_hf.workflow.explanation_study import study_explanations
 from dixtill_hf.workflow.head_sweep import sweep_heads
+from dixtill_hf.workflow.inputs import split_names
 from dixtill_hf.workflow.line_up import line_up
 from dixtill_hf.workflow.measurement_store import MeasurementStore
 from dixtill_hf.workflow.published import PUBLISHED
 from dixtill_hf.workflow.recipe import Recipe
 from dixtill_hf.workflow.rivals import (
     compressible,
-    has_known_heads,
     score_half_the_heads,
     score_quantized,
+    why_heads_stay,
 )
 from dixtill_hf.workflow.run import FinishedRun, complete_run
 from dixtill_hf.workflow.stages import write_json
 from dixtill_hf.workflow.temperature_study import study_temperatures
 from dixtill_hf.workflow.timings import measure_efficiency
 
-_RUNTIMES = {
-    "onnxruntime": ("onnx", ("optimum", "onnxruntime")),
-    "openvino": ("openvino", ("openvino",)),
+_NEEDED = {
+    "onnxruntime": ("onnx", ("optimum.onnxruntime", "onnxruntime")),
+    "openvino": ("openvino", ("optimum.intel", "openvino", "nncf")),
 }
 DIRECTORY = "benchmark"
 
@@ -62,6 +64,7 @@ def benchmark(recipe: Recipe, arguments: BenchmarkArguments, command: str) -> Pa
         OSError: Something cannot be read or written.
     """
     plan = plan_benchmark(arguments)
+    _check_temperature_study(plan, recipe)
     _check_runtimes(plan)
     run = complete_run(quick_recipe(recipe) if arguments.quick else recipe, command)
     metrics = run.metrics | measure(run, plan) | {"quick": arguments.quick}
@@ -82,15 +85,16 @@ def measure(run: FinishedRun, plan: BenchmarkPlan) -> dict[str, Any]:
         "compressed": score_quantized(run.teacher, rivals, run.annotated, store),
         "explanations": study_explanations(run, plan.explained_texts, store),
     }
-    if has_known_heads(run.teacher):
+    reason = why_heads_stay(run.teacher, run.annotated["validation"])
+    if reason is None:
         measured["compressed"].append(
             score_half_the_heads(run.teacher, run.annotated, plan.ranking_texts, store)
         )
         measured["pruning"] = _sweep(run, plan, store)
     else:
-        kind = run.teacher.model.config.model_type
-        left_out.append(f"attention heads: those of the model type {kind!r} cannot be removed")
-    entrants = line_up(run, rivals, plan.ranking_texts, plan.bert_base, store)
+        left_out.append(reason)
+    ranking_texts = None if reason else plan.ranking_texts
+    entrants = line_up(run, rivals, ranking_texts, plan.bert_base, store)
     settings = LatencySettings(rounds=plan.rounds, pad_to=(None, plan.pad_to))
     measured["efficiency"] = measure_efficiency(run, entrants, plan.threads, settings, store)
     return measured | {"left_out": left_out}
@@ -119,10 +123,29 @@ def _check_runtimes(plan: BenchmarkPlan) -> None:
     """Find a missing extra before anything is computed."""
     backends = {QUANTIZED[name].backend for name in plan.rivals} | {"onnxruntime"}
     for backend in sorted(backends):
-        extra, modules = _RUNTIMES[backend]
-        missing = [module for module in modules if find_spec(module) is None]
+        extra, modules = _NEEDED[backend]
+        missing = [module for module in modules if not _is_installed(module)]
         if missing:
             raise ImportError(
                 f"The benchmark needs {', '.join(missing)} for {backend}: "
                 f'pip install "dixtill_hf[{extra}]"'
             )
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # not even its parent is
+        return False
+
+
+def _check_temperature_study(plan: BenchmarkPlan, recipe: Recipe) -> None:
+    """Refuse what the run will not have: presets and seeds of the study must be among its own."""
+    presets = split_names(recipe.student.presets) or []
+    for preset in plan.temperature_presets or []:
+        check_name("temperature_presets", preset, presets)
+    if plan.temperature_seeds is not None and plan.temperature_seeds > recipe.student.seeds:
+        raise ValueError(
+            f"temperature_seeds is {plan.temperature_seeds}, but the run has "
+            f"{recipe.student.seeds} seeds: give no more than that, or more seeds."
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Iterable
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -25,6 +26,8 @@ PACKAGES = (
     "scikit-learn",
     "numpy",
 )
+RUNTIMES = ("optimum", "optimum-onnx", "onnx", "onnxruntime", "optimum-intel", "openvino", "nncf")
+"""What a benchmark's compressed models depend on besides."""
 
 
 def describe_environment() -> dict[str, Any]:
@@ -37,9 +40,14 @@ def describe_environment() -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "accelerator": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         "memory_bytes": psutil.virtual_memory().total,
-        "versions": {name: _version(name) for name in PACKAGES},
+        "versions": versions_of((*PACKAGES, *RUNTIMES)),
         "date": datetime.now(timezone.utc).date().isoformat(),
     }
+
+
+def versions_of(packages: Iterable[str]) -> dict[str, str | None]:
+    """Installed version of each package; None where it is not installed."""
+    return {name: _version(name) for name in packages}
 
 
 def _version(package: str) -> str | None:

@@ -28,6 +28,7 @@ from dixtill_hf.evaluation.faithfulness import faithfulness, word_scores
 from dixtill_hf.evaluation.plausibility import plausibility
 from dixtill_hf.workflow.measurement_store import MeasurementStore
 from dixtill_hf.workflow.run import FinishedRun
+from dixtill_hf.workflow.sampling import seeded_sample
 from dixtill_hf.workflow.scoring import teacher_classifier
 from dixtill_hf.workflow.voices import Explained, Voice, voices_of
 
@@ -52,7 +53,7 @@ def study_explanations(
     Returns:
         Rows under `agreement`, `faithfulness` and, where texts have rationales, `plausibility`.
     """
-    sample = _sample(run.annotated["test"], most_texts)
+    sample = seeded_sample(run.annotated["test"], most_texts)
     key = [run.metrics["fingerprint"], run.annotation_key, sample[TEXT][:]]
 
     def measure() -> dict[str, list[dict[str, Any]]]:
@@ -67,16 +68,12 @@ def study_explanations(
                 study["agreement"].append({**_name(voice), **_agreement(voice, sample)})
             if voice.seed in (None, 0):
                 study["faithfulness"].append({**_name(voice), **_faithfulness(voice, sample)})
-                if RATIONALE in sample.column_names:
-                    study["plausibility"].append({**_name(voice), **_plausibility(voice, sample)})
+                rightly = _rightly_explained(voice, sample)
+                if RATIONALE in sample.column_names and len(rightly):
+                    study["plausibility"].append({**_name(voice), **_plausibility(voice, rightly)})
         return {name: rows for name, rows in study.items() if rows}
 
     return store.once("explanations", key, measure)
-
-
-def _sample(test: Dataset, most_texts: int) -> Dataset:
-    rows = np.random.default_rng(0).permutation(len(test))[:most_texts]
-    return test.select(sorted(rows.tolist()))
 
 
 def _name(voice: Voice) -> dict[str, Any]:
@@ -124,20 +121,26 @@ def _faithfulness(voice: Voice, sample: Dataset) -> dict[str, Any]:
     """How true the explanations of its own predictions are to the model."""
     texts = sample[TEXT][:]
     labels = np.asarray(voice.predict(texts)).argmax(-1)
+    if not voice.explains_any_label:
+        labels = np.asarray(sample[EXPLAINED_LABEL])
     scores = _word_scores(voice, texts, labels.tolist())
     return faithfulness(voice.predict, texts, scores, labels, signed=voice.signed).means()
 
 
 def _plausibility(voice: Voice, sample: Dataset) -> dict[str, Any]:
     """Whether it names, for the right label, the words that people name for it."""
+    texts = sample[TEXT][:]
+    scores = _word_scores(voice, texts, sample[LABEL][:])
+    return plausibility(texts, scores, sample[RATIONALE][:], signed=voice.signed)
+
+
+def _rightly_explained(voice: Voice, sample: Dataset) -> Dataset:
+    """The labelled texts whose right label the voice explains."""
     labels = np.asarray(sample[LABEL])
     chosen = labels != LABEL_UNKNOWN
     if not voice.explains_any_label:
         chosen &= labels == np.asarray(sample[EXPLAINED_LABEL])
-    sample = sample.select(np.flatnonzero(chosen))
-    texts = sample[TEXT][:]
-    scores = _word_scores(voice, texts, sample[LABEL][:])
-    return plausibility(texts, scores, sample[RATIONALE][:], signed=voice.signed)
+    return sample.select(np.flatnonzero(chosen))
 
 
 def _word_scores(voice: Voice, texts: Sequence[str], labels: Sequence[int]) -> list[NDArray]:

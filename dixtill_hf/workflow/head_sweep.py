@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -19,8 +20,10 @@ from dixtill_hf.compression.head_layout import HeadMap
 from dixtill_hf.compression.head_pruning import prune_heads, save_pruned
 from dixtill_hf.data.columns import LABEL, LABEL_UNKNOWN, TEXT
 from dixtill_hf.evaluation.efficiency import directory_bytes, parameter_count
+from dixtill_hf.teacher.fingerprint import hash_teacher, hash_texts
 from dixtill_hf.teacher.loading import Teacher
 from dixtill_hf.workflow.measurement_store import MeasurementStore
+from dixtill_hf.workflow.sampling import seeded_sample
 from dixtill_hf.workflow.scoring import score_teacher
 
 Heads = dict[int, list[int]]
@@ -57,14 +60,35 @@ def _round_by_round(
     return iterative_gradient_heads(teacher, texts, labels, per_round=layers, total=most * layers)
 
 
-RANKINGS: dict[str, tuple[str, Choice]] = {
-    "masking": ("per_layer", _by_masking),
-    "gradient": ("per_layer", _by_gradient),
-    "gradient-global": ("global", _by_gradient_over_all_layers),
-    "gradient-iterative": ("global", _round_by_round),
+@dataclass(frozen=True)
+class Ranking:
+    """An order in which heads go.
+
+    Attributes:
+        score: What ranks them.
+        scope: Whether as many go in every layer ("per_layer") or the least important of all
+            ("global").
+        choose: Chooses them for 1, 2, ... heads a layer.
+    """
+
+    score: str
+    scope: str
+    choose: Choice
+
+
+RANKINGS = {
+    "masking": Ranking("masking", "per_layer", _by_masking),
+    "gradient": Ranking("gradient", "per_layer", _by_gradient),
+    "gradient-global": Ranking("gradient", "global", _by_gradient_over_all_layers),
+    "gradient-iterative": Ranking("gradient-iterative", "global", _round_by_round),
 }
-"""Scope and choice of heads by the name that the user types: Cantini et al. (2024) rank by masking
-and remove as many in every layer; Michel et al. (2019) rank by gradients, over all layers."""
+"""Rankings by the name that the user types. Cantini et al. (2024) rank by masking and remove as
+many in every layer; Michel et al. (2019) rank by gradients, over all layers."""
+
+
+def labelled(split: Dataset) -> Dataset:
+    """The texts of a split that have a label."""
+    return split.select(np.flatnonzero(np.asarray(split[LABEL]) != LABEL_UNKNOWN))
 
 
 def heads_to_remove(
@@ -79,16 +103,16 @@ def heads_to_remove(
         most_texts: Only so many of the labelled ones.
         store: Keeps the choice.
     """
-    labels = np.asarray(held_out[LABEL])
-    rows = np.flatnonzero(labels != LABEL_UNKNOWN)[:most_texts]
-    texts = held_out.select(rows)[TEXT][:]
+    sample = seeded_sample(labelled(held_out), most_texts)
+    texts, labels = sample[TEXT][:], np.asarray(sample[LABEL])
     most = HeadMap(teacher.model).heads - 1
 
     def choose() -> list[list[list[int]]]:
-        chosen = RANKINGS[ranking][1](teacher, texts, labels[rows], most)
+        chosen = RANKINGS[ranking].choose(teacher, texts, labels, most)
         return [[heads.get(layer, []) for layer in range(_layers(teacher))] for heads in chosen]
 
-    kept = store.once(f"heads-{ranking}", [texts, labels[rows].tolist()], choose)
+    depends_on = [hash_teacher(teacher), texts, labels.tolist()]
+    kept = store.once(f"heads-{ranking}", depends_on, choose)
     return [{layer: heads for layer, heads in enumerate(one) if heads} for one in kept]
 
 
@@ -114,6 +138,7 @@ def sweep_heads(
         A row for each ranking and number of heads removed, the whole teacher first.
     """
     held_out, test = splits
+    key = [hash_teacher(teacher), hash_texts(test[TEXT][:])]
     rows = []
     with tqdm(total=len(rankings) * len(counts), desc="Heads") as progress:
         for ranking in rankings:
@@ -121,10 +146,10 @@ def sweep_heads(
             for count in counts:
                 row = store.once(
                     f"pruned-{ranking}-{count}",
-                    [sorted(choices[count].items()), test._fingerprint],
+                    [*key, sorted(choices[count].items())],
                     partial(_score_without, teacher, choices[count], test),
                 )
-                setting = {"ranking": ranking, "scope": RANKINGS[ranking][0]}
+                setting = {"ranking": RANKINGS[ranking].score, "scope": RANKINGS[ranking].scope}
                 rows.append({**setting, "removed_per_layer": count, **row})
                 progress.update()
     return rows

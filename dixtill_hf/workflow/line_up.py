@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -30,47 +31,59 @@ from dixtill_hf.workflow.metrics import BAG_OF_WORDS, fit_bag_of_words
 from dixtill_hf.workflow.rivals import (
     half_the_heads,
     half_the_heads_label,
-    has_known_heads,
     quantized_teacher,
 )
 from dixtill_hf.workflow.run import FinishedRun, best_student
 from dixtill_hf.workflow.scoring import teacher_classifier
+from dixtill_hf.workflow.voices import MAX_WORDS
 
 # The paper's teacher is of this size; what its weights are changes nothing about its time.
 BERT_BASE = "BERT-base, random weights"
 BERT_BASE_FORMS = ("onnx", "int8-dynamic")
 
 # What a fresh process runs to classify one batch, for its memory: of each kind of model what its
-# users would import, and no more. Arguments: the directory, and a JSON file of texts.
+# users would import, and no more. Arguments: the directory, a JSON file of texts, and the most
+# tokens that the model reads.
 _ASK = """
 import json, sys
-texts = json.load(open(sys.argv[2], encoding="utf-8"))
-model = load(sys.argv[1])
+directory, texts, limit = sys.argv[1], json.load(open(sys.argv[2], encoding="utf-8")), sys.argv[3]
+"""
+_ASK_TRANSFORMERS = """
+import torch
+from transformers import AutoTokenizer
+tokenizer = AutoTokenizer.from_pretrained(directory)
+if tokenizer.pad_token is None:
+    tokenizer.pad_token = tokenizer.eos_token
+model.config.pad_token_id = tokenizer.pad_token_id
+inputs = tokenizer(
+    texts, padding=True, truncation=True, max_length=int(limit), return_tensors="pt"
+)
+with torch.inference_mode():
+    model(**{name: inputs[name] for name in ("input_ids", "attention_mask")})
+"""
+PROBE_TRANSFORMERS = f"""{_ASK}
+import dixtill_hf, torch
+from transformers import AutoModelForSequenceClassification
+model = AutoModelForSequenceClassification.from_pretrained(directory, dtype=torch.float32).eval()
+{_ASK_TRANSFORMERS}"""
+PROBE_PRUNED = f"""{_ASK}
+from dixtill_hf.compression.head_pruning import load_pruned
+model = load_pruned(directory)
+{_ASK_TRANSFORMERS}"""
+_PROBE_SAVED = """{ask}
+from {module} import {name}
+model = {name}{load}(directory)
 model.logits(model.tokenize(texts))
 """
-_LOAD_TRANSFORMERS = """
-import dixtill_hf
-from transformers import AutoModelForSequenceClassification, AutoTokenizer
-from dixtill_hf.evaluation.efficiency import parameter_count
-from dixtill_hf.evaluation.classifiers import PyTorchClassifier
-def load(path):
-    model = AutoModelForSequenceClassification.from_pretrained(path)
-    return PyTorchClassifier(model, AutoTokenizer.from_pretrained(path), "")
-"""
-_LOAD_PRUNED = """
-from transformers import AutoTokenizer
-from dixtill_hf.compression.head_pruning import load_pruned
-from dixtill_hf.evaluation.efficiency import parameter_count
-from dixtill_hf.evaluation.classifiers import PyTorchClassifier
-def load(path):
-    return PyTorchClassifier(load_pruned(path), AutoTokenizer.from_pretrained(path), "")
-"""
-_LOAD_COMPRESSED = "from dixtill_hf.compression.quantization import load_compressed as load\n"
-_LOAD_ONNX_STUDENT = "from dixtill_hf.deployment.onnx_student import OnnxStudent as load\n"
-_LOAD_BAG_OF_WORDS = """
-from dixtill_hf.compression.bag_of_words import BagOfWords
-load = BagOfWords.load
-"""
+PROBE_COMPRESSED = _PROBE_SAVED.format(
+    ask=_ASK, module="dixtill_hf.compression.quantization", name="load_compressed", load=""
+)
+PROBE_ONNX_STUDENT = _PROBE_SAVED.format(
+    ask=_ASK, module="dixtill_hf.deployment.onnx_student", name="OnnxStudent", load=""
+)
+PROBE_BAG_OF_WORDS = _PROBE_SAVED.format(
+    ask=_ASK, module="dixtill_hf.compression.bag_of_words", name="BagOfWords", load=".load"
+)
 
 
 @dataclass(frozen=True)
@@ -79,17 +92,21 @@ class Entrant:
 
     Attributes:
         name: What tables call it.
+        runtime: What computes it.
         directory: Where it lies.
         open: Loads it for a number of threads.
         probe: Python code that loads it and classifies one batch, for `measure_peak_memory`.
+        max_length: The most tokens that it reads.
         explains: Whether it explains its predictions in the pass that makes them.
         parameters: How many it has, where that is told of it.
     """
 
     name: str
+    runtime: str
     directory: str
     open: Callable[[int], Classifier]
     probe: str
+    max_length: int
     explains: bool = False
     parameters: int | None = None
 
@@ -103,32 +120,47 @@ class Entrant:
 def line_up(
     run: FinishedRun,
     rivals: Sequence[str],
-    ranking_texts: int,
+    ranking_texts: int | None,
     bert_base: bool,
     store: MeasurementStore,
 ) -> list[Entrant]:
-    """Make every model that is timed, where it is not there yet.
+    """Make every model that is timed, where it is not there yet. All of them work on the CPU.
 
     Args:
         run: The finished run, whose best student stands for its students.
         rivals: Names in `QUANTIZED`.
-        ranking_texts: Texts on which attention heads are ranked, at most.
+        ranking_texts: Texts on which attention heads are ranked, at most; None leaves the pruned
+            teacher out.
         bert_base: Whether a BERT-base with random weights stands beside the teacher.
         store: Keeps the models.
     """
+    teacher = _on_cpu(run.teacher)
     entrants = [
-        _in_pytorch("teacher", run.teacher),
-        *_quantized(run.teacher, rivals, run, store),
-        *([_pruned(run, ranking_texts, store)] if has_known_heads(run.teacher) else []),
+        _in_pytorch("teacher", teacher),
+        *_quantized(teacher, rivals, run, store),
+        *([] if ranking_texts is None else [_pruned(teacher, run, ranking_texts, store)]),
         *_students(run, store),
-        _bag_of_words(run, store),
+        *_bag_of_words(run, store),
     ]
     return [*entrants, *_bert_base(run, store)] if bert_base else entrants
 
 
+def _on_cpu(teacher: Teacher) -> Teacher:
+    """The teacher where its rivals are: times on different devices say nothing of each other."""
+    if teacher.model.device.type == "cpu":
+        return teacher
+    return replace(teacher, model=copy.deepcopy(teacher.model).cpu())
+
+
 def _in_pytorch(name: str, teacher: Teacher) -> Entrant:
     return Entrant(
-        name, teacher.name, lambda _threads: teacher_classifier(teacher), _LOAD_TRANSFORMERS + _ASK
+        name,
+        "pytorch",
+        teacher.name,
+        lambda _threads: teacher_classifier(teacher),
+        PROBE_TRANSFORMERS,
+        teacher.max_length,
+        parameters=parameter_count(teacher.model),
     )
 
 
@@ -138,20 +170,30 @@ def _quantized(
     entrants = []
     for method in methods:
         directory = quantized_teacher(teacher, method, run.annotated, store)
-        opened = partial(load_compressed, directory)
-        probe = _LOAD_COMPRESSED + _ASK
-        entrants.append(Entrant(QUANTIZED[method].label, str(directory), opened, probe))
+        entrants.append(
+            Entrant(
+                QUANTIZED[method].label,
+                QUANTIZED[method].backend,
+                str(directory),
+                partial(load_compressed, directory),
+                PROBE_COMPRESSED,
+                teacher.max_length,
+            )
+        )
     return entrants
 
 
-def _pruned(run: FinishedRun, ranking_texts: int, store: MeasurementStore) -> Entrant:
-    teacher = run.teacher
+def _pruned(
+    teacher: Teacher, run: FinishedRun, ranking_texts: int, store: MeasurementStore
+) -> Entrant:
     directory = half_the_heads(teacher, run.annotated["validation"], ranking_texts, store)
     return Entrant(
         half_the_heads_label(teacher),
+        "pytorch",
         str(directory),
         lambda _threads: teacher_classifier(teacher, model=load_pruned(directory)),
-        _LOAD_PRUNED + _ASK,
+        PROBE_PRUNED,
+        teacher.max_length,
     )
 
 
@@ -166,37 +208,44 @@ def _students(run: FinishedRun, store: MeasurementStore) -> list[Entrant]:
     exported = store.directory_once(
         "student-onnx", job.fingerprint, lambda path: export_student(model, tokenizer, path)
     )
-    return [
-        Entrant(
-            name,
-            directory,
-            lambda _threads: PyTorchClassifier(model, tokenizer, name),
-            _LOAD_TRANSFORMERS + _ASK,
-            explains=True,
-        ),
-        Entrant(
-            name,
-            str(exported),
-            partial(OnnxStudent, exported),
-            _LOAD_ONNX_STUDENT + _ASK,
-            explains=True,
-        ),
-    ]
-
-
-def _bag_of_words(run: FinishedRun, store: MeasurementStore) -> Entrant:
-    directory = store.directory_once(
-        BAG_OF_WORDS,
-        run.annotated["train"]._fingerprint,
-        lambda path: fit_bag_of_words(run.annotated).save(path),
-    )
-    return Entrant(
-        display_name(BAG_OF_WORDS, None, several=False),
-        str(directory),
-        lambda _threads: BagOfWords.load(directory),
-        _LOAD_BAG_OF_WORDS + _ASK,
+    in_pytorch = Entrant(
+        name,
+        "pytorch",
+        directory,
+        lambda _threads: PyTorchClassifier(model, tokenizer, name),
+        PROBE_TRANSFORMERS,
+        MAX_WORDS,
         explains=True,
     )
+    in_onnx = replace(
+        in_pytorch,
+        runtime="onnxruntime",
+        directory=str(exported),
+        open=partial(OnnxStudent, exported),
+        probe=PROBE_ONNX_STUDENT,
+    )
+    return [in_pytorch, in_onnx]
+
+
+def _bag_of_words(run: FinishedRun, store: MeasurementStore) -> list[Entrant]:
+    """The linear rival, where the run has one."""
+    if not any(row["method"] == BAG_OF_WORDS for row in run.metrics["results"]):
+        return []
+    directory = store.directory_once(
+        BAG_OF_WORDS,
+        run.annotation_key,
+        lambda path: fit_bag_of_words(run.annotated).save(path),
+    )
+    entrant = Entrant(
+        display_name(BAG_OF_WORDS, None, several=False),
+        BagOfWords.runtime,
+        str(directory),
+        lambda _threads: BagOfWords.load(directory),
+        PROBE_BAG_OF_WORDS,
+        MAX_WORDS,
+        explains=True,
+    )
+    return [entrant]
 
 
 def _bert_base(run: FinishedRun, store: MeasurementStore) -> list[Entrant]:
@@ -219,9 +268,8 @@ def _bert_base(run: FinishedRun, store: MeasurementStore) -> list[Entrant]:
         config.max_position_embeddings,
     )
     forms = MeasurementStore(store.directory / "bert-base-forms")
-    parameters = parameter_count(stand_in.model)
     return [
-        replace(_in_pytorch(BERT_BASE, stand_in), parameters=parameters),
+        _in_pytorch(BERT_BASE, stand_in),
         *(
             replace(entrant, name=f"{BERT_BASE}{_suffix(entrant.name)}")
             for entrant in _quantized(stand_in, BERT_BASE_FORMS, run, forms)

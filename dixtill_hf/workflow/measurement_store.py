@@ -47,6 +47,7 @@ class MeasurementStore:
         path, record = self.directory / name, self.directory / f"{name}.made.json"
         fingerprint = hash_json(depends_on)
         if not path.is_dir() or _read(record).get("fingerprint") != fingerprint:
+            record.unlink(missing_ok=True)  # first: a directory broken off must not look made
             shutil.rmtree(path, ignore_errors=True)
             path.parent.mkdir(parents=True, exist_ok=True)
             make(path)

@@ -11,6 +11,7 @@ from typing import Any
 from datasets import Dataset, DatasetDict
 from transformers import PreTrainedModel
 
+from dixtill_hf.compression.cpu_presets import preset_of_this_cpu
 from dixtill_hf.compression.head_layout import LAYOUTS, HeadMap
 from dixtill_hf.compression.head_pruning import load_pruned, prune_heads, save_pruned
 from dixtill_hf.compression.quantization import (
@@ -21,10 +22,12 @@ from dixtill_hf.compression.quantization import (
 )
 from dixtill_hf.data.columns import TEXT
 from dixtill_hf.evaluation.efficiency import directory_bytes, parameter_count
-from dixtill_hf.teacher.fingerprint import hash_teacher
+from dixtill_hf.teacher.fingerprint import hash_teacher, hash_texts
 from dixtill_hf.teacher.loading import Teacher
-from dixtill_hf.workflow.head_sweep import heads_to_remove
+from dixtill_hf.workflow.environment import RUNTIMES, versions_of
+from dixtill_hf.workflow.head_sweep import heads_to_remove, labelled
 from dixtill_hf.workflow.measurement_store import MeasurementStore
+from dixtill_hf.workflow.sampling import seeded_sample
 from dixtill_hf.workflow.scoring import score, score_teacher
 
 CALIBRATION_TEXTS = 200
@@ -36,10 +39,10 @@ def quantized_teacher(
     teacher: Teacher, method: str, data: DatasetDict, store: MeasurementStore
 ) -> Path:
     """Directory of the teacher compressed by a method of `QUANTIZED`, made where it is missing."""
-    texts = data["train"][TEXT][:CALIBRATION_TEXTS]
+    texts = seeded_sample(data["train"], CALIBRATION_TEXTS)[TEXT][:]
     return store.directory_once(
         method,
-        [hash_teacher(teacher), texts],
+        [hash_teacher(teacher), texts, preset_of_this_cpu(), versions_of(RUNTIMES)],
         lambda path: compress_teacher(teacher, method, path, texts),
     )
 
@@ -56,7 +59,7 @@ def compressible(
     for method in methods:
         try:
             quantized_teacher(teacher, method, data, store)
-        except ValueError as error:  # an architecture that the exporter or quantiser refuses
+        except (ValueError, RuntimeError) as error:  # the exporter or the quantiser refuses it
             reasons.append(f"{method}: {error}")
         else:
             possible.append(method)
@@ -73,7 +76,7 @@ def score_quantized(
         settings = read_settings(directory)
         row = store.once(
             f"score-{method}",
-            [settings, hash_teacher(teacher), data["test"]._fingerprint],
+            [settings, hash_teacher(teacher), hash_texts(data["test"][TEXT][:])],
             partial(_score_saved, directory, data["test"]),
         )
         form = QUANTIZED[method]
@@ -95,9 +98,19 @@ def _score_saved(directory: Path, test: Dataset) -> dict[str, Any]:
     return score(load_compressed(directory), test)
 
 
-def has_known_heads(teacher: Teacher) -> bool:
+def _has_known_heads(teacher: Teacher) -> bool:
     """Whether the teacher's attention heads can be removed; its layers have two or more."""
     return teacher.model.config.model_type in LAYOUTS and HeadMap(teacher.model).heads > 1
+
+
+def why_heads_stay(teacher: Teacher, held_out: Dataset) -> str | None:
+    """Why no heads of this teacher can be removed with these texts; None where they can."""
+    if not _has_known_heads(teacher):
+        kind = teacher.model.config.model_type
+        return f"attention heads: those of the model type {kind!r} cannot be removed"
+    if not len(labelled(held_out)):
+        return "attention heads: no text of the validation split has a label to rank them by"
+    return None
 
 
 def half_the_heads(
@@ -122,7 +135,7 @@ def score_half_the_heads(
     heads = HeadMap(teacher.model).heads
     row = store.once(
         "score-heads",
-        [hash_teacher(teacher), _pruned(model), data["test"]._fingerprint],
+        [hash_teacher(teacher), _pruned(model), hash_texts(data["test"][TEXT][:])],
         lambda: score_teacher(teacher, data["test"], model=model),
     )
     return {

@@ -14,6 +14,7 @@ from datasets import DatasetDict
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from dixtill_hf.data.columns import LABEL, LABEL_UNKNOWN
+from dixtill_hf.distillation.presets import METHODS
 from dixtill_hf.evaluation.efficiency import directory_bytes
 from dixtill_hf.reporting.model_card import model_card
 from dixtill_hf.reporting.report import write_report
@@ -117,7 +118,7 @@ def complete_run(recipe: Recipe, command: str) -> FinishedRun:
             "share one training among several processes, launch examples/run_distillation.py."
         )
     check_comparison(recipe.student)  # before any hour is spent
-    explainer_of(recipe.annotation)
+    _check_explainer(recipe)
     output_dir = Path(recipe.output.output_dir)
     log = StageLog(output_dir)
     with log.timed("load", hash_json(recipe.to_dict())):
@@ -149,6 +150,18 @@ def complete_run(recipe: Recipe, command: str) -> FinishedRun:
     write_json(output_dir / "metrics.json", metrics)
     _publish_student(recipe, jobs, results, metrics, annotated)
     return FinishedRun(recipe, annotated, key, teacher, jobs, metrics)
+
+
+def _check_explainer(recipe: Recipe) -> None:
+    """Refuse an explainer that is wrong, or gives nothing where a method learns from it."""
+    methods = split_names(recipe.student.methods) or []
+    explainer = explainer_of(recipe.annotation)
+    learning = [method for method in methods if METHODS[method]["xai_weight"] > 0]
+    if explainer.name == "none" and learning:
+        raise ValueError(
+            f"The explainer 'none' explains nothing, and {', '.join(learning)} learns from "
+            "explanations: name another explainer, or leave the method out."
+        )
 
 
 def _check_labelled(recipe: Recipe, data: DatasetDict) -> None:

@@ -43,10 +43,12 @@ def measure_efficiency(
         `settings`, `rows` (see `measure_latency` and `speed_ups`) and `memory`.
     """
     texts = run.annotated["test"][TEXT][:TEXTS]
-    pad_to = tuple(t if t is None else min(t, run.teacher.max_length) for t in settings.pad_to)
+    limit = min(entrant.max_length for entrant in entrants)
+    pad_to = tuple(t if t is None else min(t, limit) for t in settings.pad_to)
     settings = replace(settings, pad_to=pad_to)
-    models = [[entrant.name, entrant.directory] for entrant in entrants]
-    key = [models, hash_teacher(run.teacher), run.metrics["fingerprint"], texts]
+    models = [[entrant.name, entrant.runtime] for entrant in entrants]
+    machine = {name: run.metrics["environment"][name] for name in ("cpu", "cores", "versions")}
+    key = [models, machine, hash_teacher(run.teacher), run.metrics["fingerprint"], texts]
     rows: list[dict[str, Any]] = []
     for number in threads:
         rows += store.once(
@@ -56,7 +58,12 @@ def measure_efficiency(
         )
     explaining = {entrant.name for entrant in entrants if entrant.explains}
     return {
-        "settings": {**asdict(settings), "threads": list(threads), "texts": len(texts)},
+        "settings": {
+            **asdict(settings),
+            "threads": list(threads),
+            "texts": len(texts),
+            "device": "cpu",
+        },
         "rows": [{**row, "explains": row["model"] in explaining} for row in speed_ups(rows)],
         "references": [
             {
@@ -65,7 +72,7 @@ def measure_efficiency(
                 "bytes": directory_bytes(entrant.directory),
             }
             for entrant in entrants
-            if entrant.name.startswith(BERT_BASE)
+            if entrant.name.startswith(BERT_BASE) and entrant.parameters is not None
         ],
         "memory": store.once("memory", key, lambda: _measure_memory(entrants, texts)),
     }
@@ -87,8 +94,10 @@ def _measure_memory(entrants: Sequence[Entrant], texts: Sequence[str]) -> list[d
         return [
             {
                 "model": entrant.name,
-                "runtime": entrant.load(1).runtime,
-                "peak_bytes": measure_peak_memory(entrant.probe, entrant.directory, file.name),
+                "runtime": entrant.runtime,
+                "peak_bytes": measure_peak_memory(
+                    entrant.probe, entrant.directory, file.name, str(entrant.max_length)
+                ),
             }
             for entrant in entrants
         ]

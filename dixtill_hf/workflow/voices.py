@@ -13,7 +13,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from dixtill_hf.compression.bag_of_words import BagOfWords
 from dixtill_hf.evaluation.classifiers import PyTorchClassifier, predict_probabilities
-from dixtill_hf.evaluation.faithfulness import Predict, random_scores
+from dixtill_hf.evaluation.faithfulness import Predict
 from dixtill_hf.evaluation.student_explanations import (
     integrated_gradients_of_student,
     shuffled_student,
@@ -31,6 +31,7 @@ Explained = tuple[Spans, NDArray[np.floating]]
 # From texts and the label to explain in each to the words' characters and scores.
 Explain = Callable[[Sequence[str], Sequence[int]], list[Explained]]
 
+MAX_WORDS = 512  # as in a training
 INTEGRATED_GRADIENTS = "integrated_gradients"
 SHUFFLED = "shuffled"
 RANDOM = "random"
@@ -86,8 +87,9 @@ def _student_voices(job: StudentJob) -> Iterator[Voice]:
         kind: partial(_own_explanation, model, tokenizer, kind) for kind in EXPLANATIONS
     }
     ways[INTEGRATED_GRADIENTS] = partial(_integrated_gradients, model, tokenizer)
+    own = model.config.explanation
     shuffled = shuffled_student(model, seed=job.seed)
-    ways[SHUFFLED] = partial(_own_explanation, shuffled, tokenizer, model.config.explanation)
+    ways[SHUFFLED] = partial(_own_explanation, shuffled, tokenizer, own)
     ways[RANDOM] = partial(_random, job.seed)
     for kind, way in ways.items():
         yield Voice(
@@ -98,7 +100,7 @@ def _student_voices(job: StudentJob) -> Iterator[Voice]:
             way,
             predict,
             # The attention score knows no label: how large it is tells how much a word matters.
-            signed=kind != "attention",
+            signed=kind != "attention" and not (kind == SHUFFLED and own == "attention"),
         )
 
 
@@ -124,18 +126,32 @@ def _integrated_gradients(
     texts: Sequence[str],
     labels: Sequence[int],
 ) -> list[Explained]:
-    scores = integrated_gradients_of_student(model, tokenizer, texts, labels)
-    spans = [one.spans for one in explain(model, tokenizer, texts)]
-    return list(zip(spans, scores, strict=True))
+    found = integrated_gradients_of_student(model, tokenizer, texts, labels, max_words=MAX_WORDS)
+    offsets = tokenizer(
+        list(texts), truncation=True, max_length=MAX_WORDS, return_offsets_mapping=True
+    )["offset_mapping"]
+    explained: list[Explained] = []
+    for spans, scores in zip(offsets, found, strict=True):
+        # Special tokens stand for no characters of the text.
+        ordinary = [place for place, (start, end) in enumerate(spans) if start < end]
+        explained.append(([spans[place] for place in ordinary], scores[ordinary]))
+    return explained
 
 
 def _coefficients(
     model: BagOfWords, texts: Sequence[str], labels: Sequence[int]
 ) -> list[Explained]:
-    spans = [model.word_spans(text) for text in texts]
-    return list(zip(spans, model.explain(texts, labels), strict=True))
+    known = set(model.labels)
+    explained: list[Explained] = []
+    for text, label in zip(texts, labels, strict=True):
+        spans = model.word_spans(text)
+        # No word speaks for a label that was in no training text.
+        scores = model.explain([text], [label])[0] if label in known else np.zeros(len(spans))
+        explained.append((spans, scores))
+    return explained
 
 
 def _random(seed: int, texts: Sequence[str], _labels: Sequence[int]) -> list[Explained]:
-    scores = random_scores(texts, seed)
-    return [(word_spans(text), one) for text, one in zip(texts, scores, strict=True)]
+    generator = np.random.default_rng(seed)
+    spans = [word_spans(text) for text in texts]
+    return [(words, generator.standard_normal(len(words))) for words in spans]

@@ -54,7 +54,7 @@ def test_texts_that_the_teacher_did_not_read_to_the_end_are_told(metrics):
     metrics["teacher"]["truncated_texts"] = 0
     assert "greatest length" not in told(metrics)
     metrics["teacher"]["truncated_texts"] = 36
-    assert "36 test texts went beyond the teacher's greatest length" in told(metrics)
+    assert "36 texts went beyond the teacher's greatest length" in told(metrics)
 
 
 def test_absent_bag_of_words_is_told(metrics):

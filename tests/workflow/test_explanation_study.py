@@ -9,13 +9,13 @@ import pytest
 from dixtill_hf.data.columns import EXPLAINED_LABEL, TEXT
 from dixtill_hf.workflow.explanation_study import (
     _agreement,
-    _sample,
     _teachers_voice,
     study_explanations,
 )
 from dixtill_hf.workflow.measurement_store import MeasurementStore
 from dixtill_hf.workflow.recipe import Recipe
 from dixtill_hf.workflow.run import FinishedRun, complete_run
+from dixtill_hf.workflow.sampling import seeded_sample
 from dixtill_hf.workflow.voices import voices_of
 
 
@@ -26,7 +26,7 @@ def run(recipe: Recipe) -> FinishedRun:
 
 
 def test_the_teacher_agrees_with_itself(run: FinishedRun):
-    sample = _sample(run.annotated["test"], 12)
+    sample = seeded_sample(run.annotated["test"], 12)
     found = _agreement(_teachers_voice(run, sample), sample)
     for name in ("cosine", "kendall", "spearman", "sign_agreement@3", "signed_rank_agreement@5"):
         assert found[name] == pytest.approx(1.0)

@@ -1,43 +1,40 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is timed is what its users would load: the same answers from saved files alone."""
+"""What is measured in a fresh process loads, whatever the texts and the tokenizer."""
 
 import json
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
-import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 pytest.importorskip("onnxruntime", reason="the extra onnx excludes the newest transformers")
 
+from dixtill_hf.compression.head_pruning import prune_heads, save_pruned
 from dixtill_hf.evaluation.memory import measure_peak_memory
 from dixtill_hf.workflow import line_up
 
 
-def test_the_probe_of_a_transformers_model_runs(
-    tiny_teacher_dir: Callable[[str], Path], sentences: list[str], tmp_path: Path
+@pytest.mark.parametrize("architecture", ["bert", "gpt2"])
+def test_a_fresh_process_reads_texts_that_are_too_long(
+    architecture: str,
+    tiny_teacher_dir: Callable[[str], Path],
+    sentences: list[str],
+    tmp_path: Path,
 ):
     texts = tmp_path / "texts.json"
-    texts.write_text(json.dumps(sentences[:4]))
-    directory = str(tiny_teacher_dir("bert"))
-    probe = line_up._LOAD_TRANSFORMERS + line_up._ASK
-    assert measure_peak_memory(probe, directory, str(texts)) > 50_000_000
+    texts.write_text(json.dumps([*sentences[:3], " ".join(sentences * 5)]))
+    directory = str(tiny_teacher_dir(architecture))
+    peak = measure_peak_memory(line_up.PROBE_TRANSFORMERS, directory, str(texts), "32")
+    assert peak > 50_000_000
 
 
-def test_the_probe_of_a_pruned_model_is_valid_and_loads_it(
-    tiny_teacher_dir: Callable[[str], Path], sentences: list[str]
+def test_a_pruned_model_is_loaded_by_its_probe(
+    tiny_teacher_dir: Callable[[str], Path], sentences: list[str], tmp_path: Path
 ):
-    names: dict = {}
-    exec(compile(line_up._LOAD_PRUNED, "probe", "exec"), names)
-    directory = tiny_teacher_dir("bert")
-    classifier = names["load"](str(directory))
-    model = AutoModelForSequenceClassification.from_pretrained(directory).eval()
-    inputs = AutoTokenizer.from_pretrained(directory)(
-        sentences[:3], padding=True, return_tensors="pt"
-    )
-    with torch.inference_mode():
-        expected = model(**inputs).logits.numpy()
-    found = classifier.logits(classifier.tokenize(sentences[:3]))
-    np.testing.assert_allclose(found, expected, atol=1e-5)
+    model = AutoModelForSequenceClassification.from_pretrained(tiny_teacher_dir("bert"))
+    tokenizer = AutoTokenizer.from_pretrained(tiny_teacher_dir("bert"))
+    directory = save_pruned(prune_heads(model, {0: [0]}), tokenizer, tmp_path / "pruned")
+    texts = tmp_path / "texts.json"
+    texts.write_text(json.dumps(sentences[:4]))
+    assert measure_peak_memory(line_up.PROBE_PRUNED, str(directory), str(texts), "32") > 50_000_000

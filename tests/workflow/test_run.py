@@ -185,3 +185,10 @@ sys.meta_path.insert(0, _Blocked())
 
 def _refuse(job: object) -> None:
     raise AssertionError("nothing should be trained")
+
+
+def test_no_explainer_is_refused_where_a_method_learns_from_explanations(recipe):
+    recipe.annotation.explainer = "none"
+    recipe.annotation.steps = None
+    with pytest.raises(ValueError, match="'none' explains nothing, and dixtill learns from"):
+        road.run(recipe, "dixtill-hf run")

@@ -7,7 +7,7 @@ from typing import Any
 from dixtill_hf.reporting import formatting as fmt
 from dixtill_hf.reporting import tables
 from dixtill_hf.reporting.benchmark import published
-from dixtill_hf.reporting.benchmark.rivals import TEACHER, Rival
+from dixtill_hf.reporting.benchmark.rivals import TEACHER, Rival, compressed_name
 from dixtill_hf.reporting.formatting import Column
 from dixtill_hf.reporting.measurements import QUALITY_METRICS, Estimate
 
@@ -32,7 +32,14 @@ def compressed_table(metrics: Mapping[str, Any], rivals: Sequence[Rival]) -> str
 def compression_settings(metrics: Mapping[str, Any]) -> str:
     """How each compressed teacher was made; "" where that was not written."""
     rows = metrics.get("compressed") or []
-    return tables.settings_table({row["label"]: row.get("settings") or {} for row in rows})
+    return tables.settings_table(
+        {compressed_name(row): _shown(row.get("settings") or {}) for row in rows}
+    )
+
+
+def _shown(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Without paths, which mean nothing elsewhere, and what is told in other tables."""
+    return {name: value for name, value in settings.items() if name not in ("teacher", "format")}
 
 
 def per_class_table(metrics: Mapping[str, Any], rivals: Sequence[Rival]) -> str:

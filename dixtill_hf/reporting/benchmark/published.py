@@ -25,7 +25,7 @@ def size_and_time_columns(metrics: Mapping[str, Any], rivals: Sequence[Rival]) -
     return [
         _column("size", "bytes", rows, rivals, fmt.size),
         _column("compression", "compression", rows, rivals, fmt.ratio),
-        _column("batch of 32, ms", "milliseconds", rows, rivals, fmt.milliseconds),
+        _column("batch of 32 padded to 150, ms", "milliseconds", rows, rivals, fmt.milliseconds),
         _column("speed-up", "speedup", rows, rivals, fmt.ratio),
     ]
 

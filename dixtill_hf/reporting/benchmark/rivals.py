@@ -11,8 +11,8 @@ from typing import Any
 from dixtill_hf.reporting.measurements import QUALITY_METRICS, Estimate, Series, number
 
 TEACHER = "teacher"
-# The teacher as it is, in another runtime: timed as the teacher there, not as a model of its own.
-_UNCOMPRESSED = ("onnx", "openvino")
+_USUAL = "onnxruntime"
+_RUNTIMES = {"onnxruntime": "ONNX Runtime", "openvino": "OpenVINO"}
 _MEASURES = (*QUALITY_METRICS, "teacher_agreement", "calibration_error")
 
 
@@ -64,9 +64,17 @@ def rivals_of(metrics: Mapping[str, Any], series: Sequence[Series]) -> list[Riva
 
 
 def _compressed(row: Mapping[str, Any], labels: Sequence[str]) -> Rival:
-    name = row["name"]
-    timed_as, runtime = (TEACHER, row["backend"]) if name in _UNCOMPRESSED else (None, None)
-    return _rival(row["label"], name, "compressed", row, labels, timed_as, runtime)
+    return _rival(
+        compressed_name(row), row["name"], "compressed", row, labels, row["label"], row["backend"]
+    )
+
+
+def compressed_name(row: Mapping[str, Any]) -> str:
+    """What readers see of a compressed teacher; a runtime goes without saying where int8 has it."""
+    label = f"{row['label']}, float32" if row["label"] == TEACHER else row["label"]
+    if row["backend"] == "pytorch" or (row["label"] != TEACHER and row["backend"] == _USUAL):
+        return label
+    return f"{label} in {_RUNTIMES.get(row['backend'], row['backend'])}"
 
 
 def _rival(

@@ -57,8 +57,8 @@ def setting_of(row: Timing) -> Setting:
 def settings_of(rows: Sequence[Timing]) -> list[Setting]:
     """The settings that occur: the one that comparisons name first, the like of it after it.
 
-    The first is that of the published figures where it was timed: a large batch and the model
-    alone; unpadded, since no text needs padding to a fixed length, and with all threads.
+    The first is a large batch and the model alone; unpadded, since no text needs padding to a
+    fixed length, and with all threads.
     """
     found = dict.fromkeys(setting_of(row) for row in rows)
     return sorted(

@@ -13,7 +13,7 @@ import pytest
 METHODS = ("none", "kl", "mse", "dixtill")
 # Name, what readers see, runtime, bytes, accuracy.
 COMPRESSED = [
-    ("onnx", "float32 ONNX", "onnxruntime", 90_900_000, 0.874),
+    ("onnx", "teacher", "onnxruntime", 90_900_000, 0.874),
     ("int8-dynamic", "int8 dynamic", "onnxruntime", 23_100_000, 0.871),
     (
         "int8-static",
@@ -22,8 +22,8 @@ COMPRESSED = [
         23_300_000,
         0.85,
     ),
-    ("openvino", "float32 OpenVINO", "openvino", 90_900_000, 0.874),
-    ("openvino-int8", "int8 OpenVINO", "openvino", 23_400_000, 0.872),
+    ("openvino", "teacher", "openvino", 90_900_000, 0.874),
+    ("openvino-int8", "int8 dynamic", "openvino", 23_400_000, 0.872),
     ("heads", "6 of 12 heads a layer", "pytorch", 83_700_000, 0.81),
 ]
 PRUNINGS = [

@@ -77,7 +77,7 @@ def test_published_figures_are_explained_where_they_stand(benchmark):
 def test_opening_tells_time_and_the_best_compressed_teacher(benchmark):
     text = report_text(benchmark, NAMES, True)
     assert "**Time:** 2.00 ms in onnxruntime (batch of 32, unpadded, 2 threads" in text
-    assert "the best in macro F1 is int8 OpenVINO, with" in text
+    assert "the best in macro F1 is int8 dynamic in OpenVINO, with" in text
     assert "at 23.4 MB and a speed-up of 2.00×" in text
 
 

@@ -38,7 +38,7 @@ def test_best_calibration_is_the_lowest(benchmark, rows_of):
     benchmark["teacher"]["calibration_error"] = 0.001
     benchmark["compressed"][0]["calibration_error"] = 0.002
     rows = rows_of(benchmark, compression_tables.compressed_table)
-    assert rows["float32 ONNX"]["calibration error"] == "**0.002**"
+    assert rows["teacher, float32 in ONNX Runtime"]["calibration error"] == "**0.002**"
     assert rows["teacher"]["calibration error"] == "0.001"
 
 
@@ -48,7 +48,7 @@ def test_per_class_shows_the_models_that_have_it(benchmark, rows_of):
     assert rows["int8 dynamic"] == {
         "model": "int8 dynamic", "bearish": "0.500", "bullish": "0.600", "neutral": "–",
     }  # fmt: skip
-    assert "float32 ONNX" not in rows
+    assert "teacher, float32 in ONNX Runtime" not in rows
     assert "teacher" in rows
 
 

@@ -45,7 +45,7 @@ def test_published_figures_have_columns_of_their_own(benchmark, overview):
     assert published == {
         "published: size": "3.45 MB",
         "published: compression": "127×",
-        "published: batch of 32, ms": "70.0",
+        "published: batch of 32 padded to 150, ms": "70.0",
         "published: speed-up": "8.70×",
     }
     assert rows["int8 dynamic"]["published: size"] == "–"

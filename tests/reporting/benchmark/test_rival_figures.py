@@ -12,7 +12,7 @@ from dixtill_hf.reporting.measurements import series_of
 def test_a_row_for_each_model_whose_quality_is_known(benchmark):
     figure = rivals_figure(benchmark, series_of(benchmark))
     names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
-    assert names[:2] == ["teacher", "float32 ONNX"]
+    assert names[:2] == ["teacher", "teacher, float32 in ONNX\nRuntime"]
     assert names[-5:] == ["bag of words", "no distillation", "KL", "MSE", "DiXtill"]
     assert len(names) == 12
 

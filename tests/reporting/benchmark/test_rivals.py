@@ -14,11 +14,11 @@ def test_order_and_families(benchmark):
     assert list(found) == [
         "teacher",
         "BERT-base (random weights)",
-        "float32 ONNX",
+        "teacher, float32 in ONNX Runtime",
         "int8 dynamic",
         "int8 static, calibrated on the training texts",
-        "float32 OpenVINO",
-        "int8 OpenVINO",
+        "teacher, float32 in OpenVINO",
+        "int8 dynamic in OpenVINO",
         "6 of 12 heads a layer",
         "bag of words",
         "no distillation",
@@ -34,17 +34,23 @@ def test_order_and_families(benchmark):
 
 def test_the_uncompressed_teacher_in_another_runtime_is_timed_as_the_teacher(benchmark):
     found = by_name(benchmark)
-    assert (found["float32 ONNX"].timed_as, found["float32 ONNX"].runtime) == (
+    assert (
+        found["teacher, float32 in ONNX Runtime"].timed_as,
+        found["teacher, float32 in ONNX Runtime"].runtime,
+    ) == (
         "teacher",
         "onnxruntime",
     )
-    assert (found["int8 dynamic"].timed_as, found["int8 dynamic"].runtime) == ("int8 dynamic", None)
+    assert (found["int8 dynamic"].timed_as, found["int8 dynamic"].runtime) == (
+        "int8 dynamic",
+        "onnxruntime",
+    )
     assert found["teacher"].runtime == "pytorch"
 
 
 def test_only_the_really_compressed_are_smaller(benchmark):
     found = by_name(benchmark)
-    assert not found["float32 ONNX"].is_smaller
+    assert not found["teacher, float32 in ONNX Runtime"].is_smaller
     assert found["int8 dynamic"].is_smaller
 
 

@@ -34,7 +34,7 @@ def test_fastest_is_among_the_runtimes_of_the_model(benchmark):
     assert runtimes["KL"]["runtime"] == "onnxruntime"
     # The teacher in another runtime has a name of its own.
     assert runtimes["teacher"]["runtime"] == "pytorch"
-    assert runtimes["float32 OpenVINO"]["runtime"] == "openvino"
+    assert runtimes["teacher, float32 in OpenVINO"]["runtime"] == "openvino"
 
 
 def test_nothing_timed(metrics):
