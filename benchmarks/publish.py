@@ -4,7 +4,7 @@
     python benchmarks/publish.py runs/tweets
 
 Copies metrics.json into benchmarks/results/NAME, draws report and figures there anew, and writes
-the table between the markers `<!-- results: NAME -->` of README.md.
+the tables between the markers `<!-- results: NAME -->` and `<!-- rivals: NAME -->` of README.md.
 """
 
 import re
@@ -14,7 +14,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dixtill_hf.reporting import formatting as fmt
-from dixtill_hf.reporting.measurements import Series, read_metrics, series_of
+from dixtill_hf.reporting.benchmark.rivals import Rival, rivals_of
+from dixtill_hf.reporting.benchmark.timings import fastest, main_timings
+from dixtill_hf.reporting.measurements import Series, compression, read_metrics, series_of
 from dixtill_hf.reporting.report import write_report
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -27,13 +29,17 @@ def main(run: Path) -> None:
     target.mkdir(parents=True, exist_ok=True)
     shutil.copy(run / "metrics.json", target)
     write_report(target)
+    for kind, table in (("results", quality_table), ("rivals", rivals_table)):
+        _renew(f"{kind}: {run.name}", table(target))
+
+
+def _renew(name: str, table: str) -> None:
+    """Write a table between its two markers in README, where README has them."""
     readme = ROOT / "README.md"
+    start, end = f"<!-- {name} -->", f"<!-- end {name} -->"
+    pattern = re.compile(f"{re.escape(start)}.*?{re.escape(end)}", re.DOTALL)
     text = readme.read_text(encoding="utf-8")
-    start, end = f"<!-- results: {run.name} -->", f"<!-- end: {run.name} -->"
-    if start in text:
-        block = f"{start}\n{readme_table(target)}\n{end}"
-        pattern = re.compile(f"{re.escape(start)}.*?{re.escape(end)}", re.DOTALL)
-        readme.write_text(pattern.sub(lambda _: block, text), encoding="utf-8")
+    readme.write_text(pattern.sub(lambda _: f"{start}\n{table}\n{end}", text), encoding="utf-8")
 
 
 def _refuse_paths(metrics: Path) -> None:
@@ -46,7 +52,7 @@ def _refuse_paths(metrics: Path) -> None:
         )
 
 
-def readme_table(directory: Path) -> str:
+def quality_table(directory: Path) -> str:
     """Quality, agreement and size in one table: the teacher, then every method."""
     metrics = read_metrics(directory / "metrics.json")
     teacher, series = metrics["teacher"], series_of(metrics)
@@ -64,6 +70,34 @@ def readme_table(directory: Path) -> str:
             fmt.Column("size", [fmt.size(n) for n in (teacher["bytes"], *_means(series, "bytes"))]),
         ]
     )
+
+
+def rivals_table(directory: Path) -> str:
+    """Quality, size and time of whatever was timed, each in its fastest runtime."""
+    metrics = read_metrics(directory / "metrics.json")
+    timed = main_timings(metrics)
+    found = [(rival, fastest(timed, rival)) for rival in rivals_of(metrics, series_of(metrics))]
+    shown = [(rival, row) for rival, row in found if row is not None]
+    rivals, rows = [rival for rival, _ in shown], [row for _, row in shown]
+    sizes = [rival.num_bytes for rival in rivals]
+    return fmt.table(
+        [
+            fmt.Column("", [fmt.text(rival.name) for rival in rivals], numeric=False),
+            *(
+                fmt.Column(title, [_short(rival, key) for rival in rivals])
+                for title, key in (("accuracy", "accuracy"), ("macro F1", "macro_f1"))
+            ),
+            fmt.Column("size", [fmt.size(size) for size in sizes]),
+            fmt.Column("compression", [fmt.ratio(compression(metrics, size)) for size in sizes]),
+            fmt.Column("runtime", [row["runtime"] for row in rows], numeric=False),
+            fmt.Column("32 texts, ms", [fmt.milliseconds(row["p50_ms"]) for row in rows]),
+            fmt.Column("speed-up", [fmt.ratio(row.get("speedup_fastest_teacher")) for row in rows]),
+        ]
+    )
+
+
+def _short(rival: Rival, measure: str) -> str:
+    return fmt.short_estimate(rival.estimates.get(measure))
 
 
 def _column(
