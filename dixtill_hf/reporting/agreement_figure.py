@@ -22,7 +22,7 @@ from dixtill_hf.reporting.drawing import (
     legend_below,
     legend_height,
 )
-from dixtill_hf.reporting.measurements import Estimate, Series
+from dixtill_hf.reporting.measurements import Estimate, Series, headline
 from dixtill_hf.reporting.styles import CONTROL_COLOUR, Look, series_look
 
 _LINE_STYLES = {"attention": "--", "integrated_gradients": "-.", "shuffled": "--", "random": ":"}
@@ -43,8 +43,13 @@ class _Curve:
 
 
 def agreement_figure(metrics: Mapping[str, Any], series: Sequence[Series]) -> Figure | None:
-    """Agreement at k: of every explanation that a benchmark compared, else of the students'."""
-    groups = agreement_groups(metrics)
+    """Agreement at k: of the explanations that a benchmark compared, else of the students'.
+
+    Of a benchmark, as in Cantini et al. (2024): what the student that the report is about says of
+    itself, with its controls, and Integrated Gradients of the other students of its preset. All
+    others are in the tables.
+    """
+    groups = [one for one in agreement_groups(metrics) if _is_shown(one, headline(series))]
     if groups:
         curves = [_benchmark_curve(group, groups) for group in groups]
         depths = agreement_depths(groups)
@@ -54,6 +59,14 @@ def agreement_figure(metrics: Mapping[str, Any], series: Sequence[Series]) -> Fi
         depths = sorted({k for one in explained for k in one.depths})
     measures = [key for key in AGREEMENT_NAMES if _is_measured(key, depths, curves)]
     return _draw(curves, depths, measures) if measures else None
+
+
+def _is_shown(group: SeedGroup, subject: Series) -> bool:
+    if group.preset not in (None, subject.preset):
+        return False
+    if group.method == subject.method:
+        return group.setting != "integrated_gradients"
+    return group.setting in ("integrated_gradients", "coefficients")
 
 
 def _draw(curves: Sequence[_Curve], depths: Sequence[int], measures: Sequence[str]) -> Figure:
