@@ -243,7 +243,7 @@ def test_texts_without_words_are_no_obstacle(tiny_teacher_dir, teacher_labels, s
     assert (found[0].completeness_error, found[0].evaluations) == (0, 1)
 
 
-def test_bfloat16_gives_nearly_the_same_scores_and_the_same_logits(
+def test_bfloat16_gives_nearly_the_same_scores_and_logits(
     tiny_teacher_dir, teacher_labels, sentences
 ):
     teacher = load_teacher(tiny_teacher_dir("bert"), teacher_labels)
@@ -253,7 +253,8 @@ def test_bfloat16_gives_nearly_the_same_scores_and_the_same_logits(
         for precision in ("float32", "bfloat16")
     )
     for exact, coarse in zip(one, other, strict=True):
-        np.testing.assert_array_equal(exact.logits, coarse.logits)
+        # Not to the bit: batches have other sizes in bfloat16 on a CPU.
+        np.testing.assert_allclose(exact.logits, coarse.logits, rtol=0, atol=1e-6)
         assert _cosine(exact.scores, coarse.scores) > 0.99
 
 
