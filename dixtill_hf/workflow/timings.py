@@ -12,6 +12,7 @@ from typing import Any
 
 from dixtill_hf.data.columns import TEXT
 from dixtill_hf.evaluation.efficiency import directory_bytes
+from dixtill_hf.evaluation.energy import find_energy_meter, measure_energy
 from dixtill_hf.evaluation.latency import LatencySettings, measure_latency, speed_ups
 from dixtill_hf.evaluation.memory import measure_peak_memory
 from dixtill_hf.teacher.fingerprint import hash_teacher
@@ -20,7 +21,7 @@ from dixtill_hf.workflow.measurement_store import MeasurementStore
 from dixtill_hf.workflow.run import FinishedRun
 
 TEXTS = 512
-_TEXTS_FOR_MEMORY = 32
+_BATCH = 32
 
 
 def measure_efficiency(
@@ -40,7 +41,8 @@ def measure_efficiency(
         store: Keeps the measurements.
 
     Returns:
-        `settings`, `rows` (see `measure_latency` and `speed_ups`) and `memory`.
+        `settings`, `rows` (see `measure_latency` and `speed_ups`), `references`, `memory` and
+        `energy`.
     """
     texts = run.annotated["test"][TEXT][:TEXTS]
     limit = min(entrant.max_length for entrant in entrants)
@@ -75,6 +77,7 @@ def measure_efficiency(
             if entrant.name.startswith(BERT_BASE) and entrant.parameters is not None
         ],
         "memory": store.once("memory", key, lambda: _measure_memory(entrants, texts)),
+        "energy": store.once("energy", key, lambda: _measure_energy(entrants, texts, threads)),
     }
 
 
@@ -86,10 +89,21 @@ def _measure_latency(
     )
 
 
+def _measure_energy(
+    entrants: Sequence[Entrant], texts: Sequence[str], threads: Sequence[int]
+) -> list[dict[str, Any]] | None:
+    """Energy of each model with the most threads; None where no counter can be read."""
+    meter = find_energy_meter()
+    if meter is None:
+        return None
+    classifiers = [entrant.load(max(threads)) for entrant in entrants]
+    return measure_energy(classifiers, texts[:_BATCH], meter)
+
+
 def _measure_memory(entrants: Sequence[Entrant], texts: Sequence[str]) -> list[dict[str, Any]]:
     """Peak memory of a fresh process for each model that loads it and classifies one batch."""
     with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as file:
-        json.dump(list(texts[:_TEXTS_FOR_MEMORY]), file)
+        json.dump(list(texts[:_BATCH]), file)
         file.flush()
         return [
             {

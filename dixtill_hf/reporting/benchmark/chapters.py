@@ -31,6 +31,7 @@ def benchmark_chapters(metrics: Mapping[str, Any], rivals: Sequence[Rival]) -> d
         "setting": efficiency_tables.main_setting(metrics),
         "times": efficiency_tables.time_tables(metrics),
         "memory": efficiency_tables.memory_table(metrics),
+        "energy": efficiency_tables.energy_table(metrics),
         "time_settings": tables.settings_table(settings),
         "compressed": compression_tables.compressed_table(metrics, rivals),
         "compression_settings": compression_tables.compression_settings(metrics),

@@ -71,6 +71,21 @@ def memory_table(metrics: Mapping[str, Any]) -> str:
     return fmt.table([*_names(models), fmt.column("peak memory", values, fmt.size)])
 
 
+def energy_table(metrics: Mapping[str, Any]) -> str:
+    """Energy of a text; "" where the machine's counters could not be read."""
+    rows = (metrics.get("efficiency") or {}).get("energy") or []
+    if not rows:
+        return ""
+    models = [(row["model"], row["runtime"]) for row in rows]
+    return fmt.table(
+        [
+            *_names(models),
+            Column("mJ a text", [f"{1000 * row['joules_per_text']:.3g}" for row in rows]),
+            Column("watts", [f"{row['watts']:.3g}" for row in rows]),
+        ]
+    )
+
+
 def _time_table(rows: Sequence[Timing], settings: Sequence[Setting]) -> str:
     """A row for each model and runtime, a column for each batch size and padding."""
     found = {setting: _by_model(at(rows, setting)) for setting in settings}

@@ -6,6 +6,7 @@ import pytest
 from dixtill_hf.reporting.benchmark import efficiency_tables
 from dixtill_hf.reporting.benchmark.rivals import rivals_of
 from dixtill_hf.reporting.measurements import series_of
+from dixtill_hf.reporting.report import report_text
 
 
 @pytest.fixture
@@ -88,3 +89,13 @@ def test_without_times_there_are_no_tables(metrics):
     assert efficiency_tables.time_tables(metrics) == []
     assert efficiency_tables.memory_table(metrics) == ""
     assert efficiency_tables.main_setting(metrics) == ""
+
+
+def test_energy_is_shown_where_it_was_measured(benchmark, read_table):
+    assert efficiency_tables.energy_table(benchmark) == ""
+    benchmark["efficiency"]["energy"] = [
+        {"model": "teacher", "runtime": "pytorch", "joules_per_text": 0.1234, "watts": 45.0}
+    ]
+    (row,) = read_table(efficiency_tables.energy_table(benchmark))
+    assert (row["mJ a text"], row["watts"]) == ("123", "45")
+    assert "Energy" in report_text(benchmark, [], False)
