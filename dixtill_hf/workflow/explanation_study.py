@@ -86,7 +86,7 @@ def _name(voice: Voice) -> dict[str, Any]:
 
 
 def _teachers_voice(run: FinishedRun, sample: Dataset) -> Voice:
-    """The teacher, with the attributions that the annotation holds for its own predictions."""
+    """The teacher, with the attributions of the annotation, for whatever label they explain."""
     explained = dict(zip(sample[TEXT], _teachers_explanations(sample), strict=True))
     return Voice(
         method=_TEACHER,

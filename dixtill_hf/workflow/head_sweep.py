@@ -31,21 +31,18 @@ Heads = dict[int, list[int]]
 Choice = Callable[[Teacher, Sequence[str], NDArray[np.integer], int], list[Heads]]
 
 
-def _by_masking(
-    teacher: Teacher, texts: Sequence[str], labels: NDArray[np.integer], most: int
+def _in_every_layer(
+    rank: Callable[..., NDArray[np.float64]],
+    teacher: Teacher,
+    texts: Sequence[str],
+    labels: NDArray[np.integer],
+    most: int,
 ) -> list[Heads]:
-    importance = masking_importance(teacher, texts, labels)
+    importance = rank(teacher, texts, labels)
     return [choose_heads(importance, per_layer=count) for count in range(1, most + 1)]
 
 
-def _by_gradient(
-    teacher: Teacher, texts: Sequence[str], labels: NDArray[np.integer], most: int
-) -> list[Heads]:
-    importance = gradient_importance(teacher, texts, labels)
-    return [choose_heads(importance, per_layer=count) for count in range(1, most + 1)]
-
-
-def _by_gradient_over_all_layers(
+def _over_all_layers(
     teacher: Teacher, texts: Sequence[str], labels: NDArray[np.integer], most: int
 ) -> list[Heads]:
     importance = gradient_importance(teacher, texts, labels)
@@ -77,9 +74,9 @@ class Ranking:
 
 
 RANKINGS = {
-    "masking": Ranking("masking", "per_layer", _by_masking),
-    "gradient": Ranking("gradient", "per_layer", _by_gradient),
-    "gradient-global": Ranking("gradient", "global", _by_gradient_over_all_layers),
+    "masking": Ranking("masking", "per_layer", partial(_in_every_layer, masking_importance)),
+    "gradient": Ranking("gradient", "per_layer", partial(_in_every_layer, gradient_importance)),
+    "gradient-global": Ranking("gradient", "global", _over_all_layers),
     "gradient-iterative": Ranking("gradient-iterative", "global", _round_by_round),
 }
 """Rankings by the name that the user types. Cantini et al. (2024) rank by masking and remove as

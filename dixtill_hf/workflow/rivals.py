@@ -107,7 +107,7 @@ def why_heads_stay(teacher: Teacher, held_out: Dataset) -> str | None:
     """Why no heads of this teacher can be removed with these texts; None where they can."""
     if not _has_known_heads(teacher):
         kind = teacher.model.config.model_type
-        return f"attention heads: those of the model type {kind!r} cannot be removed"
+        return f"attention heads: none of the model type {kind!r} can be removed"
     if not len(labelled(held_out)):
         return "attention heads: no text of the validation split has a label to rank them by"
     return None

@@ -64,7 +64,7 @@ class Voice:
 
 
 def voices_of(run: FinishedRun) -> Iterator[Voice]:
-    """The voices of every student and of the bag of words; random scores for every first seed."""
+    """The voices of every student, with its two controls, and of the bag of words."""
     for job in run.jobs:
         yield from _student_voices(job)
     if any(row["method"] == BAG_OF_WORDS for row in run.metrics["results"]):
