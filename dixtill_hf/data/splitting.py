@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A validation split held out from train, stratified by label and seeded."""
+"""Parts of the training texts, stratified by label and seeded: a held-out split, or folds."""
 
 import random
 from collections import defaultdict
 
 from datasets import Dataset
 
-from dixtill_hf.data.columns import LABEL
+from dixtill_hf.data.columns import LABEL, TEXT
 
 
 def hold_out(train: Dataset, fraction: float = 0.1, seed: int = 0) -> tuple[Dataset, Dataset]:
@@ -59,3 +59,35 @@ def _sizes(counts: dict[int, int], fraction: float) -> dict[int, int]:
             sizes[label] += 1
             missing -= 1
     return sizes
+
+
+def assign_folds(train: Dataset, folds: int, seed: int = 0) -> list[int]:
+    """Deal the training texts out into folds of the same size and the same shares of each label.
+
+    A text that occurs several times goes to one fold with all its copies, so that whoever has not
+    seen a fold has seen none of its texts.
+
+    Args:
+        train: With columns `text` and `label`; unlabelled texts are dealt out like a label.
+        folds: How many, at least 2.
+        seed: Seed of the choice.
+
+    Returns:
+        The fold of every text, from 0 to `folds - 1`.
+
+    Raises:
+        ValueError: There are fewer than 2 folds, or fewer different texts than folds.
+    """
+    label_of: dict[str, int] = {}
+    for text, label in zip(train[TEXT], train[LABEL], strict=True):
+        label_of.setdefault(text, label)
+    if not 2 <= folds <= len(label_of):
+        raise ValueError(
+            f"The number of folds must be from 2 to {len(label_of)}, the number of different "
+            f"training texts, got {folds}."
+        )
+    texts = list(label_of)
+    random.Random(seed).shuffle(texts)
+    texts.sort(key=label_of.__getitem__)  # stable: shuffled within each label
+    fold_of = {text: place % folds for place, text in enumerate(texts)}
+    return [fold_of[text] for text in train[TEXT]]

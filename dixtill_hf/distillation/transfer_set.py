@@ -19,6 +19,7 @@ from dixtill_hf.data.columns import (
 )
 from dixtill_hf.distillation.variants import text_variants
 from dixtill_hf.teacher.annotation.annotate import annotate
+from dixtill_hf.teacher.cross_fitting import TeacherEnsemble
 from dixtill_hf.teacher.loading import Teacher
 
 _COLUMNS = (TEXT, LABEL, TEACHER_LOGITS, TEACHER_SPANS, TEACHER_ATTRIBUTIONS, EXPLAINED_LABEL)
@@ -26,7 +27,7 @@ _COLUMNS = (TEXT, LABEL, TEACHER_LOGITS, TEACHER_SPANS, TEACHER_ATTRIBUTIONS, EX
 
 def label_variants(
     train: Dataset,
-    teacher: Teacher | str | Path,
+    teacher: Teacher | TeacherEnsemble | str | Path,
     per_text: int = 4,
     seed: int = 0,
     **annotation: Any,
@@ -35,7 +36,8 @@ def label_variants(
 
     Args:
         train: The training texts.
-        teacher: The teacher, or its name or path.
+        teacher: The teacher, or its name or path. Of an ensemble from `cross_fit`, each member
+            labels the variants of the texts that it has not seen.
         per_text: Variants of each text, at least 1. Default 4.
         seed: Of the variants.
         **annotation: `label_map`, `tokens_per_batch` and `cache_dir` of `annotate`.
@@ -43,6 +45,13 @@ def label_variants(
     Returns:
         The variants, annotated, each without a label of its own (−100).
     """
+    if isinstance(teacher, TeacherEnsemble):
+        return concatenate_datasets(
+            [
+                label_variants(train.select(unseen), member, per_text, seed, **annotation)
+                for member, unseen in teacher.parts(train)
+            ]
+        )
     texts = text_variants(train[TEXT][:], per_text, seed)
     variants = Dataset.from_dict({TEXT: texts, LABEL: [LABEL_UNKNOWN] * len(texts)})
     if LABEL in train.column_names:

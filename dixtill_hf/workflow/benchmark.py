@@ -65,6 +65,7 @@ def benchmark(recipe: Recipe, arguments: BenchmarkArguments, command: str) -> Pa
     """
     plan = plan_benchmark(arguments)
     _check_temperature_study(plan, recipe)
+    _check_one_teacher(recipe)
     _check_runtimes(plan)
     run = complete_run(quick_recipe(recipe) if arguments.quick else recipe, command)
     metrics = run.metrics | measure(run, plan) | {"quick": arguments.quick}
@@ -77,18 +78,18 @@ def benchmark(recipe: Recipe, arguments: BenchmarkArguments, command: str) -> Pa
 def measure(run: FinishedRun, plan: BenchmarkPlan) -> dict[str, Any]:
     """Everything beyond the run, under the keys that it has in metrics.json."""
     store = MeasurementStore(run.output_dir / DIRECTORY)
-    rivals, left_out = compressible(run.teacher, plan.rivals, run.annotated, store)
+    rivals, left_out = compressible(run.one_teacher, plan.rivals, run.annotated, store)
     measured: dict[str, Any] = {
         "temperatures": study_temperatures(
             run, plan.temperatures, plan.temperature_presets, plan.temperature_seeds
         ),
-        "compressed": score_quantized(run.teacher, rivals, run.annotated, store),
+        "compressed": score_quantized(run.one_teacher, rivals, run.annotated, store),
         "explanations": study_explanations(run, plan.explained_texts, store),
     }
-    reason = why_heads_stay(run.teacher, run.annotated["validation"])
+    reason = why_heads_stay(run.one_teacher, run.annotated["validation"])
     if reason is None:
         measured["compressed"].append(
-            score_half_the_heads(run.teacher, run.annotated, plan.ranking_texts, store)
+            score_half_the_heads(run.one_teacher, run.annotated, plan.ranking_texts, store)
         )
         measured["pruning"] = _sweep(run, plan, store)
     else:
@@ -103,8 +104,8 @@ def measure(run: FinishedRun, plan: BenchmarkPlan) -> dict[str, Any]:
 def _sweep(run: FinishedRun, plan: BenchmarkPlan, store: MeasurementStore) -> list[dict[str, Any]]:
     return sweep_heads(
         plan.rankings,
-        _head_counts(run.teacher, plan.head_steps),
-        run.teacher,
+        _head_counts(run.one_teacher, plan.head_steps),
+        run.one_teacher,
         (run.annotated["validation"], run.annotated["test"]),
         plan.ranking_texts,
         store,
@@ -117,6 +118,14 @@ def _head_counts(teacher: Teacher, steps: int | None) -> list[int]:
     if steps is None or steps > most:
         return list(range(most + 1))
     return sorted({round(most * step / (steps - 1)) for step in range(steps)})
+
+
+def _check_one_teacher(recipe: Recipe) -> None:
+    if recipe.teacher.teacher_folds:
+        raise ValueError(
+            "The benchmark compresses the teacher, and teacher_folds makes several: leave it out, "
+            "or compare methods with dixtill-hf run."
+        )
 
 
 def _check_runtimes(plan: BenchmarkPlan) -> None:

@@ -94,7 +94,7 @@ def _teachers_voice(run: FinishedRun, sample: Dataset) -> Voice:
         seed=None,
         explanation=run.metrics["teacher"]["explainer"]["name"],
         explain=lambda texts, _labels: [explained[text] for text in texts],
-        predict=partial(predict_probabilities, teacher_classifier(run.teacher)),
+        predict=partial(predict_probabilities, teacher_classifier(run.one_teacher)),
         explains_any_label=False,
     )
 

@@ -20,10 +20,16 @@ from dixtill_hf.data.packaged import packaged_encoder
 from dixtill_hf.data.splitting import hold_out
 from dixtill_hf.teacher.annotation.annotate import annotate
 from dixtill_hf.teacher.annotation.annotator import ENGINE_VERSION
+from dixtill_hf.teacher.cross_fitting import (
+    TeacherEnsemble,
+    annotate_cross_fitted,
+    cross_fit,
+    hash_of,
+)
 from dixtill_hf.teacher.explainers.base import Explainer
 from dixtill_hf.teacher.explainers.registry import get_explainer
 from dixtill_hf.teacher.finetuning import FinetuningSettings, finetune_teacher
-from dixtill_hf.teacher.fingerprint import hash_json, hash_teacher, hash_texts
+from dixtill_hf.teacher.fingerprint import hash_json, hash_texts
 from dixtill_hf.teacher.labels import parse_label_map
 from dixtill_hf.teacher.loading import (
     Teacher,
@@ -99,16 +105,25 @@ def data_fingerprint(data: DatasetDict) -> str:
 
 def prepare_teacher(
     arguments: TeacherArguments, data: DatasetDict, output_dir: Path, log: StageLog
-) -> tuple[Teacher, bool]:
+) -> tuple[Teacher | TeacherEnsemble, bool]:
     """Load the teacher of a recipe, fine-tuning it first if it is a bare encoder.
 
     Returns:
-        The teacher, and whether it was fine-tuned here.
+        The teacher, or several with `teacher_folds`, and whether it was fine-tuned here.
+
+    Raises:
+        ValueError: Several teachers are asked for, and the one given is fine-tuned already.
     """
     packaged = is_packaged(arguments)
     source = packaged_encoder() if packaged else arguments.teacher
     label_map = parse_label_map(arguments.label_map) if arguments.label_map else None
     if not packaged and has_classification_head(load_config(source)):
+        if arguments.teacher_folds:
+            raise ValueError(
+                f"teacher_folds={arguments.teacher_folds} fine-tunes a teacher for every fold, but "
+                f"{source!r} is fine-tuned already: name a bare encoder, or leave teacher_folds "
+                "out."
+            )
         return load_teacher(source, label_names(data), label_map), False
     settings = FinetuningSettings(
         epochs=arguments.teacher_epochs,
@@ -117,15 +132,21 @@ def prepare_teacher(
         max_length=arguments.teacher_max_length,
         seed=arguments.teacher_seed,
     )
-    key = hash_json([data_fingerprint(data), arguments.teacher, asdict(settings)])
-    with log.timed("finetune", key):
-        directory = finetune_teacher(data, source, output_dir / "teacher", settings)
+    given = [data_fingerprint(data), arguments.teacher, asdict(settings)]
+    directory, folds = output_dir / "teacher", arguments.teacher_folds
+    if folds:
+        with log.timed("finetune", hash_json([*given, folds])):
+            return cross_fit(data, source, directory, folds, settings), True
+    with log.timed("finetune", hash_json(given)):
+        finetune_teacher(data, source, directory, settings)
     return load_teacher(directory, label_names(data)), True
 
 
 def teacher_name(arguments: TeacherArguments) -> str:
     """What a report calls the teacher."""
-    return PACKAGED_NAME if is_packaged(arguments) else arguments.teacher
+    name = PACKAGED_NAME if is_packaged(arguments) else arguments.teacher
+    folds = arguments.teacher_folds
+    return f"{name} (mean of {folds})" if folds else name
 
 
 def is_packaged(arguments: TeacherArguments) -> bool:
@@ -141,7 +162,7 @@ def hub_id(source: str) -> str | None:
 def annotate_data(
     arguments: AnnotationArguments,
     data: DatasetDict,
-    teacher: Teacher,
+    teacher: Teacher | TeacherEnsemble,
     output_dir: Path,
     log: StageLog,
 ) -> tuple[DatasetDict, str]:
@@ -155,20 +176,21 @@ def annotate_data(
     """
     explainer = explainer_of(arguments)
     key = hash_json(
-        [ENGINE_VERSION, data_fingerprint(data), hash_teacher(teacher), explainer.settings()]
+        [ENGINE_VERSION, data_fingerprint(data), hash_of(teacher), explainer.settings()]
     )
     directory = output_dir / "annotated"
     if log.team.from_main(lambda: _read_key(directory) or "") == key:
         with log.timed("annotate", key):
             return load_from_disk(str(directory)), key
+    how: dict[str, Any] = {
+        "tokens_per_batch": arguments.tokens_per_batch,
+        "cache_dir": output_dir / "cache" / "annotations",
+    }
     with log.timed("annotate", key):
-        annotated = annotate(
-            data,
-            teacher,
-            explainer,
-            tokens_per_batch=arguments.tokens_per_batch,
-            cache_dir=output_dir / "cache" / "annotations",
-        )
+        if isinstance(teacher, TeacherEnsemble):
+            annotated = annotate_cross_fitted(data, teacher, explainer, **how)
+        else:
+            annotated = annotate(data, teacher, explainer, **how)
     record = {"fingerprint": key, "explainer": explainer.settings()}
     log.team.from_main(lambda: _keep(annotated, directory, record))
     return annotated, key

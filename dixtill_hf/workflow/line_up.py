@@ -134,7 +134,7 @@ def line_up(
         bert_base: Whether a BERT-base with random weights stands beside the teacher.
         store: Keeps the models.
     """
-    teacher = _on_cpu(run.teacher)
+    teacher = _on_cpu(run.one_teacher)
     entrants = [
         _in_pytorch("teacher", teacher),
         *_quantized(teacher, rivals, run, store),
@@ -250,7 +250,7 @@ def _bag_of_words(run: FinishedRun, store: MeasurementStore) -> list[Entrant]:
 
 def _bert_base(run: FinishedRun, store: MeasurementStore) -> list[Entrant]:
     """A BERT-base with the teacher's tokenizer, in eager PyTorch and in ONNX Runtime."""
-    tokenizer, labels = run.teacher.tokenizer, len(run.teacher.label_order)
+    tokenizer, labels = run.one_teacher.tokenizer, len(run.one_teacher.label_order)
     config = BertConfig(num_labels=labels)
     config.vocab_size = max(config.vocab_size, len(tokenizer))
 

@@ -64,14 +64,22 @@ def describe_dataset(source: str, data: DatasetDict, fingerprint: str) -> dict[s
 
 
 def describe_teacher(
-    teacher: Teacher, name: str, finetuned: bool, num_bytes: int | None, data: DatasetDict
+    members: Sequence[Teacher],
+    name: str,
+    finetuned: bool,
+    num_bytes: int | None,
+    data: DatasetDict,
 ) -> dict[str, Any]:
-    """The teacher: size, quality on the test split, exactness of its attributions of all splits."""
+    """The teacher: size, quality on the test split, exactness of its attributions of all splits.
+
+    `members`: the teacher, or those of an ensemble.
+    """
     test = data["test"]
     probabilities = softmax(np.asarray(test[TEACHER_LOGITS]))
     return {
         "name": name,
-        "parameters": parameter_count(teacher.model),
+        "members": len(members),
+        "parameters": sum(parameter_count(member.model) for member in members),
         "bytes": num_bytes,
         "finetuned": finetuned,
         "split": "test",

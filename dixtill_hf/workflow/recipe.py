@@ -77,6 +77,11 @@ class TeacherArguments:
         None, "Longest input of fine-tuning in tokens; the model's own limit when not given."
     )
     teacher_seed: int = described(0, "Seed of fine-tuning.")
+    teacher_folds: int = described(
+        0,
+        "Fine-tune so many teachers, each without one fold of the training texts, which it labels "
+        "and explains; their mean is the teacher of all other texts. 0: one teacher, of all texts.",
+    )
 
 
 @dataclass

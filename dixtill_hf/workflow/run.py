@@ -18,6 +18,7 @@ from dixtill_hf.distillation.presets import METHODS
 from dixtill_hf.evaluation.efficiency import directory_bytes
 from dixtill_hf.reporting.model_card import model_card
 from dixtill_hf.reporting.report import write_report
+from dixtill_hf.teacher.cross_fitting import TeacherEnsemble
 from dixtill_hf.teacher.fingerprint import hash_json
 from dixtill_hf.teacher.loading import Teacher
 from dixtill_hf.workflow.environment import describe_environment
@@ -71,7 +72,7 @@ class FinishedRun:
         recipe: What was asked for.
         annotated: The splits, with the teacher's annotation.
         annotation_key: Hash of all that the annotation depends on.
-        teacher: The teacher.
+        teacher: The teacher, or the teachers of the folds.
         jobs: The students, which lie in the directories of their jobs.
         metrics: What stands in metrics.json.
     """
@@ -79,9 +80,23 @@ class FinishedRun:
     recipe: Recipe
     annotated: DatasetDict
     annotation_key: str
-    teacher: Teacher
+    teacher: Teacher | TeacherEnsemble
     jobs: list[StudentJob]
     metrics: dict[str, Any]
+
+    @property
+    def one_teacher(self) -> Teacher:
+        """The teacher, for what can be done with a single one alone.
+
+        Raises:
+            ValueError: There are several.
+        """
+        if isinstance(self.teacher, TeacherEnsemble):
+            raise ValueError(
+                f"The run has {len(self.teacher.members)} teachers (teacher_folds), and only a "
+                "single one can be compressed: leave teacher_folds out."
+            )
+        return self.teacher
 
     @property
     def output_dir(self) -> Path:
@@ -205,18 +220,20 @@ def _measure(
 
 
 def _describe_teacher(
-    recipe: Recipe, teacher: Teacher, finetuned: bool, annotated: DatasetDict
+    recipe: Recipe, teacher: Teacher | TeacherEnsemble, finetuned: bool, annotated: DatasetDict
 ) -> dict[str, Any]:
-    directory = Path(teacher.name)
-    num_bytes = directory_bytes(directory) if directory.is_dir() else _weight_bytes(teacher)
+    members = teacher.members if isinstance(teacher, TeacherEnsemble) else (teacher,)
+    num_bytes = sum(map(_bytes_of, members))
     return {
-        **describe_teacher(teacher, teacher_name(recipe.teacher), finetuned, num_bytes, annotated),
+        **describe_teacher(members, teacher_name(recipe.teacher), finetuned, num_bytes, annotated),
         "explainer": explainer_of(recipe.annotation).settings(),
     }
 
 
-def _weight_bytes(teacher: Teacher) -> int:
-    """Bytes of the weights of a teacher that lies in the Hub's cache."""
+def _bytes_of(teacher: Teacher) -> int:
+    """Bytes of what inference needs; of a teacher that lies in the Hub's cache, of its weights."""
+    if Path(teacher.name).is_dir():
+        return directory_bytes(Path(teacher.name))
     return sum(p.numel() * p.element_size() for p in teacher.model.parameters())
 
 

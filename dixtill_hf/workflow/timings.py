@@ -50,7 +50,7 @@ def measure_efficiency(
     settings = replace(settings, pad_to=pad_to)
     models = [[entrant.name, entrant.runtime] for entrant in entrants]
     machine = {name: run.metrics["environment"][name] for name in ("cpu", "cores", "versions")}
-    key = [models, machine, hash_teacher(run.teacher), run.metrics["fingerprint"], texts]
+    key = [models, machine, hash_teacher(run.one_teacher), run.metrics["fingerprint"], texts]
     rows: list[dict[str, Any]] = []
     for number in threads:
         rows += store.once(

@@ -10,7 +10,8 @@ from datasets import Dataset
 from dixtill_hf.data.columns import TEXT
 from dixtill_hf.distillation.presets import METHODS, PRESETS
 from dixtill_hf.distillation.transfer_set import label_variants
-from dixtill_hf.teacher.fingerprint import hash_json, hash_teacher, hash_texts
+from dixtill_hf.teacher.cross_fitting import TeacherEnsemble, hash_of
+from dixtill_hf.teacher.fingerprint import hash_json, hash_texts
 from dixtill_hf.teacher.loading import Teacher
 from dixtill_hf.workflow.inputs import split_names
 from dixtill_hf.workflow.measurement_store import MeasurementStore
@@ -41,12 +42,12 @@ def label_variants_of(
     train: Dataset,
     variants: int,
     arguments: AnnotationArguments,
-    teacher: Teacher,
+    teacher: Teacher | TeacherEnsemble,
     output_dir: Path,
     log: StageLog,
 ) -> None:
     """Make so many variants of each text and have the teacher label them, once."""
-    key = [hash_texts(train[TEXT][:]), hash_teacher(teacher)]
+    key = [hash_texts(train[TEXT][:]), hash_of(teacher)]
     directory = transfer_directory(output_dir, variants)
 
     def make(path: Path) -> None:

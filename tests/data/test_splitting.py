@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The held-out split is stratified, seeded, and never takes a label's last training text."""
+"""Held-out texts are stratified and seeded; folds are even and keep copies of a text together."""
 
 from collections import Counter
 
@@ -7,7 +7,7 @@ import pytest
 from datasets import Dataset
 
 from dixtill_hf.data.columns import LABEL_UNKNOWN
-from dixtill_hf.data.splitting import hold_out
+from dixtill_hf.data.splitting import assign_folds, hold_out
 
 
 def dataset(**counts: int) -> Dataset:
@@ -73,3 +73,43 @@ def test_a_fraction_out_of_range_is_refused(fraction):
 def test_holding_out_nothing_is_refused():
     with pytest.raises(ValueError, match=r"0\.1 of 4 training texts holds none out"):
         hold_out(dataset(_0=4), 0.1)
+
+
+def _folds_of(rows: Dataset, folds: list[int]) -> dict[int, list[dict]]:
+    return {
+        fold: [row for row, own in zip(rows, folds, strict=True) if own == fold]
+        for fold in set(folds)
+    }
+
+
+def test_folds_share_texts_and_labels_evenly():
+    rows = Dataset.from_dict(
+        {"text": [f"text {i}" for i in range(103)], "label": [i % 3 for i in range(103)]}
+    )
+    dealt = _folds_of(rows, assign_folds(rows, 5))
+    assert sorted(map(len, dealt.values())) == [20, 20, 21, 21, 21]
+    for label in range(3):
+        counts = [sum(row["label"] == label for row in part) for part in dealt.values()]
+        assert max(counts) - min(counts) <= 1
+
+
+def test_copies_of_a_text_stay_together():
+    rows = Dataset.from_dict(
+        {"text": ["a", "b", "c", "a", "a", "b"], "label": [0, 1, 0, 1, 0, -100]}
+    )
+    folds = assign_folds(rows, 3)
+    assert folds[0] == folds[3] == folds[4]
+    assert folds[1] == folds[5]
+    assert len(set(folds)) == 3
+
+
+def test_the_seed_decides_the_folds():
+    rows = Dataset.from_dict({"text": [str(i) for i in range(40)], "label": [0] * 40})
+    assert assign_folds(rows, 4, 1) == assign_folds(rows, 4, 1) != assign_folds(rows, 4, 2)
+
+
+@pytest.mark.parametrize("folds", [1, 4])
+def test_a_wrong_number_of_folds_is_refused(folds):
+    rows = Dataset.from_dict({"text": ["a", "b", "c", "a"], "label": [0, 1, 0, 0]})
+    with pytest.raises(ValueError, match=f"from 2 to 3.*got {folds}"):
+        assign_folds(rows, folds)

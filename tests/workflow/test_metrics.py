@@ -45,7 +45,7 @@ def test_explainers_that_promise_no_completeness_have_no_error_to_tell(recipe, t
     teacher = load_teacher(recipe.teacher.teacher)
     data = DatasetDict(test=annotate(test, teacher, "gradient_x_input", cache_dir=tmp_path))
     assert np.isnan(data["test"]["teacher_completeness_error"][:]).all()
-    described = describe_teacher(teacher, "tiny", False, None, data)
+    described = describe_teacher([teacher], "tiny", False, None, data)
     assert described["completeness_error"] is None
     assert json.loads(json.dumps(described, allow_nan=False)) == described
     assert "completeness" not in annotation_table({"teacher": described})

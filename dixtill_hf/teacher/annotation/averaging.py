@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One annotation out of several of the same texts: the mean of what was said, and of why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from datasets import Dataset
+from numpy.typing import ArrayLike
+
+from dixtill_hf.data import columns
+from dixtill_hf.data.checks import name_rows
+
+
+def average_annotations(
+    annotated: Sequence[Dataset], explained_labels: ArrayLike | None = None
+) -> Dataset:
+    """Average what several teachers, or explainers, say of the same texts, and why.
+
+    An output that is a mean of other outputs has the mean of their Integrated Gradients, so of
+    teachers whose logits or margins were explained for the same label, the result is the exact
+    explanation of their mean. Its completeness error is at most the mean of theirs, which is kept;
+    its evaluations are the sum of theirs.
+
+    Args:
+        annotated: At least one dataset, as `annotate` returns them: the same texts in the same
+            order, explained for the same labels and cut into the same spans.
+        explained_labels: The label of every text that counts as explained, integers `(texts,)`,
+            where the annotations explain all labels or none in particular. Left out, they must
+            explain the same ones.
+
+    Returns:
+        The first dataset, with the averaged columns in place of its own.
+
+    Raises:
+        ValueError: There is none, or they differ in their texts, spans or explained labels; the
+            column and the rows are named.
+    """
+    if not annotated:
+        raise ValueError("There is no annotation to average: give at least one.")
+    first, *others = tables = [_table(dataset) for dataset in annotated]
+    same = [columns.TEXT, columns.TEACHER_SPANS]
+    if explained_labels is None:
+        same.append(columns.EXPLAINED_LABEL)
+    for number, other in enumerate(others, start=1):
+        _check_same(first, other, number, same)
+    averaged: dict[str, Any] = {
+        columns.TEACHER_LOGITS: _mean_of_lists(tables, columns.TEACHER_LOGITS),
+        columns.TEACHER_ATTRIBUTIONS: _mean_of_lists(tables, columns.TEACHER_ATTRIBUTIONS),
+        columns.COMPLETENESS_ERROR: np.mean(_stacked(tables, columns.COMPLETENESS_ERROR), 0),
+        columns.EVALUATIONS: np.sum(_stacked(tables, columns.EVALUATIONS), 0),
+        columns.TRUNCATED: np.any(_stacked(tables, columns.TRUNCATED), 0),
+    }
+    if explained_labels is not None:
+        averaged[columns.EXPLAINED_LABEL] = np.asarray(explained_labels, np.int32)
+    result = annotated[0].with_format(None)
+    for name, values in averaged.items():
+        feature = result.features[name]
+        result = result.remove_columns(name).add_column(name, values, feature=feature)
+    return result
+
+
+def _table(dataset: Dataset) -> pa.Table:
+    return dataset.with_format("arrow")[:].combine_chunks()
+
+
+def _check_same(first: pa.Table, other: pa.Table, number: int, names: Sequence[str]) -> None:
+    if len(first) != len(other):
+        raise ValueError(
+            f"Annotation 0 has {len(first)} rows, annotation {number} has {len(other)}: average "
+            "annotations of the same texts."
+        )
+    for name in names:
+        ours, theirs = first[name].to_pylist(), other[name].to_pylist()
+        rows = [
+            row for row, pair in enumerate(zip(ours, theirs, strict=True)) if pair[0] != pair[1]
+        ]
+        if rows:
+            raise ValueError(
+                f"Annotations 0 and {number} differ in {name!r} in {name_rows(rows)}: average "
+                "annotations of the same texts, of teachers with the same tokenizer, that explain "
+                "the same labels (target='true' or 'all')."
+            )
+
+
+def _stacked(tables: Sequence[pa.Table], name: str) -> np.ndarray:
+    """A column of numbers of every table, `(tables, rows)`."""
+    return np.stack([table[name].to_numpy() for table in tables])
+
+
+def _mean_of_lists(tables: Sequence[pa.Table], name: str) -> pa.Array:
+    """The mean of a column of lists, or of lists of lists, which are of the same lengths."""
+    columns_ = [table[name].combine_chunks() for table in tables]
+    values = [_innermost(column) for column in columns_]
+    if len({len(numbers) for numbers in values}) > 1:
+        raise ValueError(
+            f"The annotations have different numbers of {name!r}: average annotations of teachers "
+            "with the same labels, explained with the same target."
+        )
+    mean = np.mean([numbers.to_numpy(zero_copy_only=False) for numbers in values], 0, np.float64)
+    return _refilled(columns_[0], pa.array(mean.astype(np.float32)))
+
+
+def _innermost(column: pa.Array) -> pa.Array:
+    while pa.types.is_list(column.type):
+        column = pc.list_flatten(column)
+    return column
+
+
+def _refilled(column: pa.Array, values: pa.Array) -> pa.Array:
+    """A column of lists with other values in it."""
+    if not pa.types.is_list(column.type):
+        return values
+    lengths = pc.list_value_length(column).to_numpy(zero_copy_only=False)
+    ends = pa.array(np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32))
+    return pa.ListArray.from_arrays(ends, _refilled(pc.list_flatten(column), values))
