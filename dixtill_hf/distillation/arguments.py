@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The training arguments of a distillation."""
 
+import copy
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -127,8 +128,13 @@ class DistillationArguments(TrainingArguments):
     lr_scheduler_type: SchedulerType | str = _preset_field(  # noqa: RUF009 - a field
         "How the learning rate changes over the training."
     )
-    num_train_epochs: float = _preset_field("How many times every training text is seen.")
-    per_device_train_batch_size: int = _preset_field("Texts per step on each device.")
+    num_train_epochs: float = _preset_field(
+        "How many times every training text is seen; with 'default' the trainer sets it by their "
+        "number."
+    )
+    per_device_train_batch_size: int = _preset_field(
+        "Texts per step on each device; with 'default' the trainer sets it by their number."
+    )
     per_device_eval_batch_size: int = _preset_field("Texts per evaluation batch on each device.")
     weight_decay: float = _preset_field(
         "How strongly the optimizer draws weights (not biases) towards 0."
@@ -152,6 +158,25 @@ class DistillationArguments(TrainingArguments):
             TypeError: An override is no field.
         """
         return cls(output_dir=str(output_dir), preset=preset, method=method, **overrides)
+
+    def for_texts(self, texts: int) -> "DistillationArguments":
+        """These arguments with what was left to the number of training texts filled in.
+
+        Args:
+            texts: How many there are, variants included.
+
+        Returns:
+            A copy, or these themselves where nothing was left open.
+        """
+        schedule = PRESETS[self.preset].schedule
+        given = schedule.training(texts) if schedule else {}
+        missing = {name: value for name, value in given.items() if getattr(self, name) is None}
+        if not missing:
+            return self
+        filled = copy.copy(self)
+        for name, value in missing.items():
+            setattr(filled, name, value)
+        return filled
 
     def __post_init__(self) -> None:
         """Fill in what the preset and the method give, and check the rest."""

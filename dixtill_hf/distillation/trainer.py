@@ -110,7 +110,10 @@ class DistillationTrainer(Trainer):
         optimizers: tuple[Any, Any] = (None, None),
         optimizer_cls_and_kwargs: tuple[type, dict[str, Any]] | None = None,
     ) -> None:
-        args, tokenizer = _checked_arguments(args), checked_tokenizer(processing_class)
+        args = _checked_arguments(args).for_texts(
+            0 if train_dataset is None else len(train_dataset)
+        )
+        tokenizer = checked_tokenizer(processing_class)
         _check_padding(tokenizer)
         annotating = None if teacher is None else AnnotatingTeacher(teacher, explainer, label_map)
         self._users_metrics = compute_metrics

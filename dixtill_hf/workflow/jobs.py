@@ -113,12 +113,8 @@ def training_arguments(
     method: str,
     seed: int,
     output_dir: Path,
-    on_variants: bool = False,
 ) -> DistillationArguments:
-    """What one student is trained with: its preset, its method, and what the recipe overrides.
-
-    `on_variants`: whether variants stand beside its texts, so that an epoch is longer.
-    """
+    """What one student is trained with: its preset, its method, and what the recipe overrides."""
     given: dict[str, Any] = {
         "num_train_epochs": arguments.epochs,
         "learning_rate": arguments.learning_rate,
@@ -133,8 +129,6 @@ def training_arguments(
         # A student that was not taught to explain by attention explains itself exactly.
         given["explanation"] = "contributions"
     overrides = {name: value for name, value in given.items() if value is not None}
-    if on_variants:
-        overrides = {**PRESETS[preset].training_on_variants, **overrides}
     args = DistillationArguments.from_preset(
         preset,
         output_dir,

@@ -98,14 +98,7 @@ def _trainer(job: StudentJob, data: DatasetDict) -> DistillationTrainer:
         hidden_size=arguments.hidden_size,
         embedding_size=arguments.embedding_size,
     )
-    args = training_arguments(
-        arguments,
-        job.preset,
-        job.method,
-        job.seed,
-        job.directory.parent,
-        on_variants=job.transfer is not None,
-    )
+    args = training_arguments(arguments, job.preset, job.method, job.seed, job.directory.parent)
     train = data["train"]
     if job.transfer is not None:
         train = with_transfer_set(train, Dataset.load_from_disk(str(job.transfer)))

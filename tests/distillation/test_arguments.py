@@ -130,3 +130,23 @@ def test_every_field_of_ours_has_a_help_text_for_the_command_line(tmp_path: Path
     given = ["--output_dir", str(tmp_path), "--use_cpu", "--alpha", "0.5", "--kd_loss", "kl"]
     (arguments,) = parser.parse_args_into_dataclasses(given)
     assert (arguments.alpha, arguments.kd_loss, arguments.xai_weight) == (0.5, "kl", 1.0)
+
+
+@pytest.mark.parametrize(
+    ("texts", "epochs", "batch"),
+    [(0, 150, 64), (8_589, 25, 64), (43_000, 11, 128), (10**9, 2, 128)],
+)
+def test_the_default_presets_length_depends_on_the_texts(
+    tmp_path: Path, texts, epochs, batch
+) -> None:
+    arguments = _arguments(tmp_path)
+    filled = arguments.for_texts(texts)
+    assert (filled.num_train_epochs, filled.train_batch_size) == (epochs, batch)
+    assert arguments.num_train_epochs is None  # of the next dataset it may be another
+
+
+def test_a_length_that_is_given_stays(tmp_path: Path) -> None:
+    given = _arguments(tmp_path, num_train_epochs=3, per_device_train_batch_size=8)
+    assert given.for_texts(100) is given
+    paper = _arguments(tmp_path, preset="paper")
+    assert paper.for_texts(100) is paper
