@@ -134,7 +134,7 @@ def test_every_field_of_ours_has_a_help_text_for_the_command_line(tmp_path: Path
 
 @pytest.mark.parametrize(
     ("texts", "epochs", "batch"),
-    [(0, 150, 64), (8_589, 25, 64), (43_000, 11, 128), (10**9, 2, 128)],
+    [(0, 200, 64), (8_589, 25, 64), (42_900, 10, 128), (10**9, 2, 128)],
 )
 def test_the_default_presets_length_depends_on_the_texts(
     tmp_path: Path, texts, epochs, batch

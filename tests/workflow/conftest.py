@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from transformers import AutoModel, AutoTokenizer
 
 from dixtill_hf.workflow.recipe import (
     AnnotationArguments,
@@ -39,3 +40,12 @@ def recipe(tmp_path: Path, data_dir: Path, tiny_teacher_dir: Callable[[str], Pat
         ),
         output=OutputArguments(output_dir=str(tmp_path / "run")),
     )
+
+
+@pytest.fixture
+def encoder(recipe: Recipe, tmp_path: Path) -> Path:
+    """The recipe's teacher without its head, to be fine-tuned."""
+    source, directory = Path(recipe.teacher.teacher), tmp_path / "encoder"
+    AutoModel.from_pretrained(source).save_pretrained(directory)
+    AutoTokenizer.from_pretrained(source).save_pretrained(directory)
+    return directory

@@ -95,3 +95,10 @@ def test_wrong_fields_are_refused_before_anything_is_computed(recipe: Recipe):
         with pytest.raises(ValueError, match=told):
             benchmark(recipe, replace(ARGUMENTS, **{name: value}), "dixtill-hf benchmark")
     assert not Path(recipe.output.output_dir).exists()
+
+
+def test_several_teachers_are_refused(recipe: Recipe):
+    recipe.teacher.teacher_folds = 2
+    with pytest.raises(ValueError, match="compresses the teacher, and teacher_folds makes several"):
+        benchmark(recipe, ARGUMENTS, "dixtill-hf benchmark")
+    assert not Path(recipe.output.output_dir).exists()

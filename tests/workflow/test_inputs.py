@@ -4,7 +4,6 @@
 from pathlib import Path
 
 import pytest
-from transformers import AutoModel, AutoTokenizer
 
 from dixtill_hf.workflow.inputs import (
     annotate_data,
@@ -29,10 +28,7 @@ def test_a_trained_classifier_is_used_as_it_is(recipe, tmp_path):
     assert teacher.name == recipe.teacher.teacher
 
 
-def test_a_bare_encoder_is_fine_tuned(recipe, tmp_path, teacher_labels):
-    source, encoder = Path(recipe.teacher.teacher), tmp_path / "encoder"
-    AutoModel.from_pretrained(source).save_pretrained(encoder)
-    AutoTokenizer.from_pretrained(source).save_pretrained(encoder)
+def test_a_bare_encoder_is_fine_tuned(recipe, encoder, tmp_path):
     recipe.teacher.teacher, recipe.teacher.teacher_epochs = str(encoder), 1
     run = tmp_path / "run"
     log = StageLog(run)
@@ -60,3 +56,10 @@ def test_lists_and_pairs_are_read_as_typed():
     assert parse_splits("test=validation, train=all") == {"test": "validation", "train": "all"}
     with pytest.raises(ValueError, match="test=validation"):
         parse_splits("validation")
+
+
+def test_folds_of_a_trained_classifier_are_refused(recipe, tmp_path):
+    recipe.teacher.teacher_folds = 2
+    run = tmp_path / "run"
+    with pytest.raises(ValueError, match="is fine-tuned already: name a bare encoder"):
+        prepare_teacher(recipe.teacher, load_data(recipe.data), run, StageLog(run))

@@ -72,6 +72,25 @@ def test_the_summary_is_that_of_the_results(finished):
     }
 
 
+def test_teachers_of_folds_teach_together(recipe, encoder):
+    recipe.teacher.teacher, recipe.teacher.teacher_epochs = str(encoder), 1
+    recipe.teacher.teacher_folds = 2
+    recipe.student.methods, recipe.student.seeds = "dixtill", 1
+    report = road.run(recipe, "dixtill-hf run")
+    teacher = json.loads((report.parent / "metrics.json").read_text())["teacher"]
+    assert (teacher["members"], teacher["finetuned"]) == (2, True)
+    sizes = [path.stat().st_size for path in report.parent.glob("teacher/fold-*/model.safetensors")]
+    assert len(sizes) == 2
+    assert teacher["bytes"] > sum(sizes)
+    assert "(mean of 2)" in report.read_text()
+    annotated, before = (
+        report.parent / "annotated",
+        (report.parent / "annotated").stat().st_mtime_ns,
+    )
+    road.run(recipe, "dixtill-hf run")
+    assert annotated.stat().st_mtime_ns == before
+
+
 def test_no_pickle_is_left_behind(finished):
     assert not [p for p in finished.rglob("*") if p.suffix in (".bin", ".pt", ".pkl", ".pickle")]
 
