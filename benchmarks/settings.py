@@ -46,13 +46,13 @@ from dixtill_hf.distillation.trainer import DistillationTrainer
 from dixtill_hf.distillation.transfer_set import label_variants, with_transfer_set
 from dixtill_hf.evaluation.classification import softmax
 from dixtill_hf.evaluation.significance import paired_bootstrap
-from dixtill_hf.student.word_vectors import PACKAGED_GLOVE
 from dixtill_hf.teacher.cross_fitting import TeacherEnsemble
 from dixtill_hf.teacher.fingerprint import hash_json
 from dixtill_hf.teacher.loading import Teacher
 from dixtill_hf.workflow.assessment import ask, assess, quality
 from dixtill_hf.workflow.environment import describe_environment
 from dixtill_hf.workflow.inputs import annotate_data, load_data, prepare_teacher, teacher_name
+from dixtill_hf.workflow.jobs import word_vector_source
 from dixtill_hf.workflow.measurement_store import MeasurementStore
 from dixtill_hf.workflow.metrics import describe_dataset
 from dixtill_hf.workflow.recipe import RECIPE_PARTS, Recipe
@@ -107,6 +107,7 @@ class Task:
         seed: Of its weights, the order of its texts, and the share of them that it sees.
         annotated: Directory of the annotated splits.
         transfer: Directory of the labelled variants; None without.
+        word_vectors: Start of its embedding, as a recipe names them.
         split: What it is scored on.
     """
 
@@ -114,6 +115,7 @@ class Task:
     seed: int
     annotated: Path
     transfer: Path | None
+    word_vectors: str
     split: str
 
 
@@ -211,7 +213,8 @@ class Bench:
             depends_on = [self._key, setting.variants, rows]
             make = partial(self._label, setting.variants, rows)
             transfer = self._store.directory_once(name, depends_on, make)
-        return Task(setting, seed, self._directory / "annotated", transfer, self._split)
+        vectors = self._recipe.student.word_vectors
+        return Task(setting, seed, self._directory / "annotated", transfer, vectors, self._split)
 
     def _label(self, variants: int, rows: list[int], path: Path) -> None:
         teacher = self._teacher
@@ -222,7 +225,13 @@ class Bench:
         label_variants(chosen, teacher, variants, cache_dir=cache).save_to_disk(str(path))
 
     def _once(self, task: Task) -> dict[str, Any]:
-        depends_on = [self._key, task.setting.trained_as(), task.seed, task.split]
+        depends_on = [
+            self._key,
+            task.setting.trained_as(),
+            task.seed,
+            task.word_vectors,
+            task.split,
+        ]
         return self._store.once(hash_json(depends_on), depends_on, partial(train, task))
 
     def __getstate__(self) -> dict[str, Any]:
@@ -239,7 +248,7 @@ def train(task: Task) -> dict[str, Any]:
         texts[TEXT][:],
         label_names(data),
         setting.preset,
-        word_vectors=PACKAGED_GLOVE,
+        word_vectors=word_vector_source(task.word_vectors),
         min_frequency=setting.min_frequency,
         seed=seed,
         **setting.student,

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Settings of students compared, from a recipe and a list to the report."""
+
+import importlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+import yaml
+from datasets import Dataset
+
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+
+
+@pytest.fixture
+def script(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    return importlib.import_module("settings")
+
+
+@pytest.fixture
+def given(
+    tmp_path: Path,
+    tiny_teacher_dir: Callable[[str], Path],
+    sentences: list[str],
+    teacher_labels: list[str],
+) -> list[str]:
+    """A recipe of a few dozen texts and two settings, one of them with variants of half of them."""
+    rows = [f'"{sentences[i % 12]} text {i}",{teacher_labels[i % 3]}' for i in range(60)]
+    for name, part in (("train", rows[:42]), ("test", rows[42:])):
+        (tmp_path / f"{name}.csv").write_text("\n".join(["text,label", *part]) + "\n")
+    recipe = {
+        "source": str(tmp_path / "train.csv"),
+        "test_source": str(tmp_path / "test.csv"),
+        "validation_fraction": 0.2,
+        "teacher": str(tiny_teacher_dir("bert")),
+        "steps": 2,
+        "word_vectors": "none",
+        "output_dir": str(tmp_path / "run"),
+    }
+    common = {"student": {"hidden_size": 4}}
+    short = {"num_train_epochs": 1}
+    settings = [
+        {"name": "plain", "training": short, **common},
+        {
+            "name": "half",
+            "group": "Few | texts",
+            "share": 0.5,
+            "variants": 1,
+            "against": "plain",
+            "training": {**short, "xai_weight": 0},
+            **common,
+        },
+    ]
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(recipe))
+    (tmp_path / "tried.yaml").write_text(yaml.safe_dump(settings))
+    files = [str(tmp_path / "recipe.yaml"), str(tmp_path / "tried.yaml")]
+    return [*files, "--workers=1", "--results_dir", str(tmp_path / "results")]
+
+
+def test_from_settings_to_the_report(script, given, tmp_path, monkeypatch):
+    monkeypatch.setattr(script, "ProcessPoolExecutor", _Here)
+    script.main(given)
+    content = json.loads((tmp_path / "results" / "tried.json").read_text())
+    plain, half = content["rows"]
+    assert [len(row["students"]) for row in content["rows"]] == [2, 2]
+    assert {student["texts"] for student in plain["students"]} == {34}
+    assert all(17 < student["texts"] <= 34 for student in half["students"])
+    assert all(student["divergence"] > 0 for student in plain["students"])
+    assert content["split"] == "validation"
+    assert content["teacher"]["texts"] == 8
+    assert [row["metric"] for row in content["comparisons"]] == ["accuracy", "macro_f1"]
+    for row in content["comparisons"]:
+        means = [np.mean([one[row["metric"]] for one in r["students"]]) for r in content["rows"]]
+        assert row["difference"] == pytest.approx(means[1] - means[0])
+    report = (tmp_path / "results" / "tried.md").read_text()
+    assert "## Few | texts" in report
+    assert "| half |" in report
+    assert content["command"] in report
+
+    monkeypatch.setattr(script, "train", _refuse)
+    script.main([*given, "--seeds=1"])
+    again = json.loads((tmp_path / "results" / "tried.json").read_text())
+    assert again["rows"][0]["students"] == plain["students"][:1]
+
+
+def test_another_seed_sees_another_share(script):
+    train = Dataset.from_dict({"text": list("abcdefghij"), "label": [0, 1] * 5})
+    assert script.share_of(train, 1.0, 0) == list(range(10))
+    first, second = (script.share_of(train, 0.4, seed) for seed in (0, 1))
+    assert len(first) == len(second) == 4
+    assert first != second
+    assert sum(row % 2 for row in first) == 2  # stratified
+
+
+def test_divergence_by_hand(script):
+    logits = np.log([[0.5, 0.5], [0.9, 0.1]])
+    student = np.array([[0.25, 0.75], [0.9, 0.1]])
+    expected = (0.5 * np.log(2) + 0.5 * np.log(2 / 3)) / 2
+    assert script.divergence(logits, student) == pytest.approx(expected)
+
+
+def test_mistakes_in_the_settings_are_named(script, tmp_path):
+    path = tmp_path / "settings.yaml"
+    path.write_text("- {name: a, variant: 4}")
+    with pytest.raises(ValueError, match=r"setting 'a'.*variants"):
+        script.read_settings(path)
+    path.write_text("- {name: a, against: b}")
+    with pytest.raises(ValueError, match="'a' stands against"):
+        script.read_settings(path)
+
+
+class _Here:
+    """A pool of no processes."""
+
+    def __init__(self, *_: object, initializer: Callable[[], None], **__: object) -> None: ...
+
+    def __enter__(self) -> "_Here":
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def submit(self, function: Callable, *arguments: object) -> "_Done":
+        return _Done(function(*arguments))
+
+
+class _Done:
+    def __init__(self, value: object) -> None:
+        self.value = value
+
+    def result(self) -> object:
+        return self.value
+
+
+def _refuse(task: object) -> None:
+    raise AssertionError("trained again")
