@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tables of benchmarks/settings.py, drawn from its JSON file alone."""
+"""The tables and the picture of benchmarks/settings.py, drawn from its JSON file alone."""
 
 from __future__ import annotations
 
@@ -9,9 +9,13 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from trials import over_seeds
 
 from dixtill_hf.reporting import formatting as fmt
+from dixtill_hf.reporting.styles import BAR_COLOUR, SETTINGS, TEACHER_LINE
 
 Row = Mapping[str, Any]
 
@@ -23,6 +27,7 @@ _COLUMNS = {
     "cosine": ("explanation.cosine", max),
     "sign @3": ("explanation.sign_agreement@3", max),
 }
+_DRAWN = ("accuracy", "macro F1", "cosine")
 _NOTES = """\
 Mean ± standard deviation over the seeds. **agrees with teacher**: share of the texts with the
 teacher's label. **divergence**: mean KL(teacher ‖ student) in nats. **cosine**, **sign @3**: of the
@@ -33,7 +38,10 @@ student's contributions with the teacher's attributions.
 def write_report(path: Path) -> Path:
     """Write the report beside the results; returns its path."""
     content = json.loads(path.read_text(encoding="utf-8"))
+    picture = path.with_suffix(".png")
+    _draw(content["rows"], content["teacher"], picture)
     parts = ["# Students of other settings", _circumstances(content), _NOTES]
+    parts.append(f"![{', '.join(_DRAWN)} of every row]({picture.name})")
     for group, rows in groupby(content["rows"], key=lambda row: row["group"]):
         parts += [f"## {group}"] if group else []
         parts.append(_table(list(rows)))
@@ -61,6 +69,29 @@ def _table(rows: Sequence[Row]) -> str:
             fmt.column("s", [_mean_seconds(row) for row in rows], fmt.count),
         ]
     )
+
+
+def _draw(rows: Sequence[Row], teacher: Mapping[str, Any], path: Path) -> None:
+    """A row for each of the settings: mean and standard deviation over the seeds."""
+    with mpl.rc_context(SETTINGS):
+        figure = Figure(figsize=(10, 1.2 + 0.28 * len(rows)), layout="constrained")
+        panels = figure.subplots(1, len(_DRAWN), sharey=True)
+        for axes, title in zip(panels, _DRAWN, strict=True):
+            name = _COLUMNS[title][0]
+            axes.set_title(title)
+            if name in teacher:
+                axes.axvline(teacher[name], **TEACHER_LINE)
+            for place, row in enumerate(rows):
+                _mark(axes, place, row, name)
+        panels[0].set_yticks(range(len(rows)), [row["name"] for row in rows])
+        panels[0].set_ylim(len(rows) - 0.5, -0.5)
+        figure.savefig(path, metadata={"Software": None})
+
+
+def _mark(axes: Axes, place: int, row: Row, name: str) -> None:
+    found = over_seeds(row["students"], name)
+    if found is not None:
+        axes.errorbar([found.mean], [place], xerr=[found.sd or 0.0], marker="o", color=BAR_COLOUR)
 
 
 def _comparisons(rows: Sequence[Row]) -> str:
