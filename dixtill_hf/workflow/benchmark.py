@@ -6,6 +6,7 @@ Nothing is measured twice: what lies in `benchmark/` and is still valid is read 
 
 from __future__ import annotations
 
+import json
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,10 @@ def benchmark(recipe: Recipe, arguments: BenchmarkArguments, command: str) -> Pa
     _check_temperature_study(plan, recipe)
     _check_one_teacher(recipe)
     _check_runtimes(plan)
-    run = complete_run(quick_recipe(recipe) if arguments.quick else recipe, command)
+    if arguments.quick:
+        recipe = quick_recipe(recipe)
+        _check_replaces_nothing(recipe)
+    run = complete_run(recipe, command)
     metrics = run.metrics | measure(run, plan) | {"quick": arguments.quick}
     if arguments.paper_figures:
         metrics["published"] = PUBLISHED
@@ -118,6 +122,19 @@ def _head_counts(teacher: Teacher, steps: int | None) -> list[int]:
     if steps is None or steps > most:
         return list(range(most + 1))
     return sorted({round(most * step / (steps - 1)) for step in range(steps)})
+
+
+def _check_replaces_nothing(quick: Recipe) -> None:
+    """Refuse to put what takes minutes in the place of what took hours."""
+    path = Path(quick.output.output_dir) / "metrics.json"
+    if not path.is_file():
+        return
+    found = json.loads(path.read_text(encoding="utf-8"))
+    if not found.get("quick") and found["recipe"] != quick.to_dict():
+        raise ValueError(
+            f"{path.parent} holds a full run, which --quick would replace: name another "
+            "output_dir, or leave --quick out to go on with that run."
+        )
 
 
 def _check_one_teacher(recipe: Recipe) -> None:

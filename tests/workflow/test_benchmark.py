@@ -102,3 +102,13 @@ def test_several_teachers_are_refused(recipe: Recipe):
     with pytest.raises(ValueError, match="compresses the teacher, and teacher_folds makes several"):
         benchmark(recipe, ARGUMENTS, "dixtill-hf benchmark")
     assert not Path(recipe.output.output_dir).exists()
+
+
+def test_a_quick_benchmark_replaces_no_full_run(recipe: Recipe):
+    path = Path(recipe.output.output_dir) / "metrics.json"
+    path.parent.mkdir()
+    path.write_text(json.dumps({"recipe": recipe.to_dict()}))
+    quick = replace(ARGUMENTS, quick=True)
+    with pytest.raises(ValueError, match="holds a full run, which --quick would replace"):
+        benchmark(recipe, quick, "dixtill-hf benchmark")
+    assert [file.name for file in path.parent.iterdir()] == ["metrics.json"]
