@@ -36,7 +36,7 @@ from transformers import PrinterCallback
 from transformers.utils import logging as transformers_logging
 
 from dixtill_hf.cli.arguments import read_arguments
-from dixtill_hf.data.columns import LABEL, TEACHER_LOGITS, TEXT
+from dixtill_hf.data.columns import LABEL, TEACHER_ATTRIBUTIONS, TEACHER_LOGITS, TEXT
 from dixtill_hf.data.labels import label_names
 from dixtill_hf.data.names import check_name
 from dixtill_hf.data.splitting import hold_out
@@ -73,6 +73,7 @@ class Setting:
         preset: Name in `PRESETS`.
         variants: Variants of every text that the teacher labels.
         share: Share of the training texts that the student sees; another draw for every seed.
+        poisoned: Share of the texts whose attributions are shuffled among their words.
         min_frequency: Words seen less often are unknown; the preset's if not given.
         training: Fields of `DistillationArguments`.
         student: Fields of `DixtillConfig`.
@@ -86,6 +87,7 @@ class Setting:
     preset: str = "default"
     variants: int = 0
     share: float = 1.0
+    poisoned: float = 0.0
     min_frequency: int | None = None
     training: dict[str, Any] = field(default_factory=dict)
     student: dict[str, Any] = field(default_factory=dict)
@@ -244,6 +246,8 @@ def train(task: Task) -> dict[str, Any]:
     data = load_from_disk(str(task.annotated))
     setting, seed = task.setting, task.seed
     texts = data["train"].select(share_of(data["train"], setting.share, seed))
+    if setting.poisoned:
+        texts = poison(texts, setting.poisoned, seed)
     model, tokenizer = build_student(
         texts[TEXT][:],
         label_names(data),
@@ -287,6 +291,18 @@ def share_of(train: Dataset, share: float, seed: int) -> list[int]:
     """The rows that a student sees: a stratified share of the texts, or all of them."""
     rows = train.select_columns(LABEL).add_column("row", list(range(len(train))))
     return (rows if share == 1 else hold_out(rows, share, seed)[1])["row"][:]
+
+
+def poison(texts: Dataset, share: float, seed: int) -> Dataset:
+    """The texts with the attributions of a random share of them shuffled among their words."""
+    generator = np.random.default_rng(seed)
+    attributions = texts[TEACHER_ATTRIBUTIONS][:]
+    for row in np.flatnonzero(generator.random(len(texts)) < share):
+        attributions[row] = generator.permutation(attributions[row]).tolist()
+    feature = texts.features[TEACHER_ATTRIBUTIONS]
+    return texts.remove_columns(TEACHER_ATTRIBUTIONS).add_column(
+        TEACHER_ATTRIBUTIONS, attributions, feature=feature
+    )
 
 
 def divergence(teacher_logits: NDArray[np.floating], student: NDArray[np.floating]) -> float:

@@ -96,6 +96,15 @@ def test_another_seed_sees_another_share(script):
     assert sum(row % 2 for row in first) == 2  # stratified
 
 
+def test_a_share_of_the_attributions_is_shuffled(script):
+    scores = [[float(row), -1.0, 2.5] for row in range(200)]
+    texts = Dataset.from_dict({"text": ["a b c"] * 200, "teacher_attributions": scores})
+    found = script.poison(texts, 0.5, 0)["teacher_attributions"][:]
+    assert [sorted(row) for row in found] == [sorted(row) for row in scores]
+    # One order in six is the one that was there.
+    assert 60 < sum(one != other for one, other in zip(found, scores, strict=True)) < 110
+
+
 def test_divergence_by_hand(script):
     logits = np.log([[0.5, 0.5], [0.9, 0.1]])
     student = np.array([[0.25, 0.75], [0.9, 0.1]])
