@@ -4,7 +4,7 @@
 A teacher knows the texts that it was fine-tuned on nearly by heart: what it says of them is not
 what it would say of new ones. So every training text is labelled and explained by the teacher that
 has not seen it (cross-fitting; the out-of-fold predictions of stacked generalization, Wolpert,
-1992), and all other texts by the mean of all teachers, which is better than any of them.
+1992), and all other texts by the mean of all teachers.
 """
 
 from __future__ import annotations

@@ -94,15 +94,15 @@ def _stacked(tables: Sequence[pa.Table], name: str) -> np.ndarray:
 
 def _mean_of_lists(tables: Sequence[pa.Table], name: str) -> pa.Array:
     """The mean of a column of lists, or of lists of lists, which are of the same lengths."""
-    columns_ = [table[name].combine_chunks() for table in tables]
-    values = [_innermost(column) for column in columns_]
+    lists = [table[name].combine_chunks() for table in tables]
+    values = [_innermost(column) for column in lists]
     if len({len(numbers) for numbers in values}) > 1:
         raise ValueError(
             f"The annotations have different numbers of {name!r}: average annotations of teachers "
             "with the same labels, explained with the same target."
         )
     mean = np.mean([numbers.to_numpy(zero_copy_only=False) for numbers in values], 0, np.float64)
-    return _refilled(columns_[0], pa.array(mean.astype(np.float32)))
+    return _refilled(lists[0], pa.array(mean.astype(np.float32)))
 
 
 def _innermost(column: pa.Array) -> pa.Array:
