@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from trials import over_seeds
 
 from dixtill_hf.reporting import formatting as fmt
-from dixtill_hf.reporting.styles import BAR_COLOUR, SETTINGS, TEACHER_LINE
+from dixtill_hf.reporting.styles import BAR_COLOUR, CONTROL_COLOUR, SETTINGS, TEACHER_LINE
 
 Row = Mapping[str, Any]
 
@@ -40,8 +40,11 @@ def write_report(path: Path) -> Path:
     content = json.loads(path.read_text(encoding="utf-8"))
     picture = path.with_suffix(".png")
     _draw(content["rows"], content["teacher"], picture)
-    parts = ["# Students of other settings", _circumstances(content), _NOTES]
-    parts.append(f"![{', '.join(_DRAWN)} of every row]({picture.name})")
+    title = path.stem.replace("_", " ").capitalize()
+    parts = [f"# {title}", _circumstances(content), _NOTES]
+    parts.append(
+        f"![{', '.join(_DRAWN)} of every row; the dashed line is the teacher]({picture.name})"
+    )
     for group, rows in groupby(content["rows"], key=lambda row: row["group"]):
         parts += [f"## {group}"] if group else []
         parts.append(_table(list(rows)))
@@ -72,7 +75,11 @@ def _table(rows: Sequence[Row]) -> str:
 
 
 def _draw(rows: Sequence[Row], teacher: Mapping[str, Any], path: Path) -> None:
-    """A row for each of the settings: mean and standard deviation over the seeds."""
+    """A row for each of the settings: mean and standard deviation over the seeds.
+
+    What others are compared with is grey.
+    """
+    references = {row["against"] for row in rows}
     with mpl.rc_context(SETTINGS):
         figure = Figure(figsize=(10, 1.2 + 0.28 * len(rows)), layout="constrained")
         panels = figure.subplots(1, len(_DRAWN), sharey=True)
@@ -82,16 +89,17 @@ def _draw(rows: Sequence[Row], teacher: Mapping[str, Any], path: Path) -> None:
             if name in teacher:
                 axes.axvline(teacher[name], **TEACHER_LINE)
             for place, row in enumerate(rows):
-                _mark(axes, place, row, name)
+                colour = CONTROL_COLOUR if row["name"] in references else BAR_COLOUR
+                _mark(axes, place, row, name, colour)
         panels[0].set_yticks(range(len(rows)), [row["name"] for row in rows])
         panels[0].set_ylim(len(rows) - 0.5, -0.5)
         figure.savefig(path, metadata={"Software": None})
 
 
-def _mark(axes: Axes, place: int, row: Row, name: str) -> None:
+def _mark(axes: Axes, place: int, row: Row, name: str, colour: str) -> None:
     found = over_seeds(row["students"], name)
     if found is not None:
-        axes.errorbar([found.mean], [place], xerr=[found.sd or 0.0], marker="o", color=BAR_COLOUR)
+        axes.errorbar([found.mean], [place], xerr=[found.sd or 0.0], marker="o", color=colour)
 
 
 def _comparisons(rows: Sequence[Row]) -> str:
