@@ -27,6 +27,7 @@ from trials import Results, Trial, TrialArguments, option, scores_by_words
 from dixtill_hf.cli.arguments import read_arguments
 from dixtill_hf.data import columns
 from dixtill_hf.data.names import check_name
+from dixtill_hf.data.words import word_spans
 from dixtill_hf.evaluation.agreement import explanation_agreement
 from dixtill_hf.evaluation.faithfulness import (
     SHARES,
@@ -39,7 +40,6 @@ from dixtill_hf.teacher.explainers.base import EXPLAINERS, Explainer
 from dixtill_hf.teacher.explainers.budget import TokenBudget
 from dixtill_hf.teacher.explainers.integrated_gradients import IntegratedGradients
 from dixtill_hf.teacher.explainers.registry import get_explainer
-from dixtill_hf.teacher.explainers.words import word_spans
 from dixtill_hf.workflow.recipe import DataArguments
 
 REFERENCE = IntegratedGradients(steps=200, precision="float32")

@@ -14,10 +14,8 @@ from scipy.special import softmax
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
-from tokenizers import Tokenizer
-from tokenizers.models import WordLevel
-from tokenizers.normalizers import BertNormalizer
-from tokenizers.pre_tokenizers import BertPreTokenizer
+
+from dixtill_hf.data.words import words_of
 
 _WEIGHTS, _FEATURES, _CONFIG = "model.safetensors", "vocab.json", "config.json"
 
@@ -25,8 +23,8 @@ _WEIGHTS, _FEATURES, _CONFIG = "model.safetensors", "vocab.json", "config.json"
 class BagOfWords:
     """Logistic regression on counts of lower-case words and bigrams.
 
-    Words are what BERT's normaliser and pre-tokeniser make of a text, as for the student by
-    default, so that both see the same words. It can be scored and timed as every `Classifier`.
+    Words are those of `data.words`, as for the student by default, so that both see the same. It
+    can be scored and timed as every `Classifier`.
 
     Args:
         num_labels: Number of labels, at least 2; `predict_proba` gives each a column.
@@ -43,10 +41,6 @@ class BagOfWords:
         self.num_labels = num_labels
         self.ngrams = ngrams
         self.C = C
-        # Any word will do for its vocabulary: what is wanted are words and their characters.
-        self._splitter = Tokenizer(WordLevel({"": 0}, unk_token=""))
-        self._splitter.normalizer = BertNormalizer(lowercase=True)
-        self._splitter.pre_tokenizer = BertPreTokenizer()
         self._vectorizer = self._new_vectorizer(None)
         self._weights: dict[str, NDArray] = {}
 
@@ -112,7 +106,7 @@ class BagOfWords:
             labels: The label to explain in each, integers in [0, num_labels), shape `(texts,)`.
 
         Returns:
-            One array `(words,)` per text; where the words stand is told by `word_spans`.
+            One array `(words,)` per text; where the words stand is told by `data.words.word_spans`.
 
         Raises:
             ValueError: There is not one label a text, or one was absent from training.
@@ -123,7 +117,7 @@ class BagOfWords:
         vocabulary = self._vectorizer.vocabulary_
         explanations = []
         for text, row in zip(texts, rows, strict=True):
-            words = self._words(text)
+            words = words_of(text)
             scores = np.zeros(len(words))
             for size in range(self.ngrams[0], self.ngrams[1] + 1):
                 for start in range(len(words) - size + 1):
@@ -132,10 +126,6 @@ class BagOfWords:
                         scores[start : start + size] += coefficients[row, feature] / size
             explanations.append(scores)
         return explanations
-
-    def word_spans(self, text: str) -> list[tuple[int, int]]:
-        """`[start, end)` characters of the words of a text, as `explain` scores them."""
-        return self._splitter.encode(text, add_special_tokens=False).offsets
 
     @property
     def labels(self) -> list[int]:
@@ -192,16 +182,12 @@ class BagOfWords:
     def _new_vectorizer(self, vocabulary: dict[str, int] | None) -> CountVectorizer:
         # token_pattern=None and lowercase=False: both are the tokenizer's business here.
         return CountVectorizer(
-            tokenizer=self._words,
+            tokenizer=words_of,
             token_pattern=None,
             lowercase=False,
             ngram_range=self.ngrams,
             vocabulary=vocabulary,
         )
-
-    def _words(self, text: str) -> list[str]:
-        normalized = self._splitter.normalizer.normalize_str(text)
-        return [word for word, _ in self._splitter.pre_tokenizer.pre_tokenize_str(normalized)]
 
     def _scores(self, counts: csr_matrix) -> NDArray[np.float64]:
         """What `logits` gives, in float64."""

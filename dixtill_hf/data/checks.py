@@ -67,6 +67,16 @@ def check_classes(data: DatasetDict) -> None:
         )
 
 
+def warn_of_contradictions(data: DatasetDict) -> None:
+    """Log a warning with the count of texts that stand in train with different labels."""
+    labels_of: dict[str, set[int]] = {}
+    for text, label in zip(data["train"][TEXT], data["train"][LABEL], strict=True):
+        labels_of.setdefault(text, set()).add(label)
+    count = sum(len(labels) > 1 for labels in labels_of.values())
+    if count:
+        logger.warning("%d texts stand in train several times, with different labels.", count)
+
+
 def warn_of_duplicates(data: DatasetDict) -> None:
     """Log a warning with the count for every other split with texts that stand in train."""
     train = set(data["train"][TEXT])

@@ -54,7 +54,8 @@ def encode_labels(
 
     Raises:
         TypeError: If ``names`` is no list of strings.
-        ValueError: If labels are missing, unknown, or not one class for each text.
+        ValueError: If labels are missing, unknown, not one class for each text, or strings that
+            differ only in case or outer spaces.
     """
     if names is not None:
         _check_names(names)
@@ -141,8 +142,22 @@ def _classes(
     if isinstance(feature, ClassLabel):
         return _in_order(feature.names, names) if names is not None else feature.names
     if names is None:
+        _refuse_look_alikes(found)
         return sorted(found)
     return range(len(names)) if any(isinstance(label, int) for label in found) else names
+
+
+def _refuse_look_alikes(found: set[str | int]) -> None:
+    """Refuse labels that were most likely meant to be one."""
+    by_key: dict[str, list[str]] = {}
+    for label in sorted(map(str, found)):
+        by_key.setdefault(label.strip().casefold(), []).append(label)
+    alike = [", ".join(map(repr, labels)) for labels in by_key.values() if len(labels) > 1]
+    if alike:
+        raise ValueError(
+            f"Some labels differ only in case or outer spaces: {'; '.join(alike)}. Write them "
+            "alike, or name all labels if they are meant to differ: label_names=[...]."
+        )
 
 
 def _in_order(old: list[str], names: Sequence[str]) -> Sequence[str]:

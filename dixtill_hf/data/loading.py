@@ -5,7 +5,12 @@ from collections.abc import Mapping, Sequence
 
 from datasets import Dataset, DatasetDict, Value
 
-from dixtill_hf.data.checks import check_classes, check_texts, warn_of_duplicates
+from dixtill_hf.data.checks import (
+    check_classes,
+    check_texts,
+    warn_of_contradictions,
+    warn_of_duplicates,
+)
 from dixtill_hf.data.columns import LABEL, RATIONALE, TEXT
 from dixtill_hf.data.conventions import find_label_column, find_text_column, name_splits
 from dixtill_hf.data.labels import encode_labels
@@ -80,6 +85,7 @@ def load_text_classification(
     if not unlabelled:
         check_classes(data)
     warn_of_duplicates(data)
+    warn_of_contradictions(data)
     if "validation" not in data:
         data["train"], data["validation"] = hold_out(data["train"], validation_fraction, seed)
     return DatasetDict({s: data[s] for s in ("train", "validation", "test") if s in data})

@@ -10,13 +10,13 @@ from dixtill_hf.data.columns import LABEL, TEXT
 
 
 def hold_out(train: Dataset, fraction: float = 0.1, seed: int = 0) -> tuple[Dataset, Dataset]:
-    """Take a stratified share of the training texts for validation.
+    """Take a stratified share of the different training texts for validation.
 
-    Each label gives its share of texts, rounded so that the shares add up to
-    ``fraction * len(train)``: the labels with the largest remainders are rounded up (ties go to
-    the lower label). At least one text of each label stays in train, so a label with a single
-    text is not in the held-out split. Unlabelled texts are a group of their own. Both splits keep
-    the order of the texts.
+    Each label gives its share of texts, rounded so that the shares add up to that of all: the
+    labels with the largest remainders are rounded up, and the seed decides between equal ones. At
+    least one text of each label stays in train, so a label with a single text is not in the
+    held-out split. Unlabelled texts are a group of their own. All copies of a text go the same
+    way, by the label of the first. Both splits keep the order of the texts.
 
     Args:
         train: The training split, with integer labels.
@@ -31,30 +31,42 @@ def hold_out(train: Dataset, fraction: float = 0.1, seed: int = 0) -> tuple[Data
     """
     if not 0 < fraction < 1:
         raise ValueError(f"validation_fraction must be above 0 and below 1, got {fraction}.")
-    rows_by_label: dict[int, list[int]] = defaultdict(list)
-    for row, label in enumerate(train[LABEL]):
-        rows_by_label[label].append(row)
-    sizes = _sizes({label: len(rows) for label, rows in rows_by_label.items()}, fraction)
+    texts_by_label: dict[int, list[str]] = defaultdict(list)
+    for text, label in _labels_of_texts(train).items():
+        texts_by_label[label].append(text)
+    sizes = _sizes({label: len(texts) for label, texts in texts_by_label.items()}, fraction, seed)
     generator = random.Random(seed)
-    held_out = set()
-    for label in sorted(rows_by_label):
-        held_out.update(generator.sample(rows_by_label[label], sizes[label]))
+    held_out: set[str] = set()
+    for label in sorted(texts_by_label):
+        held_out.update(generator.sample(texts_by_label[label], sizes[label]))
     if not held_out:
         raise ValueError(
             f"validation_fraction {fraction} of {len(train)} training texts holds none out. Give a "
             "validation split, more texts, or a larger fraction."
         )
-    stays = [row for row in range(len(train)) if row not in held_out]
-    return train.select(stays), train.select(sorted(held_out))
+    rows: tuple[list[int], list[int]] = ([], [])
+    for row, text in enumerate(train[TEXT]):
+        rows[text in held_out].append(row)
+    return train.select(rows[0]), train.select(rows[1])
 
 
-def _sizes(counts: dict[int, int], fraction: float) -> dict[int, int]:
+def _labels_of_texts(train: Dataset) -> dict[str, int]:
+    """The different texts in their order, each with the label of its first copy."""
+    label_of: dict[str, int] = {}
+    for text, label in zip(train[TEXT], train[LABEL], strict=True):
+        label_of.setdefault(text, label)
+    return label_of
+
+
+def _sizes(counts: dict[int, int], fraction: float, seed: int) -> dict[int, int]:
     """How many texts of each label are held out, by largest remainders."""
     exact = {label: count * fraction for label, count in counts.items()}
     sizes = {label: int(share) for label, share in exact.items()}
     missing = round(sum(exact.values())) - sum(sizes.values())
-    by_remainder = sorted(counts, key=lambda label: (sizes[label] - exact[label], label))
-    for label in by_remainder:
+    labels = sorted(counts)
+    random.Random(seed).shuffle(labels)  # or a low label would win every tie
+    labels.sort(key=lambda label: round(sizes[label] - exact[label], 9))  # stable
+    for label in labels:
         if missing and sizes[label] + 1 < counts[label]:
             sizes[label] += 1
             missing -= 1
@@ -78,9 +90,7 @@ def assign_folds(train: Dataset, folds: int, seed: int = 0) -> list[int]:
     Raises:
         ValueError: There are fewer than 2 folds, or fewer different texts than folds.
     """
-    label_of: dict[str, int] = {}
-    for text, label in zip(train[TEXT], train[LABEL], strict=True):
-        label_of.setdefault(text, label)
+    label_of = _labels_of_texts(train)
     if not 2 <= folds <= len(label_of):
         raise ValueError(
             f"The number of folds must be from 2 to {len(label_of)}, the number of different "

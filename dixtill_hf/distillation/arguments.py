@@ -169,7 +169,8 @@ class DistillationArguments(TrainingArguments):
             A copy, or these themselves where nothing was left open.
         """
         schedule = PRESETS[self.preset].schedule
-        given = schedule.training(texts) if schedule else {}
+        devices = self.world_size * max(1, self.n_gpu)
+        given = schedule.training(texts, devices) if schedule else {}
         missing = {name: value for name, value in given.items() if getattr(self, name) is None}
         if not missing:
             return self

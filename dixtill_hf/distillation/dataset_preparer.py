@@ -9,7 +9,7 @@ from datasets import Dataset
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from dixtill_hf.data.checks import name_rows
-from dixtill_hf.data.columns import LABEL_UNKNOWN
+from dixtill_hf.data.columns import LABEL, LABEL_UNKNOWN, TEXT
 from dixtill_hf.distillation.annotating_teacher import AnnotatingTeacher
 from dixtill_hf.distillation.arguments import DistillationArguments
 from dixtill_hf.distillation.preparation import (
@@ -92,7 +92,13 @@ class DatasetPreparer:
         needed = {name for column in teacher_columns(self.args) for name in SOURCES[column]}
         if self.teacher is None or is_prepared(dataset) or needed <= set(dataset.column_names):
             return dataset
+        self._check_before_annotating(dataset)
         return self.teacher.annotate(dataset, self.label_names)
+
+    def _check_before_annotating(self, dataset: Dataset) -> None:
+        """Prepare what is there already, so that wrong texts or labels cost no annotation."""
+        columns = [name for name in (TEXT, LABEL) if name in dataset.column_names]
+        prepare_dataset(dataset.select_columns(columns), self.tokenizer, self.label_names)
 
     @property
     def teacher_hub_id(self) -> str | None:

@@ -81,11 +81,7 @@ def prepare_dataset(
         TypeError: Not a `Dataset`, or not a fast tokenizer.
         ValueError: Columns are missing or do not fit each other or the labels; rows are named.
     """
-    if not isinstance(dataset, Dataset):
-        raise TypeError(
-            f"expected a datasets.Dataset, got {type(dataset).__name__}: give one split of a "
-            "DatasetDict, and download a streamed dataset first"
-        )
+    checked_dataset(dataset)
     checked_tokenizer(tokenizer)
     if is_prepared(dataset):
         _check_columns(dataset, {name: (name,) for name in required})
@@ -107,6 +103,20 @@ def prepare_dataset(
 def is_prepared(dataset: Dataset) -> bool:
     """Whether a dataset has the columns that every prepared one has."""
     return {INPUT_IDS, LABELS, LENGTH} <= set(dataset.column_names)
+
+
+def checked_dataset(dataset: object) -> Dataset:
+    """The dataset, if it is one that lies here whole.
+
+    Raises:
+        TypeError: Not a `Dataset`.
+    """
+    if not isinstance(dataset, Dataset):
+        raise TypeError(
+            f"expected a datasets.Dataset, got {type(dataset).__name__}: give one split of a "
+            "DatasetDict, and download a streamed dataset first"
+        )
+    return dataset
 
 
 def checked_tokenizer(tokenizer: object) -> PreTrainedTokenizerFast:
@@ -182,7 +192,13 @@ class _TablePreparer:
     def _labels(self, table: pa.Table, first_row: int) -> NDArray[np.int64]:
         if columns.LABEL not in table.column_names:
             return np.full(len(table), columns.LABEL_UNKNOWN)
-        labels = _integers(table[columns.LABEL], missing=self.num_labels)
+        labels = _integers(
+            table,
+            columns.LABEL,
+            missing=self.num_labels,
+            remedy="load the dataset with load_text_classification(...), or encode the column "
+            f"with dataset.class_encode_column({columns.LABEL!r})",
+        )
         allowed = (labels >= 0) & (labels < self.num_labels) | (labels == columns.LABEL_UNKNOWN)
         _check_rows(
             ~allowed,
@@ -248,7 +264,9 @@ class _TablePreparer:
         return pc.list_flatten(attributions).take(pa.array(own))
 
     def _explained_labels(self, table: pa.Table, first_row: int) -> NDArray[np.int64]:
-        labels = _integers(table[columns.EXPLAINED_LABEL], missing=-1)
+        labels = _integers(
+            table, columns.EXPLAINED_LABEL, missing=-1, remedy="annotate the dataset anew"
+        )
         _check_rows(
             (labels < 0) | (labels >= self.num_labels),
             first_row,
@@ -302,9 +320,10 @@ class _Words:
         return _as_lists(values[position < max_words], np.minimum(self.per_text, max_words))
 
 
-def _integers(column: pa.ChunkedArray, missing: int) -> NDArray[np.int64]:
+def _integers(table: pa.Table, name: str, missing: int, remedy: str) -> NDArray[np.int64]:
+    column = table[name]
     if not pa.types.is_integer(column.type):
-        raise ValueError(f"expected a column of integers, got {column.type}")
+        raise ValueError(f"the column {name!r} holds {column.type}, not integers: {remedy}")
     return pc.fill_null(column.cast(pa.int64()), missing).to_numpy()
 
 

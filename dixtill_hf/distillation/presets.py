@@ -16,7 +16,7 @@ class Schedule:
         epochs: Of 10,000 texts.
         exponent: Of the number of texts; 1 would be the same number of steps for all.
         limits: Fewest and most epochs.
-        batch_sizes: Texts per step, of few and of many texts.
+        batch_sizes: Texts per step on all devices together, of few and of many texts.
         many: From how many texts on they are many.
     """
 
@@ -26,13 +26,13 @@ class Schedule:
     batch_sizes: tuple[int, int] = (64, 128)
     many: int = 20_000
 
-    def training(self, texts: int) -> dict[str, Any]:
+    def training(self, texts: int, devices: int = 1) -> dict[str, Any]:
         """The fields of `DistillationArguments` for so many texts, variants included."""
         epochs = round(self.epochs * (10_000 / max(texts, 1)) ** self.exponent)
         fewest, most = self.limits
         return {
             "num_train_epochs": min(max(epochs, fewest), most),
-            "per_device_train_batch_size": self.batch_sizes[texts >= self.many],
+            "per_device_train_batch_size": max(1, self.batch_sizes[texts >= self.many] // devices),
         }
 
 

@@ -37,6 +37,7 @@ from dixtill_hf.distillation.preparation import (
     LABELS,
     LENGTH,
     TEACHER_LOGITS,
+    checked_dataset,
     checked_tokenizer,
 )
 from dixtill_hf.distillation.sampling import LengthBucketSampler
@@ -110,9 +111,8 @@ class DistillationTrainer(Trainer):
         optimizers: tuple[Any, Any] = (None, None),
         optimizer_cls_and_kwargs: tuple[type, dict[str, Any]] | None = None,
     ) -> None:
-        args = _checked_arguments(args).for_texts(
-            0 if train_dataset is None else len(train_dataset)
-        )
+        texts = 0 if train_dataset is None else len(checked_dataset(train_dataset))
+        args = _checked_arguments(args).for_texts(texts)
         tokenizer = checked_tokenizer(processing_class)
         _check_padding(tokenizer)
         annotating = None if teacher is None else AnnotatingTeacher(teacher, explainer, label_map)

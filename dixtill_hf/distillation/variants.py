@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from dixtill_hf.teacher.explainers.words import word_spans
+from dixtill_hf.data.words import word_spans
 
 # A text as its words, each with the white space in front of it.
 Words = list[str]

@@ -14,8 +14,8 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from dixtill_hf.data.alignment import align_spans
+from dixtill_hf.data.words import word_spans
 from dixtill_hf.teacher.encoding import batches_by_tokens, collate, encode_texts
-from dixtill_hf.teacher.explainers.words import word_spans
 from dixtill_hf.teacher.loading import Teacher
 
 # From texts to their probabilities, `(texts, labels)`.

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import auc, precision_recall_curve
 
+from dixtill_hf.data.words import word_spans
 from dixtill_hf.evaluation.faithfulness import checked_scores
-from dixtill_hf.teacher.explainers.words import word_spans
 
 Rationale = Sequence[Sequence[int]]
 

@@ -2,20 +2,19 @@
 """The student's word tokenizer: one token a word, the vocabulary counted from texts."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
+
+from dixtill_hf.data.words import word_normalizer, word_splitter
 
 PAD_TOKEN = "[PAD]"
 UNK_TOKEN = "[UNK]"
 SPECIAL_TOKENS = (PAD_TOKEN, UNK_TOKEN)
 
-_NORMALIZERS = {"bert": normalizers.BertNormalizer}
-_PRE_TOKENIZERS = {
-    "bert": pre_tokenizers.BertPreTokenizer,
-    "whitespace": pre_tokenizers.WhitespaceSplit,
-}
+_NORMALIZERS = {"lowercase": word_normalizer}
+_PRE_TOKENIZERS = {"words": word_splitter, "whitespace": pre_tokenizers.WhitespaceSplit}
 
 
 class WordTokenizer(PreTrainedTokenizerFast):
@@ -31,8 +30,8 @@ def train_word_tokenizer(
     texts: Iterable[str],
     min_frequency: int = 1,
     max_size: int | None = None,
-    pre_tokenizer: str | pre_tokenizers.PreTokenizer = "bert",
-    normalizer: str | normalizers.Normalizer = "bert",
+    pre_tokenizer: str | pre_tokenizers.PreTokenizer = "words",
+    normalizer: str | normalizers.Normalizer = "lowercase",
 ) -> WordTokenizer:
     """Count the words of the texts and build the tokenizer that knows them.
 
@@ -43,11 +42,11 @@ def train_word_tokenizer(
         texts: The training texts.
         min_frequency: How often a word must occur to be kept.
         max_size: The largest vocabulary, special tokens included. Defaults to no limit.
-        pre_tokenizer: How a text is split into words: `"bert"` splits at spaces and punctuation
-            and around every Chinese character, `"whitespace"` at spaces alone; or any
+        pre_tokenizer: How a text is split into words: `"words"` as `data.words.word_splitter` has
+            it, `"whitespace"` at spaces alone, for texts that are split already; or any
             pre-tokenizer of the `tokenizers` library.
-        normalizer: How a text is cleaned first: `"bert"` lower-cases and strips accents; or any
-            normalizer of the `tokenizers` library.
+        normalizer: How a text is cleaned first: `"lowercase"` as `data.words.word_normalizer` has
+            it; or any normalizer of the `tokenizers` library.
 
     Raises:
         TypeError: If `texts` is one string, or one of the texts is no string.
@@ -83,7 +82,7 @@ def train_word_tokenizer(
     )
 
 
-def _component(given: object, by_name: dict[str, type], kind: type, argument: str) -> object:
+def _component(given: object, by_name: dict[str, Callable], kind: type, argument: str) -> object:
     """Return the component that was given, or make the one that was named."""
     if isinstance(given, kind):
         return given

@@ -17,7 +17,8 @@ def match_labels(
 ) -> list[int]:
     """Find, for every label of the data, the teacher's output that stands for it.
 
-    Names are compared without regard to case and outer white space.
+    Names are compared as they are or, where that finds no match, without regard to case and outer
+    white space.
 
     Args:
         teacher_labels: The teacher's label names, in the order of its logits.
@@ -32,11 +33,12 @@ def match_labels(
         LabelMismatchError: Names are left over on either side, or one name stands for two outputs.
     """
     renamed = _apply_map(teacher_labels, data_labels, label_map or {})
-    keys = [_key(name) for name in renamed]
-    wanted = [_key(name) for name in data_labels]
-    if len(set(keys)) < len(keys) or sorted(keys) != sorted(wanted):
-        raise LabelMismatchError(_explain_mismatch(teacher_labels, data_labels, label_map))
-    return [keys.index(name) for name in wanted]
+    for key in (str, _key):
+        place = {key(name): index for index, name in enumerate(renamed)}
+        wanted = [key(name) for name in data_labels]
+        if len(place) == len(renamed) and sorted(place) == sorted(wanted):
+            return [place[name] for name in wanted]
+    raise LabelMismatchError(_explain_mismatch(teacher_labels, data_labels, label_map))
 
 
 def parse_label_map(text: str) -> dict[str, str]:

@@ -82,8 +82,11 @@ def load_data(arguments: DataArguments, require_test: bool = True) -> DatasetDic
 
 
 def _subset(split: Dataset, size: int, seed: int) -> Dataset:
-    """A stratified random subset of a split; the whole split where it is no larger."""
-    return hold_out(split, size / len(split), seed)[1] if size < len(split) else split
+    """A stratified random subset of a split, with a text of every label.
+
+    The whole split where it is no larger; a few texts more where there are very many labels.
+    """
+    return hold_out(split, 1 - size / len(split), seed)[0] if size < len(split) else split
 
 
 def data_fingerprint(data: DatasetDict) -> str:

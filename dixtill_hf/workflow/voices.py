@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from dixtill_hf.compression.bag_of_words import BagOfWords
+from dixtill_hf.data.words import word_spans
 from dixtill_hf.evaluation.classifiers import PyTorchClassifier, predict_probabilities
 from dixtill_hf.evaluation.faithfulness import Predict
 from dixtill_hf.evaluation.student_explanations import (
@@ -21,7 +22,6 @@ from dixtill_hf.evaluation.student_explanations import (
 from dixtill_hf.student.configuration_dixtill import EXPLANATIONS
 from dixtill_hf.student.explaining import explain
 from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification
-from dixtill_hf.teacher.explainers.words import word_spans
 from dixtill_hf.workflow.jobs import StudentJob
 from dixtill_hf.workflow.metrics import BAG_OF_WORDS, fit_bag_of_words
 from dixtill_hf.workflow.run import FinishedRun
@@ -144,7 +144,7 @@ def _coefficients(
     known = set(model.labels)
     explained: list[Explained] = []
     for text, label in zip(texts, labels, strict=True):
-        spans = model.word_spans(text)
+        spans = word_spans(text)
         # No word speaks for a label that was in no training text.
         scores = model.explain([text], [label])[0] if label in known else np.zeros(len(spans))
         explained.append((spans, scores))

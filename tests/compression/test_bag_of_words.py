@@ -29,9 +29,9 @@ def test_labels_absent_from_training_get_a_column_of_zeros():
     assert not probabilities[:, [1, 3]].any()
 
 
-def test_case_accents_and_punctuation_are_berts():
+def test_case_and_spaces_make_no_difference():
     model = BagOfWords(num_labels=2).fit(["Café: up!", "down"], [1, 0])
-    same = model.predict_proba(["cafe : UP !", "Café: up!"])
+    same = model.predict_proba(["CAFÉ : UP !", "Café: up!"])
     assert same[0] == pytest.approx(same[1])
 
 

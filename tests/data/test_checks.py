@@ -6,7 +6,13 @@ import logging
 import pytest
 from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
 
-from dixtill_hf.data.checks import check_classes, check_texts, name_rows, warn_of_duplicates
+from dixtill_hf.data.checks import (
+    check_classes,
+    check_texts,
+    name_rows,
+    warn_of_contradictions,
+    warn_of_duplicates,
+)
 
 
 def texts(**splits: list) -> DatasetDict:
@@ -76,6 +82,15 @@ def test_texts_that_stand_in_train_too_are_counted(caplog):
             texts(train=["a", "b", "c"], validation=["d"], test=["b", "b", "e", "a"])
         )
     assert [record.args[:3] for record in caplog.records] == [(3, 4, "test")]
+
+
+def test_texts_with_different_labels_are_counted(caplog):
+    data = DatasetDict(
+        {"train": Dataset.from_dict({"text": ["a", "a", "b", "b", "c"], "label": [0, 1, 0, 0, 1]})}
+    )
+    with caplog.at_level(logging.WARNING):
+        warn_of_contradictions(data)
+    assert [record.args for record in caplog.records] == [(1,)]
 
 
 def test_repetition_within_a_split_is_no_duplicate(caplog):

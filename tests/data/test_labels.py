@@ -32,6 +32,13 @@ def test_strings_become_ids_in_alphabetical_order():
     assert encoded["test"]["label"][:] == [0, 2]
 
 
+def test_strings_that_look_alike_are_refused_unless_named():
+    wrong = data(train=["neg", "neg ", "pos", "POS"])
+    with pytest.raises(ValueError, match="'POS', 'pos'; 'neg', 'neg '"):
+        encode_labels(wrong)
+    assert label_names(encode_labels(data(train=["us", "US"]), ["US", "us"])) == ["US", "us"]
+
+
 def test_integers_keep_their_order():
     encoded = encode_labels(data(train=[10, 2, 1, 2]))
     assert label_names(encoded) == ["1", "2", "10"]

@@ -23,10 +23,25 @@ def test_each_label_gives_its_share():
 
 
 def test_the_largest_remainders_are_rounded_up_to_the_whole_share():
-    # 0.2 * (7, 6, 2) = 1.4, 1.2, 0.4: one each for the first two, and the third text of
-    # round(3.0) goes to label 0, whose remainder ties with label 2's.
-    _, validation = hold_out(dataset(_0=7, _1=6, _2=2), 0.2)
-    assert Counter(validation["label"]) == {0: 2, 1: 1}
+    # 0.2 * (7, 6, 3) = 1.4, 1.2, 0.6: one each for the first two, and the third text of
+    # round(3.2) goes to the largest remainder.
+    _, validation = hold_out(dataset(_0=7, _1=6, _2=3), 0.2)
+    assert Counter(validation["label"]) == {0: 1, 1: 1, 2: 1}
+
+
+def test_no_label_wins_every_tie():
+    many = dataset(**{f"_{label}": 3 for label in range(100)})
+    held_out = [set(hold_out(many, 0.1, seed)[1]["label"]) for seed in range(20)]
+    assert all(len(labels) == 30 for labels in held_out)
+    assert len(set().union(*held_out)) > 90
+
+
+def test_copies_of_a_text_are_held_out_together():
+    texts = [f"text {row % 40}" for row in range(200)]
+    data = Dataset.from_dict({"text": texts, "label": [row % 2 for row in range(200)]})
+    train, validation = hold_out(data, 0.2)
+    assert not set(train["text"]) & set(validation["text"])
+    assert Counter(validation["label"]) == {0: 20, 1: 20}
 
 
 def test_nothing_is_lost_or_doubled_and_the_order_is_kept():

@@ -145,6 +145,15 @@ def test_the_default_presets_length_depends_on_the_texts(
     assert arguments.num_train_epochs is None  # of the next dataset it may be another
 
 
+def test_several_devices_share_the_batch() -> None:
+    schedule = PRESETS["default"].schedule
+    assert [schedule.training(10_000, n)["per_device_train_batch_size"] for n in (1, 8, 100)] == [
+        64,
+        8,
+        1,
+    ]
+
+
 def test_a_length_that_is_given_stays(tmp_path: Path) -> None:
     given = _arguments(tmp_path, num_train_epochs=3, per_device_train_batch_size=8)
     assert given.for_texts(100) is given

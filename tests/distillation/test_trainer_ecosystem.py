@@ -227,6 +227,20 @@ def test_a_teacher_is_not_asked_for_what_the_loss_does_not_need(
     assert loads == []
 
 
+def test_wrong_labels_are_found_before_the_teacher_is_asked(
+    make_trainer: MakeTrainer, annotated: Dataset, loads: list[tuple]
+) -> None:
+    wrong = annotated.select_columns(["text"]).add_column("label", ["up"] * len(annotated))
+    with pytest.raises(ValueError, match=r"'label' holds string.*class_encode_column"):
+        make_trainer(train_dataset=wrong, teacher="no/such-teacher")
+    assert loads == []
+
+
+def test_a_stream_is_refused(make_trainer: MakeTrainer, annotated: Dataset) -> None:
+    with pytest.raises(TypeError, match=r"got IterableDataset.*download a streamed dataset first"):
+        make_trainer(train_dataset=annotated.to_iterable_dataset())
+
+
 def test_a_label_map_reaches_the_teacher(
     make_trainer: MakeTrainer,
     make_student: Callable[..., PreTrainedModel],

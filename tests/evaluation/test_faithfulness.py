@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 import pytest
 
+from dixtill_hf.data.words import word_spans
 from dixtill_hf.evaluation.faithfulness import (
     SHARES,
     faithfulness,
@@ -15,7 +16,6 @@ from dixtill_hf.evaluation.faithfulness import (
     word_scores,
 )
 from dixtill_hf.teacher.encoding import encode_texts
-from dixtill_hf.teacher.explainers.words import word_spans
 from dixtill_hf.teacher.loading import load_teacher
 
 WEIGHTS = {"good": 0.25, "great": 0.125, "bad": -0.25}

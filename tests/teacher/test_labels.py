@@ -18,6 +18,10 @@ def test_case_and_outer_space_do_not_matter():
     assert match_labels([" Bullish", "BEARISH"], ["bearish", "bullish"]) == [1, 0]
 
 
+def test_names_that_differ_only_in_case_are_matched_as_they_are():
+    assert match_labels(["May", "may", "it"], ["may", "it", "May"]) == [1, 2, 0]
+
+
 def test_a_map_renames_only_what_it_names():
     order = match_labels(
         ["positive", "neutral", "negative"],

@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 
-from dixtill_hf.teacher.explainers.words import word_spans
+from dixtill_hf.data.words import word_spans
 
 
 class Lexicon:

@@ -1,25 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The words of a text, and which of its teacher's tokens make up each of them."""
+"""Which of the teacher's tokens make up each word of a text."""
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from functools import lru_cache
 
 import numpy as np
-from tokenizers import Tokenizer
-from tokenizers.models import WordLevel
-from tokenizers.normalizers import BertNormalizer
-from tokenizers.pre_tokenizers import BertPreTokenizer
 
-
-def word_spans(text: str) -> list[tuple[int, int]]:
-    """`[start, end)` characters of every word, as BERT draws their borders.
-
-    Words end at white space, at every punctuation mark, and around every Chinese character.
-    """
-    return _splitter().encode(text, add_special_tokens=False).offsets
+from dixtill_hf.data.words import word_spans
 
 
 def words_of_tokens(text: str, spans: Sequence[tuple[int, int]]) -> np.ndarray:
@@ -55,12 +44,3 @@ def _filled(owners: Sequence[int | None]) -> list[int]:
         following = following if owner is None else owner
         filled.append(following)
     return filled[::-1]
-
-
-@lru_cache(maxsize=1)
-def _splitter() -> Tokenizer:
-    """A tokenizer, for its offsets: those of a pre-tokenizer alone are of the normalised text."""
-    splitter = Tokenizer(WordLevel({"": 0}, unk_token=""))
-    splitter.normalizer = BertNormalizer(lowercase=False, strip_accents=False)
-    splitter.pre_tokenizer = BertPreTokenizer()
-    return splitter

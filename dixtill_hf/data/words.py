@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where words begin and end in a text of any script.
+
+The student's tokenizer, the variants of texts, the bag of words and the explanations that leave out
+words all draw the same borders: those that are drawn here.
+"""
+
+from functools import lru_cache
+
+from tokenizers import Regex, Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.normalizers import NFC, BertNormalizer, Normalizer
+from tokenizers.normalizers import Sequence as NormalizerSequence
+from tokenizers.pre_tokenizers import BertPreTokenizer, PreTokenizer, Split
+from tokenizers.pre_tokenizers import Sequence as PreTokenizerSequence
+
+# Scripts that put no space between words, beside Chinese characters, which BERT takes one by one
+# already. U+30FC is the mark of a long vowel in Katakana; U+0E33 and U+0EB3 are vowels of Thai and
+# Lao that belong to the character before them.
+_WITHOUT_SPACES = Regex(
+    r"[\p{Hiragana}\p{Katakana}\x{30FC}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]"
+    r"[\p{M}\x{0E33}\x{0EB3}]*"
+)
+
+
+def word_normalizer() -> Normalizer:
+    """Lower case, composed characters (NFC), no control characters, a space for any white space.
+
+    Accents and vowel signs stay: in most languages they tell words apart.
+    """
+    bert = BertNormalizer(lowercase=True, strip_accents=False)
+    return NormalizerSequence([NFC(), bert])
+
+
+def word_splitter() -> PreTokenizer:
+    """Words as BERT has them, for scripts without spaces one character at a time.
+
+    Words end at white space, at every punctuation mark and around every Chinese character, and so
+    around every character of Hiragana, Katakana, Thai, Lao, Khmer and Burmese, with the signs above
+    and below it. It expects what `word_normalizer` makes of a text.
+    """
+    return PreTokenizerSequence([BertPreTokenizer(), Split(_WITHOUT_SPACES, "isolated")])
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a text, normalised."""
+    splitter = _tokenizer()
+    normalized = splitter.normalizer.normalize_str(text)
+    return [word for word, _ in splitter.pre_tokenizer.pre_tokenize_str(normalized)]
+
+
+def word_spans(text: str) -> list[tuple[int, int]]:
+    """`[start, end)` characters of every word, in the text as given."""
+    return _tokenizer().encode(text, add_special_tokens=False).offsets
+
+
+@lru_cache(maxsize=1)
+def _tokenizer() -> Tokenizer:
+    """A tokenizer, for its offsets: those of a pre-tokenizer alone are of the normalised text."""
+    tokenizer = Tokenizer(WordLevel({"": 0}, unk_token=""))
+    tokenizer.normalizer = word_normalizer()
+    tokenizer.pre_tokenizer = word_splitter()
+    return tokenizer
