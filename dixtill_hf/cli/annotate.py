@@ -22,6 +22,13 @@ class AnnotatedOutput:
     output_dir: str = field(
         metadata={"help": "Run directory; the dataset goes to its folder annotated/."}
     )
+    variants: int = field(
+        default=0,
+        metadata={
+            "help": "Variants of every training text (cut, thinned, spliced) that the teacher "
+            "labels too, into variants/N; the students of dixtill-hf run have 4. One process alone."
+        },
+    )
 
 
 def main(argv: Sequence[str]) -> None:
@@ -35,11 +42,26 @@ def main(argv: Sequence[str]) -> None:
     from dixtill_hf.teacher.annotation.team import Team
     from dixtill_hf.workflow.inputs import annotate_data, load_data, prepare_teacher
     from dixtill_hf.workflow.stages import StageLog
+    from dixtill_hf.workflow.transfer import label_variants_of, transfer_directory
 
     directory = Path(output.output_dir)
     log = StageLog(directory, Team.launched())
+    _check_variants(output.variants, log.team.size)
     splits = load_data(data, require_test=False)
     loaded, _ = prepare_teacher(teacher, splits, directory, log)
     annotate_data(annotation, splits, loaded, directory, log)
     if log.team.is_main:
         print(f"Annotated: {directory / 'annotated'}")
+    if output.variants:
+        label_variants_of(splits["train"], output.variants, annotation, loaded, directory, log)
+        print(f"Variants: {transfer_directory(directory, output.variants)}")
+
+
+def _check_variants(variants: int, processes: int) -> None:
+    if variants < 0:
+        raise ValueError(f"variants must be at least 0, got {variants}.")
+    if variants and processes > 1:
+        raise ValueError(
+            "--variants needs a single process: call this command once more without a launcher, "
+            "which finds the annotation again and labels the variants."
+        )

@@ -32,15 +32,13 @@ def main(argv: Sequence[str]) -> None:
         argv,
     )
     from datasets import load_from_disk
-    from transformers import AutoTokenizer
 
-    from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification
+    from dixtill_hf.student.loading import load_student
     from dixtill_hf.workflow.assessment import ask, assess
 
     data = load_from_disk(arguments.annotated)
     if arguments.split not in data:
         raise UsageError(f"There is no split {arguments.split!r}, only {', '.join(data)}.")
-    model = DixtillForSequenceClassification.from_pretrained(arguments.student)
-    tokenizer = AutoTokenizer.from_pretrained(arguments.student)
+    model, tokenizer = load_student(arguments.student)
     answers = ask(model, tokenizer, data[arguments.split])
     print(json.dumps(assess(answers, model.config.explanation), indent=2))

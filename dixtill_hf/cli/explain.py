@@ -21,14 +21,11 @@ def main(argv: Sequence[str]) -> None:
             'Give a text: dixtill-hf explain "Shares fall after a profit warning" --student '
             "DIRECTORY, or pipe texts in, one a line: dixtill-hf explain - < texts.txt"
         )
-    from transformers import AutoTokenizer
-
     from dixtill_hf.reporting.highlights import terminal
     from dixtill_hf.student.explaining import explain
-    from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification
+    from dixtill_hf.student.loading import load_student
 
-    model = DixtillForSequenceClassification.from_pretrained(given.student)
-    tokenizer = AutoTokenizer.from_pretrained(given.student)
+    model, tokenizer = load_student(given.student)
     for explanation in explain(model, tokenizer, texts):
         print(terminal(explanation, sys.stdout))
 

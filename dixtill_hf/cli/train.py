@@ -17,6 +17,13 @@ class TrainArguments:
     annotated: str = field(
         metadata={"help": "Directory of an annotated dataset, as dixtill-hf annotate saves it."}
     )
+    transfer: str | None = field(
+        default=None,
+        metadata={
+            "help": "Directory of further texts that the teacher has labelled, such as the "
+            "variants/4 of dixtill-hf annotate --variants 4."
+        },
+    )
     word_vectors: str = field(
         default="glove-packaged",
         metadata={"help": "Start of the embedding: 'glove-packaged', a file, or 'none'."},
@@ -37,12 +44,13 @@ def main(argv: Sequence[str]) -> None:
         (TrainArguments, DistillationArguments),
         argv,
     )
-    from datasets import load_from_disk
+    from datasets import Dataset, load_from_disk
 
     from dixtill_hf.data.columns import TEXT
     from dixtill_hf.data.labels import label_names
     from dixtill_hf.distillation.building import build_student
     from dixtill_hf.distillation.trainer import DistillationTrainer
+    from dixtill_hf.distillation.transfer_set import with_transfer_set
 
     data = load_from_disk(ours.annotated)
     model, tokenizer = build_student(
@@ -54,10 +62,13 @@ def main(argv: Sequence[str]) -> None:
         seed=args.seed,
         hidden_size=ours.hidden_size,
     )
+    train = data["train"]
+    if ours.transfer is not None:
+        train = with_transfer_set(train, Dataset.load_from_disk(ours.transfer))
     trainer = DistillationTrainer(
         model,
         args,
-        train_dataset=data["train"],
+        train_dataset=train,
         eval_dataset=data.get("validation"),
         processing_class=tokenizer,
     )

@@ -94,7 +94,7 @@ def find_text_column(columns: list[str], wanted: str | None, split: str) -> str:
     if found is None:
         raise ValueError(
             f"No text column found in split {split!r}: none of its columns {_list(columns)} is "
-            f"called one of {_list(TEXT_NAMES)}. Name it: text_column=..."
+            f"called one of {_list(TEXT_NAMES)}. Name it: text_column=...{_separator_hint(columns)}"
         )
     return found
 
@@ -147,6 +147,13 @@ def _wanted_column(columns: list[str], wanted: str, option: str, split: str) -> 
             f"Split {split!r} has no column {wanted!r} ({option}); it has {_list(columns)}.{hint}"
         )
     return wanted
+
+
+def _separator_hint(columns: list[str]) -> str:
+    """What to do where all columns of a file were read as one."""
+    if len(columns) == 1 and any(mark in columns[0] for mark in ";\t|"):
+        return " If its columns are not separated by commas, save it so, or as .tsv with tabs."
+    return ""
 
 
 def _refuse_pairs(columns: list[str], split: str) -> None:

@@ -32,6 +32,7 @@ def load_text_classification(
     config_name: str | None = None,
     unlabelled: bool = False,
     require_test: bool = True,
+    test_fraction: float | None = None,
 ) -> DatasetDict:
     """Read data, check them, and hold a validation split out of train if they have none.
 
@@ -48,7 +49,7 @@ def load_text_classification(
         test_source: Where the test split comes from instead of ``source``: a source of one
             split, or one with a test split.
         validation_fraction: Share of train held out for validation if there is no such split.
-        seed: Seed of that choice.
+        seed: Seed of what is held out.
         splits: From train, validation or test to the source's split that serves as it, e.g.
             ``{"test": "validation"}`` for data whose test labels are not public.
         config_name: Configuration of a Hub dataset that has several.
@@ -56,6 +57,7 @@ def load_text_classification(
             With it, labels need not all occur in train. Without any label and ``label_names``,
             the labels stay without names.
         require_test: Whether the lack of a test split is an error.
+        test_fraction: Share of train held out as the test split, for a source that has none.
 
     Returns:
         The splits train, validation and, if there is one, test, with the columns ``text``
@@ -69,11 +71,7 @@ def load_text_classification(
     data = name_splits(read_source(source, config_name), splits)
     if test_source is not None:
         data["test"] = _read_test(test_source)
-    if require_test and "test" not in data:
-        raise ValueError(
-            f"There is no test split, only {', '.join(data)}. Give one with test_source=..., or "
-            'name a split of the source that serves as it: splits={"test": "..."}.'
-        )
+    _check_test_split(data, require_test, test_fraction)
     data = DatasetDict(
         {
             split: _select_columns(dataset, split, text_column, label_column, unlabelled)
@@ -86,9 +84,25 @@ def load_text_classification(
         check_classes(data)
     warn_of_duplicates(data)
     warn_of_contradictions(data)
+    if test_fraction is not None:
+        data["train"], data["test"] = hold_out(data["train"], test_fraction, seed)
     if "validation" not in data:
         data["train"], data["validation"] = hold_out(data["train"], validation_fraction, seed)
     return DatasetDict({s: data[s] for s in ("train", "validation", "test") if s in data})
+
+
+def _check_test_split(data: DatasetDict, required: bool, fraction: float | None) -> None:
+    if "test" in data and fraction is not None:
+        raise ValueError(
+            f"There is a test split already, so that test_fraction={fraction} of train cannot be "
+            "another: leave it out, or leave the split out of the source."
+        )
+    if required and "test" not in data and fraction is None:
+        raise ValueError(
+            f"There is no test split, only {', '.join(data)}. Give one with test_source, hold a "
+            "share of train out with test_fraction=0.2, or name a split of the source that serves "
+            'as it: splits={"test": "..."}.'
+        )
 
 
 def _read_test(source: Source) -> Dataset:

@@ -30,7 +30,7 @@ def hold_out(train: Dataset, fraction: float = 0.1, seed: int = 0) -> tuple[Data
         ValueError: If the fraction is out of range, or so small that it holds nothing out.
     """
     if not 0 < fraction < 1:
-        raise ValueError(f"validation_fraction must be above 0 and below 1, got {fraction}.")
+        raise ValueError(f"The share held out must be above 0 and below 1, got {fraction}.")
     texts_by_label: dict[int, list[str]] = defaultdict(list)
     for text, label in _labels_of_texts(train).items():
         texts_by_label[label].append(text)
@@ -41,8 +41,8 @@ def hold_out(train: Dataset, fraction: float = 0.1, seed: int = 0) -> tuple[Data
         held_out.update(generator.sample(texts_by_label[label], sizes[label]))
     if not held_out:
         raise ValueError(
-            f"validation_fraction {fraction} of {len(train)} training texts holds none out. Give a "
-            "validation split, more texts, or a larger fraction."
+            f"A share of {fraction} of {len(train)} training texts holds none out. Give a split of "
+            "its own, more texts, or a larger share."
         )
     rows: tuple[list[int], list[int]] = ([], [])
     for row, text in enumerate(train[TEXT]):

@@ -14,6 +14,11 @@ from tokenizers.normalizers import Sequence as NormalizerSequence
 from tokenizers.pre_tokenizers import BertPreTokenizer, PreTokenizer, Split
 from tokenizers.pre_tokenizers import Sequence as PreTokenizerSequence
 
+# Of a text, where a student's tokenizer names no limit of its own.
+MOST_WORDS = 512
+# transformers writes a number beyond any text where a tokenizer has no limit.
+_NO_LIMIT = 10**9
+
 # Scripts that put no space between words, beside Chinese characters, which BERT takes one by one
 # already. U+30FC is the mark of a long vowel in Katakana; U+0E33 and U+0EB3 are vowels of Thai and
 # Lao that belong to the character before them.
@@ -40,6 +45,15 @@ def word_splitter() -> PreTokenizer:
     and below it. It expects what `word_normalizer` makes of a text.
     """
     return PreTokenizerSequence([BertPreTokenizer(), Split(_WITHOUT_SPACES, "isolated")])
+
+
+def word_limit(model_max_length: float) -> int:
+    """Words of a text that a student reads; those beyond are cut off.
+
+    Args:
+        model_max_length: Of its tokenizer, which a `DistillationTrainer` sets to `max_words`.
+    """
+    return int(model_max_length) if model_max_length < _NO_LIMIT else MOST_WORDS
 
 
 def words_of(text: str) -> list[str]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from dixtill_hf.compression.onnx_runtime import MODEL_FILE, open_session
 from dixtill_hf.compression.text_encoding import TextEncoder
+from dixtill_hf.data.words import word_limit
 
 INPUTS = ("input_ids", "attention_mask")
 OUTPUTS = ("logits", "attention_scores", "attention_weights", "contributions")
@@ -33,7 +34,7 @@ class OnnxStudent:
     """A student that `export_student` saved; see `evaluation.classifiers.Classifier`.
 
     Args:
-        directory: Where `model.onnx`, `config.json` and `tokenizer.json` are.
+        directory: Where `model.onnx`, `config.json` and the tokenizer's files are.
         threads: Threads that compute one batch. Defaults to one a physical core.
 
     Attributes:
@@ -59,8 +60,12 @@ class OnnxStudent:
         self.labels = [config["id2label"][str(label)] for label in range(len(config["id2label"]))]
         self.explanation: str = config["explanation"]
         self._session = open_session(directory / MODEL_FILE, threads)
+        settings = json.loads((directory / "tokenizer_config.json").read_text(encoding="utf-8"))
         self.tokenize = TextEncoder(
-            directory / "tokenizer.json", INPUTS, pad_token_id=config["pad_token_id"]
+            directory / "tokenizer.json",
+            INPUTS,
+            pad_token_id=config["pad_token_id"],
+            max_length=word_limit(settings["model_max_length"]),
         )
 
     def logits(self, inputs: dict[str, NDArray[np.int64]]) -> NDArray[np.float32]:

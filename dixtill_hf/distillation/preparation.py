@@ -19,6 +19,7 @@ from transformers import PreTrainedTokenizerFast
 from dixtill_hf.data import columns
 from dixtill_hf.data.alignment import Reduction, align_batch
 from dixtill_hf.data.checks import name_rows
+from dixtill_hf.data.words import word_limit
 
 INPUT_IDS = "input_ids"
 """int32, one id per word of the student."""
@@ -55,7 +56,7 @@ def prepare_dataset(
     *,
     required: Collection[str] = (),
     reduction: Reduction = "sum",
-    max_words: int = 512,
+    max_words: int | None = None,
 ) -> Dataset:
     """Turn texts, labels and the teacher's annotation into the student's inputs and targets.
 
@@ -72,7 +73,8 @@ def prepare_dataset(
             and these have names, the names must be the same.
         required: Prepared columns that must come out: any of `SOURCES`.
         reduction: How a word's attribution is made of the teacher's tokens, see `align_spans`.
-        max_words: Words beyond this number are cut off, with their attributions.
+        max_words: Words beyond this number are cut off, with their attributions; None takes the
+            tokenizer's `model_max_length`, or 512 where it has none.
 
     Returns:
         One row per text, in the same order.
@@ -95,7 +97,8 @@ def prepare_dataset(
     wanted = [columns.TEXT, *chain.from_iterable(SOURCES.values())]
     present = [name for name in wanted if name in dataset.column_names]
     batches = dataset.select_columns(present).with_format("arrow").iter(_TEXTS_AT_ONCE)
-    preparer = _TablePreparer(tokenizer, len(label_names), reduction, max_words)
+    limit = word_limit(tokenizer.model_max_length) if max_words is None else max_words
+    preparer = _TablePreparer(tokenizer, len(label_names), reduction, limit)
     tables = [preparer.prepare(table, _TEXTS_AT_ONCE * i) for i, table in enumerate(batches)]
     return Dataset(pa.concat_tables(tables).combine_chunks())
 
@@ -296,6 +299,7 @@ class _Words:
             return_offsets_mapping=True,
             return_special_tokens_mask=True,
             return_attention_mask=False,
+            verbose=False,  # longer texts than the tokenizer's limit are cut afterwards
         )
         ids = encoded[INPUT_IDS]
         special = np.fromiter(chain.from_iterable(encoded["special_tokens_mask"]), np.bool_)

@@ -115,6 +115,7 @@ class DistillationTrainer(Trainer):
         args = _checked_arguments(args).for_texts(texts)
         tokenizer = checked_tokenizer(processing_class)
         _check_padding(tokenizer)
+        tokenizer.model_max_length = args.max_words  # what it learns from is what it will read
         annotating = None if teacher is None else AnnotatingTeacher(teacher, explainer, label_map)
         self._users_metrics = compute_metrics
         self._term_averages = TermAverages()

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from transformers import PreTrainedTokenizerFast
 
+from dixtill_hf.data.words import word_limit
 from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification
 from dixtill_hf.teacher.explainers.quadrature import gauss_legendre
 
@@ -25,7 +26,6 @@ def integrated_gradients_of_student(
     texts: Sequence[str],
     labels: ArrayLike,
     steps: int = 50,
-    max_words: int = 512,
 ) -> list[NDArray[np.float64]]:
     """Integrated Gradients (Sundararajan et al., 2017) of a student's logits, for every word.
 
@@ -36,10 +36,9 @@ def integrated_gradients_of_student(
     Args:
         model: The student.
         tokenizer: Its tokenizer.
-        texts: The texts to explain.
+        texts: The texts to explain, cut where the student's tokenizer has its limit.
         labels: The label to explain in each, integers `(texts,)`.
         steps: Nodes of the rule, at least 1; the student is evaluated as often.
-        max_words: Words beyond this number are cut off, as in `prepare_dataset`.
 
     Returns:
         One array `(words,)` per text, special tokens of the tokenizer included.
@@ -61,7 +60,7 @@ def integrated_gradients_of_student(
                 [texts[row] for row in rows],
                 padding=True,
                 truncation=True,
-                max_length=max_words,
+                max_length=word_limit(tokenizer.model_max_length),
                 return_tensors="pt",
             ).to(model.device)
             targets = torch.as_tensor(labels[rows], device=model.device)

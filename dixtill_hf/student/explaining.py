@@ -9,6 +9,7 @@ from difflib import get_close_matches
 import torch
 from transformers import PreTrainedTokenizerFast
 
+from dixtill_hf.data.words import word_limit
 from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification
 
 
@@ -18,7 +19,8 @@ class Explanation:
 
     Attributes:
         text: The text.
-        words: Its words as they stand in the text; some may be unknown to the student.
+        words: Its words as they stand in the text, up to the limit of the tokenizer; some may be
+            unknown to the student.
         spans: First character of each word and the one after its last.
         scores: The score of each word, signed: what it adds to the logit of `label`
             (`explanation="contributions"`), or its attention score (`"attention"`).
@@ -74,7 +76,10 @@ def _explain_batch(
     texts: list[str],
     label_ids: list[int] | None,
 ) -> list[Explanation]:
-    encoding = tokenizer(texts, padding=True, return_tensors="pt")
+    limit = word_limit(tokenizer.model_max_length)
+    encoding = tokenizer(
+        texts, padding=True, truncation=True, max_length=limit, return_tensors="pt"
+    )
     mask = encoding["attention_mask"].bool()
     inputs = encoding.to(model.device)
     # A tokenizer made for another model may give more, such as token types.

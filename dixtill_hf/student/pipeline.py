@@ -12,6 +12,7 @@ from transformers import (
     pipeline,
 )
 
+from dixtill_hf.data.words import word_limit
 from dixtill_hf.student.configuration_dixtill import DixtillConfig
 from dixtill_hf.student.modeling_dixtill import DixtillOutput
 
@@ -34,10 +35,11 @@ class DixtillPipeline(TextClassificationPipeline):
             )
 
     def preprocess(self, inputs: str, **tokenizer_kwargs: Any) -> dict[str, Any]:
-        """Encode one text and keep the character span of each word."""
+        """Encode one text, cut as in the training, and keep the character span of each word."""
         if not isinstance(inputs, str):
             raise TypeError(f"Each input must be one text, got {type(inputs).__name__}.")
-        encoding = super().preprocess(inputs, **tokenizer_kwargs)
+        cut = {"truncation": True, "max_length": word_limit(self.tokenizer.model_max_length)}
+        encoding = super().preprocess(inputs, **{**cut, **tokenizer_kwargs})
         return {**encoding, "text": inputs, "spans": encoding[0].offsets}
 
     def _forward(self, model_inputs: dict[str, Any]) -> dict[str, Any]:

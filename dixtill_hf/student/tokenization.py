@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The student's word tokenizer: one token a word, the vocabulary counted from texts."""
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterable
 
@@ -12,6 +13,11 @@ from dixtill_hf.data.words import word_normalizer, word_splitter
 PAD_TOKEN = "[PAD]"
 UNK_TOKEN = "[UNK]"
 SPECIAL_TOKENS = (PAD_TOKEN, UNK_TOKEN)
+
+logger = logging.getLogger(__name__)
+
+# As a share of all words of the training texts: more than rare words amount to.
+_MANY_UNKNOWN = 0.25
 
 _NORMALIZERS = {"lowercase": word_normalizer}
 _PRE_TOKENIZERS = {"words": word_splitter, "whitespace": pre_tokenizers.WhitespaceSplit}
@@ -70,7 +76,9 @@ def train_word_tokenizer(
             f"No word occurs {min_frequency} time(s) or more in the texts, which hold "
             f"{len(counts)} different word(s): give more texts or lower min_frequency."
         )
-    vocabulary = {word: i for i, word in enumerate([*SPECIAL_TOKENS, *words][:max_size])}
+    known = [*SPECIAL_TOKENS, *words][:max_size]
+    _warn_of_unknown_words(counts, known)
+    vocabulary = {word: i for i, word in enumerate(known)}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token=UNK_TOKEN))
     tokenizer.normalizer = cleaner
     tokenizer.pre_tokenizer = splitter
@@ -80,6 +88,17 @@ def train_word_tokenizer(
         unk_token=UNK_TOKEN,
         model_input_names=["input_ids", "attention_mask"],
     )
+
+
+def _warn_of_unknown_words(counts: Counter[str], known: list[str]) -> None:
+    unknown = 1 - sum(counts[word] for word in known) / counts.total()
+    if unknown > _MANY_UNKNOWN:
+        logger.warning(
+            "%.0f %% of the words in the training texts are unknown to the student, which knows "
+            "%d. Lower min_frequency, or check that the texts are split as they should be.",
+            100 * unknown,
+            len(known) - len(SPECIAL_TOKENS),
+        )
 
 
 def _component(given: object, by_name: dict[str, Callable], kind: type, argument: str) -> object:

@@ -15,6 +15,7 @@ from dixtill_hf.student.vector_files import read_safetensors, read_text
 
 PACKAGED_GLOVE = "glove-packaged"
 DEFAULT_SIZE = 50
+_LOW_COVERAGE = 0.3
 DEFAULT_SPREAD = 0.1  # that of an embedding which the model draws itself
 
 logger = logging.getLogger(__name__)
@@ -101,12 +102,15 @@ def load_word_vectors(
             f"needed: choose other vectors or set embedding_size={matrix.shape[1]}."
         )
     vectors = WordVectors(rows, matrix, len(wanted))
-    logger.info(
-        "%s: vectors for %d of %d words (%.1f %%)",
+    few = source is not None and vectors.coverage < _LOW_COVERAGE
+    logger.log(
+        logging.WARNING if few else logging.INFO,
+        "%s: vectors for %d of %d words (%.1f %%)%s",
         source,
         len(rows),
         len(wanted),
         100 * vectors.coverage,
+        ". Are they of the language of the texts? Without vectors, words start at random." * few,
     )
     return vectors
 

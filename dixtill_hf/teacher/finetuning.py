@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import shutil
+from collections import Counter
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -20,6 +22,8 @@ from dixtill_hf.teacher.checkpoints import newest_whole_checkpoint
 from dixtill_hf.teacher.finetuning_trainer import FinetuningSettings, build_trainer
 from dixtill_hf.teacher.fingerprint import hash_json, hash_texts
 from dixtill_hf.teacher.processes import launched_processes
+
+logger = logging.getLogger(__name__)
 
 RECORD = "finetuning.json"
 # Where encoders keep their configuration, weights and tokenizers.
@@ -62,6 +66,8 @@ def finetune_teacher(
         trainer = build_trainer(labelled, encoder, checkpoints, settings)
         trainer.train(newest_whole_checkpoint(checkpoints))
         _save(trainer, output_dir, {"fingerprint": fingerprint, "settings": asdict(settings)})
+        if trainer.is_world_process_zero():
+            _warn_of_a_useless_teacher(labelled["validation"], trainer.state.best_metric)
     processes = launched_processes()
     if all_checkpoints.is_dir() and (processes is None or processes.is_main_process):
         shutil.rmtree(all_checkpoints)
@@ -92,6 +98,20 @@ def _check_labelled(dataset: DatasetDict) -> None:
         raise ValueError(
             "No text of the split 'validation' has a label, so the best epoch cannot be told. "
             "Label some of them, or hold out labelled texts of train."
+        )
+
+
+def _warn_of_a_useless_teacher(validation: Dataset, macro_f1: float) -> None:
+    """Warn where always the same answer would do as well, before hours go into annotation."""
+    names = label_names(validation)
+    answer, count = Counter(validation[LABEL]).most_common(1)[0]
+    constant = 2 * count / (len(validation) + count) / len(set(validation[LABEL]))
+    if macro_f1 <= constant:
+        logger.warning(
+            "The teacher's macro F1 on validation is %.3f, which always answering %r reaches too: "
+            "it has learnt nothing. Try a lower learning rate, more epochs, or more texts.",
+            macro_f1,
+            names[answer],
         )
 
 

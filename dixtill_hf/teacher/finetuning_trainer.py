@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -30,23 +30,31 @@ from dixtill_hf.teacher.loading import (
     load_config,
 )
 
+# Few texts are seen more often (Mosbach et al. 2021, arXiv:2006.04884), many at least so often.
+_EPOCHS, _MOST_EPOCHS, _FEWEST_STEPS = 4, 20, 300
+# What suited a MiniLM of 22 million parameters, and what Devlin et al. (2019) give for BERT-base
+# and larger, which collapse at higher rates.
+_RATE_OF_SMALL, _RATE_OF_LARGE, _SMALL = 1e-4, 2e-5, 50_000_000
+
 
 @dataclass(frozen=True)
 class FinetuningSettings:
     """How an encoder becomes a teacher.
 
     Attributes:
-        epochs: Passes over the training texts; the best one by validation macro F1 is kept.
-        learning_rate: Peak of AdamW's linear schedule.
-        batch_size: Texts a step.
+        epochs: Passes over the training texts; the best one by validation macro F1 is kept. None:
+            4, and for few texts as many as make 300 steps, 20 at most.
+        learning_rate: Peak of AdamW's linear schedule. None: 1e-4 for an encoder of up to 50
+            million parameters, 2e-5 for a larger one.
+        batch_size: Texts a step, of all devices together.
         warmup_ratio: Share of the steps in which the learning rate rises.
         weight_decay: AdamW's decoupled weight decay.
         max_length: Longest input in tokens; None takes the model's own limit.
         seed: Of the head's initial weights, dropout and the order of the texts.
     """
 
-    epochs: float = 4
-    learning_rate: float = 1e-4
+    epochs: float | None = None
+    learning_rate: float | None = None
     batch_size: int = 32
     warmup_ratio: float = 0.1
     weight_decay: float = 0.01
@@ -56,11 +64,28 @@ class FinetuningSettings:
     def __post_init__(self) -> None:
         """Check the ranges before anything is computed; 3 epochs and 3.0 are the same."""
         for name in ("epochs", "learning_rate", "warmup_ratio", "weight_decay"):
-            object.__setattr__(self, name, float(getattr(self, name)))
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, float(getattr(self, name)))
         for name in ("epochs", "learning_rate", "batch_size"):
             value = getattr(self, name)
-            if not value > 0:
+            if value is not None and not value > 0:
                 raise ValueError(f"{name} must be above 0, got {value}.")
+
+    def for_task(self, texts: int, parameters: int) -> FinetuningSettings:
+        """These settings with what was left open filled in.
+
+        Args:
+            texts: To learn from.
+            parameters: Of the encoder.
+        """
+        steps_an_epoch = -(-texts // self.batch_size)
+        epochs = min(max(_EPOCHS, -(-_FEWEST_STEPS // steps_an_epoch)), _MOST_EPOCHS)
+        rate = _RATE_OF_SMALL if parameters <= _SMALL else _RATE_OF_LARGE
+        return replace(
+            self,
+            epochs=epochs if self.epochs is None else self.epochs,
+            learning_rate=rate if self.learning_rate is None else self.learning_rate,
+        )
 
 
 def build_trainer(
@@ -99,9 +124,11 @@ def build_trainer(
             desc="Tokenizing",
         )
 
+    texts = len(dataset["train"])
+    filled = settings.for_task(texts, model.num_parameters())
     return Trainer(
         model=model,
-        args=_training_arguments(checkpoints, settings, len(dataset["train"])),
+        args=_training_arguments(checkpoints, filled, texts),
         train_dataset=encode(dataset["train"]),
         eval_dataset=encode(dataset["validation"]),
         processing_class=tokenizer,
@@ -113,14 +140,11 @@ def build_trainer(
 def _training_arguments(
     checkpoints: Path, settings: FinetuningSettings, texts: int
 ) -> TrainingArguments:
-    steps = -(-texts // settings.batch_size) * settings.epochs
-    return TrainingArguments(
+    args = TrainingArguments(
         output_dir=str(checkpoints),
         num_train_epochs=settings.epochs,
         learning_rate=settings.learning_rate,
-        per_device_train_batch_size=settings.batch_size,
         per_device_eval_batch_size=4 * settings.batch_size,
-        warmup_steps=int(settings.warmup_ratio * steps),
         weight_decay=settings.weight_decay,
         eval_strategy="epoch",
         save_strategy="epoch",
@@ -133,6 +157,11 @@ def _training_arguments(
         dataloader_pin_memory=torch.cuda.is_available(),
         **length_grouping_arguments(),
     )
+    devices = args.world_size * max(1, args.n_gpu)
+    args.per_device_train_batch_size = max(1, settings.batch_size // devices)
+    steps = -(-texts // (args.per_device_train_batch_size * devices)) * settings.epochs
+    args.warmup_steps = int(settings.warmup_ratio * steps)
+    return args
 
 
 def _validation_metrics(prediction: EvalPrediction) -> dict[str, float]:

@@ -66,6 +66,7 @@ def load_data(arguments: DataArguments, require_test: bool = True) -> DatasetDic
         label_names=split_names(arguments.label_names),
         test_source=arguments.test_source,
         validation_fraction=arguments.validation_fraction,
+        test_fraction=arguments.test_fraction,
         seed=arguments.data_seed,
         config_name=arguments.config_name,
         require_test=require_test,

@@ -20,6 +20,7 @@ from transformers import (
 from dixtill_hf.compression.bag_of_words import BagOfWords
 from dixtill_hf.compression.head_pruning import load_pruned, save_pruned
 from dixtill_hf.compression.quantization import QUANTIZED, load_compressed
+from dixtill_hf.data.words import MOST_WORDS, word_limit
 from dixtill_hf.deployment.onnx_export import export_student
 from dixtill_hf.deployment.onnx_student import OnnxStudent
 from dixtill_hf.evaluation.classifiers import Classifier, PyTorchClassifier
@@ -35,7 +36,6 @@ from dixtill_hf.workflow.rivals import (
 )
 from dixtill_hf.workflow.run import FinishedRun, best_student
 from dixtill_hf.workflow.scoring import teacher_classifier
-from dixtill_hf.workflow.voices import MAX_WORDS
 
 # The paper's teacher is of this size; what its weights are changes nothing about its time.
 BERT_BASE = "BERT-base, random weights"
@@ -205,6 +205,7 @@ def _students(run: FinishedRun, store: MeasurementStore) -> list[Entrant]:
     directory = str(run.output_dir / "student")
     model = AutoModelForSequenceClassification.from_pretrained(directory)
     tokenizer = AutoTokenizer.from_pretrained(directory)
+    limit = word_limit(tokenizer.model_max_length)
     exported = store.directory_once(
         "student-onnx", job.fingerprint, lambda path: export_student(model, tokenizer, path)
     )
@@ -212,9 +213,9 @@ def _students(run: FinishedRun, store: MeasurementStore) -> list[Entrant]:
         name,
         "pytorch",
         directory,
-        lambda _threads: PyTorchClassifier(model, tokenizer, name),
+        lambda _threads: PyTorchClassifier(model, tokenizer, name, max_length=limit),
         PROBE_TRANSFORMERS,
-        MAX_WORDS,
+        limit,
         explains=True,
     )
     in_onnx = replace(
@@ -242,7 +243,7 @@ def _bag_of_words(run: FinishedRun, store: MeasurementStore) -> list[Entrant]:
         str(directory),
         lambda _threads: BagOfWords.load(directory),
         PROBE_BAG_OF_WORDS,
-        MAX_WORDS,
+        MOST_WORDS,
         explains=True,
     )
     return [entrant]

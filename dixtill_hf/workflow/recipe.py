@@ -48,7 +48,10 @@ class DataArguments:
     validation_fraction: float = described(
         0.1, "Share of train held out, stratified, when the source has no validation split."
     )
-    data_seed: int = described(0, "Seed of the held-out split and of the subset of train.")
+    test_fraction: float | None = described(
+        None, "Share of train held out, stratified, as test texts where there are none."
+    )
+    data_seed: int = described(0, "Seed of what is held out and of the subset of train.")
     max_train_texts: int | None = described(
         None, "Use a random subset of this many training texts; all when not given."
     )
@@ -70,8 +73,13 @@ class TeacherArguments:
         None,
         "Teacher label=data label pairs where the names differ: 'positive=Bullish,...'.",
     )
-    teacher_epochs: float = described(4.0, "Epochs of fine-tuning; the best one is kept.")
-    teacher_learning_rate: float = described(1e-4, "Peak learning rate of fine-tuning.")
+    teacher_epochs: float | None = described(
+        None,
+        "Epochs of fine-tuning, of which the best is kept; 4, for few texts up to 20, if left out.",
+    )
+    teacher_learning_rate: float | None = described(
+        None, "Peak learning rate of fine-tuning; by the encoder's size if left out."
+    )
     teacher_batch_size: int = described(32, "Texts a step of fine-tuning.")
     teacher_max_length: int | None = described(
         None, "Longest input of fine-tuning in tokens; the model's own limit when not given."
@@ -140,7 +148,7 @@ class StudentArguments:
         None, "What dixtill aligns and the student returns: 'contributions' or 'attention'."
     )
     min_frequency: int | None = described(
-        None, "Words seen in fewer training texts than this become [UNK]."
+        None, "Words that the training texts hold less often than this become [UNK]."
     )
     variants: int | None = described(
         None,

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -29,6 +30,8 @@ from dixtill_hf.workflow.head_sweep import heads_to_remove, labelled
 from dixtill_hf.workflow.measurement_store import MeasurementStore
 from dixtill_hf.workflow.sampling import seeded_sample
 from dixtill_hf.workflow.scoring import score, score_teacher
+
+logger = logging.getLogger(__name__)
 
 CALIBRATION_TEXTS = 200
 HEADS = "heads"
@@ -59,7 +62,10 @@ def compressible(
     for method in methods:
         try:
             quantized_teacher(teacher, method, data, store)
-        except (ValueError, RuntimeError) as error:  # the exporter or the quantiser refuses it
+        except (ImportError, OSError):
+            raise
+        except Exception as error:  # exporters, quantisers and runtimes refuse in ways of their own
+            logger.warning("%s does not work for this teacher", method, exc_info=True)
             reasons.append(f"{method}: {error}")
         else:
             possible.append(method)

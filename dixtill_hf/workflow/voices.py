@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from dixtill_hf.compression.bag_of_words import BagOfWords
-from dixtill_hf.data.words import word_spans
+from dixtill_hf.data.words import word_limit, word_spans
 from dixtill_hf.evaluation.classifiers import PyTorchClassifier, predict_probabilities
 from dixtill_hf.evaluation.faithfulness import Predict
 from dixtill_hf.evaluation.student_explanations import (
@@ -31,7 +31,6 @@ Explained = tuple[Spans, NDArray[np.floating]]
 # From texts and the label to explain in each to the words' characters and scores.
 Explain = Callable[[Sequence[str], Sequence[int]], list[Explained]]
 
-MAX_WORDS = 512  # as in a training
 INTEGRATED_GRADIENTS = "integrated_gradients"
 SHUFFLED = "shuffled"
 RANDOM = "random"
@@ -82,7 +81,9 @@ def voices_of(run: FinishedRun) -> Iterator[Voice]:
 def _student_voices(job: StudentJob) -> Iterator[Voice]:
     model = AutoModelForSequenceClassification.from_pretrained(job.directory)
     tokenizer = AutoTokenizer.from_pretrained(job.directory)
-    predict = partial(predict_probabilities, PyTorchClassifier(model, tokenizer, job.method))
+    limit = word_limit(tokenizer.model_max_length)
+    classifier = PyTorchClassifier(model, tokenizer, job.method, max_length=limit)
+    predict = partial(predict_probabilities, classifier)
     ways: dict[str, Explain] = {
         kind: partial(_own_explanation, model, tokenizer, kind) for kind in EXPLANATIONS
     }
@@ -126,9 +127,10 @@ def _integrated_gradients(
     texts: Sequence[str],
     labels: Sequence[int],
 ) -> list[Explained]:
-    found = integrated_gradients_of_student(model, tokenizer, texts, labels, max_words=MAX_WORDS)
+    found = integrated_gradients_of_student(model, tokenizer, texts, labels)
+    limit = word_limit(tokenizer.model_max_length)
     offsets = tokenizer(
-        list(texts), truncation=True, max_length=MAX_WORDS, return_offsets_mapping=True
+        list(texts), truncation=True, max_length=limit, return_offsets_mapping=True
     )["offset_mapping"]
     explained: list[Explained] = []
     for spans, scores in zip(offsets, found, strict=True):

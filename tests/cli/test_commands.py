@@ -4,6 +4,7 @@
 import json
 
 import pytest
+from datasets import load_from_disk
 
 from dixtill_hf.cli.main import main
 
@@ -24,11 +25,14 @@ def test_annotate_train_evaluate_explain(
     run, student = tmp_path / "run", tmp_path / "student"
     teacher = str(tiny_teacher_dir("distilbert"))
     given = ["--source", str(data_dir), "--teacher", teacher, "--steps", "2"]
-    assert main(["annotate", *given, "--output_dir", str(run)]) == 0
-    annotated = str(run / "annotated")
+    assert main(["annotate", *given, "--variants", "2", "--output_dir", str(run)]) == 0
+    annotated, variants = str(run / "annotated"), str(run / "variants" / "2")
     sizes = ["--hidden_size", "4", "--word_vectors", "none", "--num_train_epochs", "1"]
     quiet = ["--report_to", "none", "--output_dir", str(student)]
-    assert main(["train", "--annotated", annotated, *sizes, *quiet]) == 0
+    data = ["--annotated", annotated, "--transfer", variants]
+    assert main(["train", *data, *sizes, *quiet]) == 0
+    steps = json.loads((student / "trainer_state.json").read_text())["max_steps"]
+    assert steps == (len(load_from_disk(annotated)["train"]) + len(load_from_disk(variants))) // 64
     capsys.readouterr()
     assert main(["evaluate", "--annotated", annotated, "--student", str(student)]) == 0
     scores = json.loads(capsys.readouterr().out)

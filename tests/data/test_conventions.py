@@ -127,3 +127,8 @@ def test_asking_for_two_text_columns_is_an_error():
 
 def test_one_text_of_a_pair_may_be_named():
     assert find_text_column(["premise", "hypothesis"], "premise", "train") == "premise"
+
+
+def test_columns_that_were_read_as_one_are_told():
+    with pytest.raises(ValueError, match="not separated by commas"):
+        find_text_column(["text;label"], None, "train")

@@ -90,6 +90,15 @@ def test_a_missing_test_split_is_an_error_unless_it_is_not_required(files):
     assert set(data) == {"train", "validation"}
 
 
+def test_test_texts_may_be_held_out_of_train(files):
+    data = load_text_classification(files["train"], test_fraction=0.25)
+    assert [len(data[split]) for split in ("train", "validation", "test")] == [27, 3, 10]
+    texts = [text for split in data.values() for text in split["text"]]
+    assert len(set(texts)) == 40
+    with pytest.raises(ValueError, match="There is a test split already"):
+        load_text_classification(files, test_fraction=0.25)
+
+
 def test_the_test_split_may_come_from_elsewhere(files, tmp_path):
     for source in (files["test"], {"train": files["train"], "test": files["test"]}):
         data = load_text_classification(files["train"], test_source=source)

@@ -43,7 +43,7 @@ def _dataset(**changes: Any) -> Dataset:
 def test_prepared_rows_by_hand(tokenizer: PreTrainedTokenizerFast) -> None:
     prepared = prepare_dataset(_dataset(), tokenizer, NAMES)
     words = [tokenizer.convert_ids_to_tokens(ids) for ids in prepared["input_ids"]]
-    assert words[0] == ["shares", "of", "ubermut", "fell", "."]
+    assert words[0] == ["shares", "of", "übermut", "fell", "."]
     assert words[1] == words[3] == []
     assert words[2] == ["it", "'", "s", "up", "4", "%"]
     assert prepared["length"][:] == [5, 0, 6, 0]

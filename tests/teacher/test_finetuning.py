@@ -72,6 +72,28 @@ def test_settings_must_be_positive(name):
         FinetuningSettings(**{name: 0})
 
 
+@pytest.mark.parametrize(
+    ("texts", "parameters", "epochs", "learning_rate"),
+    [
+        (45, 22_000_000, 20, 1e-4),
+        (1_000, 22_000_000, 10, 1e-4),
+        (8_589, 22_000_000, 4, 1e-4),
+        (10**6, 110_000_000, 4, 2e-5),
+    ],
+)
+def test_what_is_left_open_depends_on_texts_and_encoder(texts, parameters, epochs, learning_rate):
+    filled = FinetuningSettings().for_task(texts, parameters)
+    assert (filled.epochs, filled.learning_rate) == (epochs, learning_rate)
+    given = FinetuningSettings(epochs=2, learning_rate=1e-3)
+    assert given.for_task(texts, parameters) == given
+
+
+def test_a_teacher_that_learnt_nothing_is_told(encoder, dataset, tmp_path, caplog):
+    settings = FinetuningSettings(epochs=1, batch_size=4, learning_rate=1e-9)
+    finetune_teacher(dataset, encoder, tmp_path / "teacher", settings)
+    assert "it has learnt nothing" in caplog.text
+
+
 def test_a_missing_encoder_is_an_error_before_any_training(dataset, tmp_path):
     with pytest.raises(OSError, match="neither a local directory"):
         finetune_teacher(dataset, "nobody/no-encoder", tmp_path / "teacher")
