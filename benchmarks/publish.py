@@ -16,9 +16,10 @@ from pathlib import Path
 from dixtill_hf.reporting import formatting as fmt
 from dixtill_hf.reporting.benchmark.rivals import Rival, rivals_of
 from dixtill_hf.reporting.benchmark.timings import fastest, main_timings
-from dixtill_hf.reporting.measurements import Series, compression, read_metrics, series_of
+from dixtill_hf.reporting.measurements import Series, read_metrics, series_of
 from dixtill_hf.reporting.report import write_report
 
+PAPER = "paper"
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -53,12 +54,13 @@ def _refuse_paths(metrics: Path) -> None:
 
 
 def quality_table(directory: Path) -> str:
-    """Quality, agreement and size in one table: the teacher, then every method."""
+    """Quality and agreement in one table: the teacher, then every method but the paper's preset."""
     metrics = read_metrics(directory / "metrics.json")
-    teacher, series = metrics["teacher"], series_of(metrics)
+    teacher = metrics["teacher"]
+    series = [one for one in series_of(metrics) if one.preset != PAPER]
     return fmt.table(
         [
-            fmt.Column("", ["teacher", *(one.name for one in series)], numeric=False),
+            fmt.Column("", ["teacher", *(_plain(one.name) for one in series)], numeric=False),
             _column("accuracy", "accuracy", series, fmt.score(teacher["accuracy"])),
             _column("macro F1", "macro_f1", series, fmt.score(teacher["macro_f1"])),
             _column("explanations: cosine", "explanation.cosine", series),
@@ -67,7 +69,6 @@ def quality_table(directory: Path) -> str:
                 "parameters",
                 [fmt.count(n) for n in (teacher["parameters"], *_means(series, "parameters"))],
             ),
-            fmt.Column("size", [fmt.size(n) for n in (teacher["bytes"], *_means(series, "bytes"))]),
         ]
     )
 
@@ -75,25 +76,28 @@ def quality_table(directory: Path) -> str:
 def rivals_table(directory: Path) -> str:
     """Quality, size and time of whatever was timed, each in its fastest runtime."""
     metrics = read_metrics(directory / "metrics.json")
-    timed = main_timings(metrics)
+    timed = main_timings(metrics, tokenization=True)
     found = [(rival, fastest(timed, rival)) for rival in rivals_of(metrics, series_of(metrics))]
     shown = [(rival, row) for rival, row in found if row is not None]
     rivals, rows = [rival for rival, _ in shown], [row for _, row in shown]
-    sizes = [rival.num_bytes for rival in rivals]
     return fmt.table(
         [
-            fmt.Column("", [fmt.text(rival.name) for rival in rivals], numeric=False),
+            fmt.Column("", [fmt.text(_plain(rival.name)) for rival in rivals], numeric=False),
             *(
                 fmt.Column(title, [_short(rival, key) for rival in rivals])
                 for title, key in (("accuracy", "accuracy"), ("macro F1", "macro_f1"))
             ),
-            fmt.Column("size", [fmt.size(size) for size in sizes]),
-            fmt.Column("compression", [fmt.ratio(compression(metrics, size)) for size in sizes]),
+            fmt.Column("size", [fmt.size(rival.num_bytes) for rival in rivals]),
             fmt.Column("runtime", [row["runtime"] for row in rows], numeric=False),
             fmt.Column("32 texts, ms", [fmt.milliseconds(row["p50_ms"]) for row in rows]),
             fmt.Column("speed-up", [fmt.ratio(row.get("speedup_fastest_teacher")) for row in rows]),
         ]
     )
+
+
+def _plain(name: str) -> str:
+    """A student's name without its preset, where all shown have the same."""
+    return name.removesuffix(" (default)")
 
 
 def _short(rival: Rival, measure: str) -> str:
