@@ -22,6 +22,9 @@ from dixtill_hf.workflow.inputs import split_names
 from dixtill_hf.workflow.recipe import StudentArguments
 from dixtill_hf.workflow.transfer import transfer_directory, variants_of
 
+# Raised when the same settings come to give another student.
+TRAINING_VERSION = 1
+
 
 @dataclass(frozen=True)
 class StudentJob:
@@ -71,7 +74,14 @@ def student_jobs(
         for preset in presets:
             for method in methods:
                 key = hash_json(
-                    [annotation_key, asdict(PRESETS[preset]), dict(METHODS[method]), seed, shared]
+                    [
+                        TRAINING_VERSION,
+                        annotation_key,
+                        asdict(PRESETS[preset]),
+                        dict(METHODS[method]),
+                        seed,
+                        shared,
+                    ]
                 )
                 directory = output_dir / "students" / preset / method / f"seed-{seed}"
                 variants = variants_of(arguments, preset, method)
@@ -134,7 +144,8 @@ def training_arguments(
         output_dir,
         method,
         seed=seed,
-        save_strategy="no",
+        save_strategy="epoch",
+        save_total_limit=1,
         logging_strategy="no",
         report_to="none",
         disable_tqdm=True,

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from dixtill_hf.distillation.building import build_student
 from dixtill_hf.distillation.trainer import DistillationTrainer
 from dixtill_hf.distillation.transfer_set import with_transfer_set
 from dixtill_hf.evaluation.efficiency import directory_bytes, parameter_count
+from dixtill_hf.teacher.checkpoints import newest_whole_checkpoint
 from dixtill_hf.workflow.assessment import ask, assess
 from dixtill_hf.workflow.jobs import StudentJob, training_arguments, word_vector_source
 from dixtill_hf.workflow.stages import write_json
@@ -51,11 +53,16 @@ def train_students(jobs: list[StudentJob], workers: int) -> list[dict[str, Any]]
 
 
 def train_student(job: StudentJob) -> None:
-    """Train one student, assess it on validation and test, and save all of it."""
+    """Train one student, assess it on validation and test, and save all of it.
+
+    A training that was interrupted goes on from its last epoch.
+    """
     data = load_from_disk(str(job.annotated))
-    trainer = _trainer(job, data)
+    all_checkpoints = job.directory.with_suffix(".checkpoints")
+    checkpoints = all_checkpoints / job.fingerprint
+    trainer = _trainer(job, data, checkpoints)
     start = time.perf_counter()
-    trainer.train()
+    trainer.train(resume_from_checkpoint=newest_whole_checkpoint(checkpoints))
     seconds = time.perf_counter() - start
     staging = job.directory.with_suffix(".unfinished")
     shutil.rmtree(staging, ignore_errors=True)
@@ -79,6 +86,7 @@ def train_student(job: StudentJob) -> None:
     write_json(staging / RESULT, result)
     shutil.rmtree(job.directory, ignore_errors=True)
     staging.replace(job.directory)
+    shutil.rmtree(all_checkpoints, ignore_errors=True)
 
 
 def probabilities_on_test(job: StudentJob) -> NDArray[np.floating]:
@@ -86,7 +94,7 @@ def probabilities_on_test(job: StudentJob) -> NDArray[np.floating]:
     return np.load(job.directory / PROBABILITIES, allow_pickle=False)
 
 
-def _trainer(job: StudentJob, data: DatasetDict) -> DistillationTrainer:
+def _trainer(job: StudentJob, data: DatasetDict, checkpoints: Path) -> DistillationTrainer:
     arguments = job.arguments
     model, tokenizer = build_student(
         data["train"][TEXT][:],
@@ -98,7 +106,7 @@ def _trainer(job: StudentJob, data: DatasetDict) -> DistillationTrainer:
         hidden_size=arguments.hidden_size,
         embedding_size=arguments.embedding_size,
     )
-    args = training_arguments(arguments, job.preset, job.method, job.seed, job.directory.parent)
+    args = training_arguments(arguments, job.preset, job.method, job.seed, checkpoints)
     train = data["train"]
     if job.transfer is not None:
         train = with_transfer_set(train, Dataset.load_from_disk(str(job.transfer)))
