@@ -16,7 +16,7 @@ from dixtill_hf.reporting.measurements import (
     number,
     series_of,
 )
-from dixtill_hf.reporting.sentences import short_name
+from dixtill_hf.reporting.sentences import short_name, training_texts
 from dixtill_hf.reporting.templating import render
 
 _TASK = "text-classification"
@@ -88,7 +88,7 @@ def model_card(
         seeds=len(one.results),
         labels=[fmt.text(label) for label in metrics["dataset"]["labels"]],
         dataset=fmt.text(dataset_id or short_name(metrics["dataset"]["source"])),
-        training_texts=fmt.counted(metrics["dataset"]["splits"]["train"], "text"),
+        training_texts=training_texts(metrics["dataset"]["splits"]["train"], one),
         teacher=fmt.text(base_model or short_name(metrics["teacher"]["name"])),
         smaller=_smaller(metrics, result["bytes"]),
         parameters=fmt.count(result["parameters"]),

@@ -77,6 +77,7 @@ def train_student(job: StudentJob) -> None:
         "split": "test",
         "parameters": parameter_count(model),
         "bytes": directory_bytes(staging),
+        "train_texts": len(trainer.train_dataset),
         **assess(test, model.config.explanation),
         "train_seconds": round(seconds, 2),
         "validation": {name: validation[name] for name in VALIDATED},

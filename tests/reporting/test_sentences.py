@@ -28,6 +28,12 @@ def test_opening_tells_what_was_measured(metrics):
     assert "better than no distillation and KL; no clear difference from MSE and bag of" in found
 
 
+def test_variants_are_told(metrics):
+    for row in metrics["results"]:
+        row["train_texts"] = 13_000
+    assert "2,700 texts and 10,300 variants that the teacher labels to learn from" in told(metrics)
+
+
 def test_preset_is_told_only_where_several_are_compared(make_metrics):
     assert "Preset" not in told(make_metrics(seeds=1))
     assert "of those compared, default has the best" in told(
