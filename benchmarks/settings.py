@@ -75,6 +75,7 @@ class Setting:
         share: Share of the training texts that the student sees; another draw for every seed.
         poisoned: Share of the texts whose attributions are shuffled among their words.
         min_frequency: Words seen less often are unknown; the preset's if not given.
+        further_words: Words of the word vectors that are known beside those of the texts.
         training: Fields of `DistillationArguments`.
         student: Fields of `DixtillConfig`.
         seeds: How many; that of the command line if not given.
@@ -89,6 +90,7 @@ class Setting:
     share: float = 1.0
     poisoned: float = 0.0
     min_frequency: int | None = None
+    further_words: int = 0
     training: dict[str, Any] = field(default_factory=dict)
     student: dict[str, Any] = field(default_factory=dict)
     seeds: int | None = None
@@ -254,6 +256,7 @@ def train(task: Task) -> dict[str, Any]:
         setting.preset,
         word_vectors=word_vector_source(task.word_vectors),
         min_frequency=setting.min_frequency,
+        further_words=setting.further_words,
         seed=seed,
         **setting.student,
     )
@@ -289,7 +292,7 @@ def train(task: Task) -> dict[str, Any]:
 
 def share_of(train: Dataset, share: float, seed: int) -> list[int]:
     """The rows that a student sees: a stratified share of the texts, or all of them."""
-    rows = train.select_columns(LABEL).add_column("row", list(range(len(train))))
+    rows = train.select_columns([TEXT, LABEL]).add_column("row", list(range(len(train))))
     return (rows if share == 1 else hold_out(rows, share, seed)[1])["row"][:]
 
 

@@ -34,6 +34,10 @@ class TrainArguments:
     min_frequency: int | None = field(
         default=None, metadata={"help": "Words seen less often become [UNK]."}
     )
+    further_words: int = field(
+        default=0,
+        metadata={"help": "How many of the most frequent words of word_vectors are known too."},
+    )
 
 
 def main(argv: Sequence[str]) -> None:
@@ -59,6 +63,7 @@ def main(argv: Sequence[str]) -> None:
         args.preset,
         word_vectors=None if ours.word_vectors == "none" else ours.word_vectors,
         min_frequency=ours.min_frequency,
+        further_words=ours.further_words,
         seed=args.seed,
         hidden_size=ours.hidden_size,
     )

@@ -15,7 +15,7 @@ from dixtill_hf.distillation.presets import PRESETS
 from dixtill_hf.student.configuration_dixtill import DixtillConfig
 from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification
 from dixtill_hf.student.tokenization import train_word_tokenizer
-from dixtill_hf.student.word_vectors import load_word_vectors
+from dixtill_hf.student.word_vectors import WordVectors, frequent_words, load_word_vectors
 
 
 def build_student(
@@ -25,6 +25,7 @@ def build_student(
     *,
     word_vectors: str | Path | None = None,
     min_frequency: int | None = None,
+    further_words: int = 0,
     embedding_size: int | None = None,
     seed: int = 0,
     **config: Any,
@@ -37,6 +38,9 @@ def build_student(
         preset: Name in `PRESETS`; gives dropouts and the vocabulary's minimum frequency.
         word_vectors: Start of the embedding, see `load_word_vectors`; None draws it at random.
         min_frequency: Words seen less often become [UNK]; None takes the preset's.
+        further_words: How many of the most frequent words of `word_vectors` are known beside those
+            of the texts. Training then shows words now and then with the vectors that they started
+            from, so that the words which no text has are read by theirs. Default 0.
         embedding_size: Dimensions of the embedding; None takes those of the word vectors, and 50
             without them.
         seed: Of all that is drawn at random.
@@ -46,15 +50,14 @@ def build_student(
         The student and its tokenizer.
 
     Raises:
-        ValueError: The preset is unknown, there are no words, or the vectors do not fit.
+        ValueError: The preset is unknown, there are no words, the vectors do not fit, or there are
+            none that further words could come from.
     """
     check_name("preset", preset, PRESETS)
-    chosen = PRESETS[preset]
-    vocabulary = dict(chosen.vocabulary)
-    if min_frequency is not None:
-        vocabulary["min_frequency"] = min_frequency
-    tokenizer = train_word_tokenizer(texts, **vocabulary)
-    vectors = load_word_vectors(word_vectors, tokenizer.get_vocab(), embedding_size)
+    tokenizer, vectors = student_vocabulary(
+        texts, preset, word_vectors, min_frequency, further_words, embedding_size
+    )
+    words = tokenizer.get_vocab()
     set_seed(seed)
     model = DixtillForSequenceClassification(
         DixtillConfig(
@@ -64,9 +67,38 @@ def build_student(
             label2id={name: index for index, name in enumerate(label_names)},
             pad_token_id=tokenizer.pad_token_id,
             unk_token_id=tokenizer.unk_token_id,
-            **{**chosen.student, **config},
+            **{**PRESETS[preset].student, **config},
         )
     )
     with torch.no_grad():
-        model.embedding.weight.copy_(vectors.embedding_matrix(tokenizer.get_vocab(), seed))
+        model.embedding.weight.copy_(vectors.embedding_matrix(words, seed))
+    if further_words:
+        has_vector = torch.zeros(len(words), dtype=torch.bool)
+        has_vector[[words[word] for word in vectors.rows]] = True
+        model.keep_initial_vectors(has_vector)
     return model, tokenizer
+
+
+def student_vocabulary(
+    texts: Sequence[str],
+    preset: str,
+    word_vectors: str | Path | None,
+    min_frequency: int | None,
+    further_words: int,
+    embedding_size: int | None,
+) -> tuple[PreTrainedTokenizerFast, WordVectors]:
+    """The words that a student knows, and those of their vectors that there are.
+
+    Arguments and errors are those of `build_student`.
+    """
+    if further_words and word_vectors is None:
+        raise ValueError(
+            f"further_words={further_words} come from word_vectors, and there are none: name some, "
+            "or leave further_words out."
+        )
+    vocabulary = dict(PRESETS[preset].vocabulary)
+    if min_frequency is not None:
+        vocabulary["min_frequency"] = min_frequency
+    further = frequent_words(word_vectors, further_words)
+    tokenizer = train_word_tokenizer(texts, **vocabulary, further_words=further)
+    return tokenizer, load_word_vectors(word_vectors, tokenizer.get_vocab(), embedding_size)

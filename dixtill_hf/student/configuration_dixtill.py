@@ -22,7 +22,8 @@ class DixtillConfig(PretrainedConfig):
         attention_size: Rows of the attention matrix U. Defaults to `2 * hidden_size`.
         embedding_dropout: Share of the word-vector elements dropped in training.
         hidden_dropout: Share of the hidden-state elements dropped in training, in every layer.
-        word_dropout: Share of the words replaced by `unk_token_id` in training.
+        word_dropout: Share of the words replaced by `unk_token_id` in training, or by their initial
+            vectors, see `DixtillForSequenceClassification.keep_initial_vectors`.
         explanation: Which scores explain a prediction: `"contributions"`, what each word adds to
             the logit of a class, or `"attention"`, the paper's class-agnostic score.
         pad_token_id: Id of the padding token.

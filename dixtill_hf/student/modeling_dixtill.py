@@ -136,6 +136,7 @@ class DixtillForSequenceClassification(PreTrainedModel):
         self.encoder = DixtillEncoder(config)
         self.attention = DixtillAttention(config)
         self.classifier = nn.Linear(2 * config.hidden_size, config.num_labels)
+        self.register_buffer("initial_vectors", None, persistent=False)
         self.post_init()
 
     def get_input_embeddings(self) -> nn.Embedding:
@@ -145,6 +146,20 @@ class DixtillForSequenceClassification(PreTrainedModel):
     def set_input_embeddings(self, value: nn.Embedding) -> None:
         """Replace the embedding table."""
         self.embedding = value
+
+    def keep_initial_vectors(self, has_vector: torch.Tensor) -> None:
+        """From now on let the words that word dropout takes have the vectors that they have now.
+
+        So the student learns to read words by vectors that training has not changed, as those of
+        words are that no training text has. They are not saved with the student.
+
+        Args:
+            has_vector: True on the words that started from a pretrained vector, (vocab_size,); the
+                others become the unknown word, as without this call.
+        """
+        initial = self.embedding.weight.detach().clone()
+        unknown = torch.full_like(initial[:, :1], torch.nan)
+        self.initial_vectors = torch.where(has_vector.to(initial.device)[:, None], initial, unknown)
 
     def _init_weights(self, module: nn.Module) -> None:
         # transformers 5 only spares weights that were loaded when all is done by torch.nn.init.
@@ -203,8 +218,7 @@ class DixtillForSequenceClassification(PreTrainedModel):
         mask = self._real_words(inputs, attention_mask)
         places = _front_places(mask)
         mask_in_front, in_front = _to_front(mask, places), _to_front(inputs, places)
-        given_ids = inputs_embeds is None
-        vectors = self.embedding(self._drop_words(in_front)) if given_ids else in_front
+        vectors = self._word_vectors(in_front) if inputs_embeds is None else in_front
         states = self.encoder(self.embedding_dropout(vectors), mask_in_front)
         scores, weights = self.attention(states, mask_in_front)
         evidence = nn.functional.linear(states, self.classifier.weight)
@@ -249,12 +263,16 @@ class DixtillForSequenceClassification(PreTrainedModel):
             )
         return attention_mask.bool()
 
-    def _drop_words(self, word_ids: torch.Tensor) -> torch.Tensor:
-        """Replace a random share of the words by the unknown word, in training only."""
+    def _word_vectors(self, word_ids: torch.Tensor) -> torch.Tensor:
+        """Look words up; in training, a random share of them as words that training never saw."""
         if not self.training or self.config.word_dropout == 0:
-            return word_ids
+            return self.embedding(word_ids)
         dropped = torch.rand(word_ids.shape, device=word_ids.device) < self.config.word_dropout
-        return word_ids.masked_fill(dropped, self.config.unk_token_id)
+        vectors = self.embedding(word_ids.masked_fill(dropped, self.config.unk_token_id))
+        if self.initial_vectors is None:
+            return vectors
+        initial = self.initial_vectors[word_ids]
+        return torch.where(dropped[..., None] & ~initial.isnan(), initial, vectors)
 
 
 def _classification_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:

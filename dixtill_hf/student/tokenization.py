@@ -38,6 +38,7 @@ def train_word_tokenizer(
     max_size: int | None = None,
     pre_tokenizer: str | pre_tokenizers.PreTokenizer = "words",
     normalizer: str | normalizers.Normalizer = "lowercase",
+    further_words: Iterable[str] = (),
 ) -> WordTokenizer:
     """Count the words of the texts and build the tokenizer that knows them.
 
@@ -53,6 +54,8 @@ def train_word_tokenizer(
             pre-tokenizer of the `tokenizers` library.
         normalizer: How a text is cleaned first: `"lowercase"` as `data.words.word_normalizer` has
             it; or any normalizer of the `tokenizers` library.
+        further_words: What is known beside the words of the texts, behind them, as far as there is
+            room; whatever is not one word to normalizer and pre-tokenizer is left out.
 
     Raises:
         TypeError: If `texts` is one string, or one of the texts is no string.
@@ -76,7 +79,8 @@ def train_word_tokenizer(
             f"No word occurs {min_frequency} time(s) or more in the texts, which hold "
             f"{len(counts)} different word(s): give more texts or lower min_frequency."
         )
-    known = [*SPECIAL_TOKENS, *words][:max_size]
+    alone = (word for word in further_words if _split(word, cleaner, splitter) == [word])
+    known = list(dict.fromkeys([*SPECIAL_TOKENS, *words, *alone]))[:max_size]
     _warn_of_unknown_words(counts, known)
     vocabulary = {word: i for i, word in enumerate(known)}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token=UNK_TOKEN))
@@ -125,8 +129,15 @@ def _count_words(
     for row, text in enumerate(texts):
         if not isinstance(text, str):
             raise TypeError(f"texts must be strings, got {type(text).__name__} in row {row}.")
-        pieces = pre_tokenizer.pre_tokenize_str(normalizer.normalize_str(text))
-        counts.update(word for word, _ in pieces)
+        counts.update(_split(text, normalizer, pre_tokenizer))
     for token in SPECIAL_TOKENS:
         counts.pop(token, None)
     return counts
+
+
+def _split(
+    text: str, normalizer: normalizers.Normalizer, pre_tokenizer: pre_tokenizers.PreTokenizer
+) -> list[str]:
+    """The normalised words of a text."""
+    pieces = pre_tokenizer.pre_tokenize_str(normalizer.normalize_str(text))
+    return [word for word, _ in pieces]

@@ -63,14 +63,9 @@ def read_safetensors(path: Path, wanted: Collection[str]) -> tuple[dict[str, int
     Raises:
         ValueError: If the tensor or the words are missing, or they do not fit each other.
     """
+    words = words_of_safetensors(path)
     with safe_open(path, framework="pt") as file:
-        metadata = file.metadata() or {}
-        if "vectors" not in file.keys() or "words" not in metadata:  # noqa: SIM118
-            raise ValueError(
-                f"{path} must hold a tensor 'vectors' and the metadata 'words', a JSON list; it "
-                f"holds the tensors {sorted(file.keys())} and the metadata {sorted(metadata)}."
-            )
-        words, vectors = json.loads(metadata["words"]), file.get_tensor("vectors")
+        vectors = file.get_tensor("vectors")
     if vectors.dim() != 2 or len(vectors) != len(words):
         raise ValueError(
             f"{path}: 'vectors' must have the shape ({len(words)}, size), one row a word, got "
@@ -79,6 +74,30 @@ def read_safetensors(path: Path, wanted: Collection[str]) -> tuple[dict[str, int
     found = {word: row for row, word in enumerate(words) if word in wanted}
     matrix = vectors[list(found.values())].float().numpy()
     return {word: row for row, word in enumerate(found)}, matrix
+
+
+def words_of_text(path: Path) -> Iterator[str]:
+    """The words of a text file, in its order."""
+    with path.open("rb") as file:
+        size, _, lines = _vector_lines(path, file)
+        for _, line in lines:
+            yield b" ".join(line.rstrip().split(b" ")[:-size]).decode(errors="replace")
+
+
+def words_of_safetensors(path: Path) -> list[str]:
+    """The words of a safetensors file, in its order.
+
+    Raises:
+        ValueError: If the tensor or the words are missing.
+    """
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata() or {}
+        if "vectors" not in file.keys() or "words" not in metadata:  # noqa: SIM118
+            raise ValueError(
+                f"{path} must hold a tensor 'vectors' and the metadata 'words', a JSON list; it "
+                f"holds the tensors {sorted(file.keys())} and the metadata {sorted(metadata)}."
+            )
+        return json.loads(metadata["words"])
 
 
 def _vector_lines(

@@ -4,6 +4,7 @@
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,12 @@ import torch
 
 from dixtill_hf.data.packaged import packaged_glove
 from dixtill_hf.student.tokenization import PAD_TOKEN, SPECIAL_TOKENS
-from dixtill_hf.student.vector_files import read_safetensors, read_text
+from dixtill_hf.student.vector_files import (
+    read_safetensors,
+    read_text,
+    words_of_safetensors,
+    words_of_text,
+)
 
 PACKAGED_GLOVE = "glove-packaged"
 DEFAULT_SIZE = 50
@@ -115,6 +121,22 @@ def load_word_vectors(
     return vectors
 
 
+def frequent_words(source: str | Path | None, count: int) -> list[str]:
+    """The first words that a source has vectors for: its most frequent, as such files are ordered.
+
+    Args:
+        source: As for `load_word_vectors`; None has no words.
+        count: How many, at most.
+    """
+    if source is None or count == 0:
+        return []
+    if source == PACKAGED_GLOVE:
+        return packaged_glove()[0][:count]
+    path = _existing(source)
+    words = (words_of_safetensors if path.suffix == ".safetensors" else words_of_text)(path)
+    return list(islice(words, count))
+
+
 def _read(
     source: str | Path | None, wanted: set[str], random_size: int
 ) -> tuple[dict[str, int], np.ndarray]:
@@ -125,10 +147,15 @@ def _read(
         words, matrix = packaged_glove()
         found = {word: row for row, word in enumerate(words) if word in wanted}
         return {word: i for i, word in enumerate(found)}, matrix[list(found.values())]
+    path = _existing(source)
+    return (read_safetensors if path.suffix == ".safetensors" else read_text)(path, wanted)
+
+
+def _existing(source: str | Path) -> Path:
     path = Path(source)
     if not path.is_file():
         raise FileNotFoundError(
             f"There is no file of word vectors at {str(source)!r}. Give {PACKAGED_GLOVE!r}, the "
             "path of a GloVe or word2vec text file or of a .safetensors file, or None."
         )
-    return (read_safetensors if path.suffix == ".safetensors" else read_text)(path, wanted)
+    return path

@@ -14,9 +14,9 @@ from dixtill_hf.data.columns import TEXT
 from dixtill_hf.data.names import check_name
 from dixtill_hf.data.packaged import packaged_glove, sha256_of
 from dixtill_hf.distillation.arguments import DistillationArguments
+from dixtill_hf.distillation.building import student_vocabulary
 from dixtill_hf.distillation.presets import METHODS, PRESETS
-from dixtill_hf.student.tokenization import train_word_tokenizer
-from dixtill_hf.student.word_vectors import PACKAGED_GLOVE, load_word_vectors
+from dixtill_hf.student.word_vectors import PACKAGED_GLOVE
 from dixtill_hf.teacher.fingerprint import hash_json
 from dixtill_hf.workflow.inputs import split_names
 from dixtill_hf.workflow.recipe import StudentArguments
@@ -24,6 +24,7 @@ from dixtill_hf.workflow.transfer import transfer_directory, variants_of
 
 # Raised when the same settings come to give another student.
 TRAINING_VERSION = 1
+_LEAST = {"seeds": 1, "hidden_size": 1, "workers": 0, "variants": 0, "further_words": 0}
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ def check_comparison(arguments: StudentArguments) -> tuple[list[str], list[str]]
         check_name("preset", preset, PRESETS)
     for method in methods or [""]:
         check_name("method", method, METHODS)
-    for name, least in (("seeds", 1), ("hidden_size", 1), ("workers", 0), ("variants", 0)):
+    for name, least in _LEAST.items():
         value = getattr(arguments, name)
         if value is not None and value < least:
             raise ValueError(f"{name} must be at least {least}, got {value}.")
@@ -114,6 +115,8 @@ def check_comparison(arguments: StudentArguments) -> tuple[list[str], list[str]]
         for method in methods:
             training_arguments(arguments, preset, method, seed=0, output_dir=Path())
     _check_word_vectors(arguments.word_vectors)
+    if arguments.further_words and arguments.word_vectors == "none":
+        raise ValueError("further_words come from word_vectors, which are 'none': name some.")
     return presets, methods
 
 
@@ -172,17 +175,18 @@ def describe_vocabularies(
     """
     described = {}
     for preset in split_names(arguments.presets) or []:
-        vocabulary = dict(PRESETS[preset].vocabulary)
-        if arguments.min_frequency is not None:
-            vocabulary["min_frequency"] = arguments.min_frequency
-        tokenizer = train_word_tokenizer(data["train"][TEXT][:], **vocabulary)
-        vectors = load_word_vectors(
+        _, vectors = student_vocabulary(
+            data["train"][TEXT][:],
+            preset,
             word_vector_source(arguments.word_vectors),
-            tokenizer.get_vocab(),
+            arguments.min_frequency,
+            arguments.further_words,
             arguments.embedding_size,
         )
+        at_least = PRESETS[preset].vocabulary["min_frequency"]
         described[preset] = {
-            **vocabulary,
+            "min_frequency": arguments.min_frequency or at_least,
+            "further_words": arguments.further_words,
             "words": vectors.wanted,
             "with_vector": len(vectors.rows),
             "share": round(vectors.coverage, 4),

@@ -150,6 +150,11 @@ class StudentArguments:
     min_frequency: int | None = described(
         None, "Words that the training texts hold less often than this become [UNK]."
     )
+    further_words: int = described(
+        0,
+        "How many of the most frequent words of word_vectors are known beside those of the texts; "
+        "10000 pay where texts are few, and make a student larger by 2 MB.",
+    )
     variants: int | None = described(
         None,
         "Variants of every training text (cut, thinned, spliced) that the teacher labels, for the "

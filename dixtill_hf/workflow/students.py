@@ -103,6 +103,7 @@ def _trainer(job: StudentJob, data: DatasetDict, checkpoints: Path) -> Distillat
         job.preset,
         word_vectors=word_vector_source(arguments.word_vectors),
         min_frequency=arguments.min_frequency,
+        further_words=arguments.further_words,
         seed=job.seed,
         hidden_size=arguments.hidden_size,
         embedding_size=arguments.embedding_size,

@@ -35,6 +35,19 @@ def test_vectors_start_the_embedding(tmp_path):
     assert not model.embedding.weight[tokenizer.pad_token_id].any()
 
 
+def test_further_words_come_from_the_vectors(tmp_path):
+    path = tmp_path / "vectors.txt"
+    path.write_text("profit 1 2 3\nloss 4 5 6\ngain 7 8 9\n")
+    model, tokenizer = build_student(TEXTS, LABELS, word_vectors=path, further_words=2)
+    assert set(tokenizer.get_vocab()) == {"[PAD]", "[UNK]", "profit", "falls", "loss"}
+    ids = tokenizer.convert_tokens_to_ids(["profit", "loss", "falls"])
+    assert model.embedding.weight[ids[1]].tolist() == [4, 5, 6]
+    assert model.initial_vectors[ids[0]].tolist() == [1, 2, 3]
+    assert model.initial_vectors[ids[2]].isnan().all()
+    with pytest.raises(ValueError, match="further_words=2 come from word_vectors"):
+        build_student(TEXTS, LABELS, further_words=2)
+
+
 def test_the_seed_decides_all_that_is_random():
     (one, _), (same, _), (other, _) = (build_student(TEXTS, LABELS, seed=s) for s in (1, 1, 2))
     assert torch.equal(one.classifier.weight, same.classifier.weight)

@@ -231,6 +231,25 @@ def test_dropout_of_words_makes_them_unknown() -> None:
     assert not torch.allclose(dropped, model(ids, mask).logits, atol=1e-3)
 
 
+def test_dropout_of_words_shows_the_vectors_that_they_started_from() -> None:
+    nothing_else = {"embedding_dropout": 0.0, "hidden_dropout": 0.0}
+    model = make_model(word_dropout=0.999999, **nothing_else).train()
+    ids = word_ids(2, 5)
+    has_vector = torch.arange(VOCABULARY) % 2 == 0
+    model.keep_initial_vectors(has_vector)
+    initial = model.embedding.weight.detach().clone()
+    with torch.no_grad():  # what a training does to the words that it sees
+        model.embedding.weight[2:] += 1
+    started = torch.where(has_vector[ids][..., None], initial[ids], initial[1])
+    dropped = model(ids)
+    model.eval()
+    torch.testing.assert_close(dropped.logits, model(inputs_embeds=started).logits)
+    dropped.logits.sum().backward()
+    touched = model.embedding.weight.grad.any(dim=1).nonzero().flatten().tolist()
+    assert touched == [model.config.unk_token_id]
+    assert "initial_vectors" not in model.state_dict()
+
+
 @pytest.mark.parametrize("dropout", ["embedding_dropout", "hidden_dropout", "word_dropout"])
 def test_each_dropout_acts_in_training_only(dropout: str) -> None:
     none = {"embedding_dropout": 0.0, "hidden_dropout": 0.0, "word_dropout": 0.0}

@@ -26,6 +26,14 @@ def test_vocabulary_can_be_cut() -> None:
     assert vocabulary(train_word_tokenizer(texts, max_size=3))[2:] == ["a"]
 
 
+def test_further_words_stand_behind_those_of_the_texts_as_far_as_there_is_room() -> None:
+    further = ["up", "Down", "left", "a-b", "two words", "right"]
+    known = vocabulary(train_word_tokenizer(["up up so"], further_words=further))
+    assert known[2:] == ["up", "so", "left", "right"]
+    known = vocabulary(train_word_tokenizer(["up up so"], max_size=5, further_words=further))
+    assert known[2:] == ["up", "so", "left"]
+
+
 def test_words_not_in_the_vocabulary_are_unknown() -> None:
     tokenizer = train_word_tokenizer(["shares rose"])
     assert tokenizer("shares fell rose")["input_ids"] == [2, 1, 3]

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save_file
 
 from dixtill_hf.student import word_vectors
-from dixtill_hf.student.word_vectors import WordVectors, load_word_vectors
+from dixtill_hf.student.word_vectors import WordVectors, frequent_words, load_word_vectors
 
 VOCABULARY = {"[PAD]": 0, "[UNK]": 1, "up": 2, "down": 3, "new": 4}
 VECTORS = {"up": [1.0, 2.0], "down": [3.0, -2.0]}
@@ -80,6 +80,15 @@ def test_without_a_source_all_vectors_are_random(given: int | None, size: int) -
     assert matrix.shape == (5, size)
     assert (matrix[0] == 0).all()
     assert (matrix[1:] != 0).all()
+
+
+@pytest.mark.parametrize("source", ["text_file", "safetensors_file", "packaged"])
+def test_the_first_words_of_a_source(source: str, request: pytest.FixtureRequest) -> None:
+    given = request.getfixturevalue(source)
+    all_words = frequent_words(given, 100)
+    assert set(load_word_vectors(given, VOCABULARY).rows) <= set(all_words)
+    assert frequent_words(given, 1) == all_words[:1]
+    assert frequent_words(given, 0) == frequent_words(None, 3) == []
 
 
 def test_wrong_dimensions_are_refused(text_file: Path) -> None:
