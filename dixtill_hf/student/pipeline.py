@@ -44,6 +44,8 @@ class DixtillPipeline(TextClassificationPipeline):
 
     def _forward(self, model_inputs: dict[str, Any]) -> dict[str, Any]:
         kept = {name: model_inputs.pop(name) for name in ("text", "spans")}
+        # A tokenizer made for another model may give more, such as token types.
+        model_inputs = {name: model_inputs[name] for name in ("input_ids", "attention_mask")}
         outputs = super()._forward(model_inputs)
         return {**outputs, **kept, "attention_mask": model_inputs["attention_mask"]}
 
@@ -68,6 +70,7 @@ class DixtillPipeline(TextClassificationPipeline):
             for (start, end), score in zip(
                 model_outputs["spans"], scores[real].tolist(), strict=True
             )
+            if start < end  # special tokens stand for no characters of the text
         ]
 
 

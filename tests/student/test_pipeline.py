@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from transformers import pipeline
+from transformers import AutoTokenizer, pipeline
 
 import dixtill_hf  # noqa: F401  registers the student
 from dixtill_hf.student.configuration_dixtill import DixtillConfig
@@ -52,6 +52,16 @@ def test_attributions_are_those_of_explain(explainer: DixtillPipeline, batch_siz
         assert [(word["start"], word["end"]) for word in words] == expected.spans
         scores = [word["score"] for word in words]
         assert scores == pytest.approx(expected.scores, abs=1e-6)
+
+
+def test_texts_are_cut_at_the_limit_and_special_tokens_are_no_words(
+    tiny_teacher_dir: Callable[[str], Path],
+) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(tiny_teacher_dir("bert"))
+    tokenizer.model_max_length = 4
+    model = DixtillForSequenceClassification(DixtillConfig(vocab_size=len(tokenizer), num_labels=2))
+    [result] = dixtill_pipeline(model, tokenizer)(["a b c d e"])
+    assert [word["word"] for word in result["attributions"]] == ["a", "b"]
 
 
 def test_one_text_gives_one_result(explainer: DixtillPipeline) -> None:
