@@ -17,7 +17,7 @@ def test_the_help_names_every_command(capsys):
 
 # A part of the help of one field of each command.
 EXPLAINED = {
-    "run": "Words seen in fewer training texts than this become [UNK]",
+    "run": "Words that the training texts hold less often than this become [UNK]",
     "benchmark": "Compressed forms of the teacher",
     "annotate": "Nodes on the path of Integrated Gradients",
     "train": "Weight of what the teacher says against the labels",

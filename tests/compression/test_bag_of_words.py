@@ -9,6 +9,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from dixtill_hf.compression.bag_of_words import BagOfWords
+from dixtill_hf.data.words import word_spans
 from dixtill_hf.evaluation.classifiers import predict_probabilities
 from dixtill_hf.evaluation.efficiency import directory_bytes
 
@@ -140,7 +141,7 @@ def test_a_bigrams_coefficient_is_shared_between_its_words():
 def test_word_spans_are_where_the_words_stand():
     model = BagOfWords(num_labels=2).fit(["Café: up!", "down"], [1, 0])
     text = "  the CAFÉ goes up!"
-    spans = model.word_spans(text)
+    spans = word_spans(text)
     assert [text[start:end] for start, end in spans] == ["the", "CAFÉ", "goes", "up", "!"]
     scores = model.explain([text], [1])[0]
     assert scores[[0, 2]].tolist() == [0, 0]

@@ -74,8 +74,9 @@ def test_batches_and_their_padding_change_nothing(student, tokenizer, sentences,
     assert together[-2].shape == (0,)
 
 
-def test_words_beyond_the_limit_are_cut_off(student, tokenizer, sentences):
-    (scores,) = integrated_gradients_of_student(student, tokenizer, sentences[:1], [0], 2, 3)
+def test_words_beyond_the_limit_are_cut_off(student, tokenizer, sentences, monkeypatch):
+    monkeypatch.setattr(tokenizer, "model_max_length", 3)
+    (scores,) = integrated_gradients_of_student(student, tokenizer, sentences[:1], [0], steps=2)
     assert scores.shape == (3,)
 
 
