@@ -11,6 +11,7 @@ from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
 from safetensors.torch import load_file
 from transformers import AutoModel, AutoTokenizer, BartConfig, Trainer, TrainerState
 
+from dixtill_hf.teacher import finetuning_trainer
 from dixtill_hf.teacher.finetuning import (
     RECORD,
     FinetuningSettings,
@@ -88,10 +89,16 @@ def test_what_is_left_open_depends_on_texts_and_encoder(texts, parameters, epoch
     assert given.for_task(texts, parameters) == given
 
 
-def test_a_teacher_that_learnt_nothing_is_told(encoder, dataset, tmp_path, caplog):
-    settings = FinetuningSettings(epochs=1, batch_size=4, learning_rate=1e-9)
+@pytest.mark.parametrize(("macro_f1", "told"), [(0.1, True), (0.9, False)])
+def test_a_teacher_that_learnt_nothing_is_told(
+    encoder, dataset, tmp_path, caplog, monkeypatch, macro_f1, told
+):
+    monkeypatch.setattr(
+        finetuning_trainer, "_validation_metrics", lambda prediction: {"macro_f1": macro_f1}
+    )
+    settings = FinetuningSettings(epochs=1, batch_size=4)
     finetune_teacher(dataset, encoder, tmp_path / "teacher", settings)
-    assert "it has learnt nothing" in caplog.text
+    assert ("it has learnt nothing" in caplog.text) == told
 
 
 def test_a_missing_encoder_is_an_error_before_any_training(dataset, tmp_path):
