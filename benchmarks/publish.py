@@ -4,22 +4,30 @@
     python benchmarks/publish.py runs/tweets
 
 Copies metrics.json into benchmarks/results/NAME, draws report and figures there anew, and writes
-the tables between the markers `<!-- results: NAME -->` and `<!-- rivals: NAME -->` of README.md.
+what README.md says of it between its markers `<!-- headline: NAME -->`, `<!-- results: NAME -->`
+and `<!-- rivals: NAME -->`.
 """
 
 import re
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from dixtill_hf.reporting import formatting as fmt
 from dixtill_hf.reporting.benchmark.rivals import Rival, rivals_of
-from dixtill_hf.reporting.benchmark.timings import fastest, main_timings
-from dixtill_hf.reporting.measurements import Series, read_metrics, series_of
+from dixtill_hf.reporting.benchmark.timings import (
+    Setting,
+    fastest,
+    main_timings,
+    setting_of,
+    timings_of,
+)
+from dixtill_hf.reporting.measurements import Series, compression, read_metrics, series_of
 from dixtill_hf.reporting.report import write_report
 
-PAPER = "paper"
+PAPER, HEADLINED = "paper", ("dixtill", "default")
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -30,17 +38,19 @@ def main(run: Path) -> None:
     target.mkdir(parents=True, exist_ok=True)
     shutil.copy(run / "metrics.json", target)
     write_report(target)
-    for kind, table in (("results", quality_table), ("rivals", rivals_table)):
-        _renew(f"{kind}: {run.name}", table(target))
+    written = {"headline": headline, "results": quality_table, "rivals": rivals_table}
+    for kind, write in written.items():
+        _renew(f"{kind}: {run.name}", partial(write, target))
 
 
-def _renew(name: str, table: str) -> None:
-    """Write a table between its two markers in README, where README has them."""
+def _renew(name: str, write: Callable[[], str]) -> None:
+    """Write a text between its two markers in README, where README has them."""
     readme = ROOT / "README.md"
     start, end = f"<!-- {name} -->", f"<!-- end {name} -->"
     pattern = re.compile(f"{re.escape(start)}.*?{re.escape(end)}", re.DOTALL)
-    text = readme.read_text(encoding="utf-8")
-    readme.write_text(pattern.sub(lambda _: f"{start}\n{table}\n{end}", text), encoding="utf-8")
+    before = readme.read_text(encoding="utf-8")
+    after = pattern.sub(lambda _: f"{start}\n{write()}\n{end}", before)
+    readme.write_text(after, encoding="utf-8")
 
 
 def _refuse_paths(metrics: Path) -> None:
@@ -51,6 +61,26 @@ def _refuse_paths(metrics: Path) -> None:
             f"{metrics} holds absolute paths: {sorted({a or b for a, b in found})}. Run the recipe "
             "with relative ones, then publish it."
         )
+
+
+def headline(directory: Path) -> str:
+    """What the best student is worth beside its teacher, in one sentence."""
+    metrics = read_metrics(directory / "metrics.json")
+    series = series_of(metrics)
+    best = next(one for one in rivals_of(metrics, series) if (one.method, one.preset) == HEADLINED)
+    many = fastest(main_timings(metrics, tokenization=True), best)
+    alone = [row for row in timings_of(metrics) if setting_of(row) == Setting(1, True, 1, None)]
+    one, teacher = fastest(alone, best), metrics["teacher"]
+    share = best.estimates["macro_f1"].mean / teacher["macro_f1"]
+    return (
+        f"On {fmt.count(metrics['dataset']['splits']['test'])} {directory.name}: "
+        f"**{fmt.ratio(compression(metrics, best.num_bytes))} smaller** than its teacher of "
+        f"{fmt.count(teacher['parameters'])} parameters, "
+        f"**{fmt.ratio(many['speedup_fastest_teacher'])} faster** with tokenizing and explanation "
+        f"included ({fmt.milliseconds(one['p50_ms'])} ms for one tweet on one thread), "
+        f"**{fmt.percent(share)} of its macro F1**, and what each word added to the decision, "
+        "exactly, in the same forward pass."
+    )
 
 
 def quality_table(directory: Path) -> str:

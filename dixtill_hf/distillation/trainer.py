@@ -70,7 +70,8 @@ class DistillationTrainer(Trainer):
             the loss needs them; or prepared by `prepare_dataset`. Without `label`, all texts are
             unlabelled, and learn from the teacher alone.
         eval_dataset: The same, or a dict of such datasets; the teacher's columns may be missing.
-        processing_class: The student's tokenizer, which is saved with every checkpoint.
+        processing_class: The student's tokenizer, which is saved with every checkpoint. Its
+            `model_max_length` becomes `args.max_words`.
         teacher: A teacher, or its name or path: datasets that lack what the loss takes from it
             are annotated first.
         explainer: How `teacher` explains its predictions: a name or an explainer. Default

@@ -158,6 +158,7 @@ class DixtillForSequenceClassification(PreTrainedModel):
                 others become the unknown word, as without this call.
         """
         initial = self.embedding.weight.detach().clone()
+        # NaN tells the words without one: no training step may ever read it.
         unknown = torch.full_like(initial[:, :1], torch.nan)
         self.initial_vectors = torch.where(has_vector.to(initial.device)[:, None], initial, unknown)
 

@@ -30,7 +30,8 @@ from dixtill_hf.teacher.loading import (
     load_config,
 )
 
-# Few texts are seen more often (Mosbach et al. 2021, arXiv:2006.04884), many at least so often.
+# Fine-tuning on few texts fails for want of steps (Mosbach et al. 2021, arXiv:2006.04884, who take
+# 20 epochs there); many texts need no more than 4 epochs.
 _EPOCHS, _MOST_EPOCHS, _FEWEST_STEPS = 4, 20, 300
 # What suited a MiniLM of 22 million parameters, and what Devlin et al. (2019) give for BERT-base
 # and larger, which collapse at higher rates.

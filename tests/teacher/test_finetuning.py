@@ -9,7 +9,14 @@ import pytest
 import torch
 from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
 from safetensors.torch import load_file
-from transformers import AutoModel, AutoTokenizer, BartConfig, Trainer, TrainerState
+from transformers import (
+    AutoModel,
+    AutoTokenizer,
+    BartConfig,
+    Trainer,
+    TrainerState,
+    TrainingArguments,
+)
 
 from dixtill_hf.teacher import finetuning_trainer
 from dixtill_hf.teacher.finetuning import (
@@ -87,6 +94,15 @@ def test_what_is_left_open_depends_on_texts_and_encoder(texts, parameters, epoch
     assert (filled.epochs, filled.learning_rate) == (epochs, learning_rate)
     given = FinetuningSettings(epochs=2, learning_rate=1e-3)
     assert given.for_task(texts, parameters) == given
+
+
+def test_several_devices_share_the_batch_and_warm_up_as_one_does(tmp_path, monkeypatch):
+    settings = FinetuningSettings(epochs=2, learning_rate=1e-4)
+    alone = finetuning_trainer._training_arguments(tmp_path, settings, texts=640)
+    monkeypatch.setattr(TrainingArguments, "world_size", 8)
+    shared = finetuning_trainer._training_arguments(tmp_path, settings, texts=640)
+    assert (alone.per_device_train_batch_size, shared.per_device_train_batch_size) == (32, 4)
+    assert alone.warmup_steps == shared.warmup_steps == 4
 
 
 @pytest.mark.parametrize(("macro_f1", "told"), [(0.1, True), (0.9, False)])
