@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import multiprocessing
 import os
 import shutil
@@ -136,6 +137,8 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
     disable_progress_bars()
     transformers_logging.set_verbosity_error()
+    # The main process has told what there is to tell of the vocabulary, which all students share.
+    logging.getLogger("dixtill_hf.student").setLevel(logging.ERROR)
 
 
 @contextmanager

@@ -52,6 +52,14 @@ def test_texts_are_normalised_and_split(text: str, words: list[str]) -> None:
     assert train_word_tokenizer([text]).tokenize(text) == words
 
 
+@pytest.mark.parametrize(("text", "told"), [("a a a b", False), ("a a b c", True)])
+def test_many_unknown_words_are_told(
+    text: str, told: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    train_word_tokenizer([text], min_frequency=2)
+    assert ("unknown to the student, which knows 1" in caplog.text) == told
+
+
 def test_offsets_are_of_the_text_as_given() -> None:
     text = "  Café\u2019s \uff2f\uff30, e\u0301t\u00e9 株価!"
     encoding = train_word_tokenizer([text])(text, return_offsets_mapping=True)

@@ -54,6 +54,14 @@ def test_coverage_is_logged(text_file: Path, caplog: pytest.LogCaptureFixture) -
     assert "vectors for 2 of 3 words (66.7 %)" in caplog.text
 
 
+@pytest.mark.parametrize(("words", "told"), [(["up", "new"], False), (["up", *"abcd"], True)])
+def test_vectors_of_few_words_are_a_warning(
+    text_file: Path, caplog: pytest.LogCaptureFixture, words: list[str], told: bool
+) -> None:
+    load_word_vectors(text_file, words)
+    assert ("Are they of the language of the texts?" in caplog.text) == told
+
+
 def test_other_words_get_vectors_of_the_same_spread() -> None:
     known = np.random.default_rng(1).normal([3, -1], [0.2, 2.0], (500, 2)).astype(np.float32)
     rows = {f"known{i}": i for i in range(500)}
