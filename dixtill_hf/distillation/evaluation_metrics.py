@@ -13,7 +13,6 @@ from dixtill_hf.distillation.preparation import (
     LENGTH,
     TEACHER_LOGITS,
 )
-from dixtill_hf.distillation.term_averages import TERMS
 from dixtill_hf.evaluation.agreement import explanation_agreement
 from dixtill_hf.evaluation.classification import classification_metrics, softmax
 
@@ -37,13 +36,14 @@ def evaluation_metrics(predictions: Arrays, references: Arrays) -> dict[str, flo
             the split is annotated.
 
     Returns:
-        `loss`, `loss_ce`, `loss_kd`, `loss_xai`; `accuracy`, `macro_f1`, `matthews`, `roc_auc`
-        over the labelled texts; `teacher_agreement`, the share of texts with the teacher's
-        prediction; `explanation_cosine`, `feature_agreement@k` and `sign_agreement@k` for k of
-        1, 3, 5. What cannot be computed is absent.
+        `loss`; `loss_ce` over the labelled texts, `loss_kd`, `loss_xai` over the explained ones;
+        `accuracy`, `macro_f1`, `matthews`, `roc_auc` over the labelled texts;
+        `teacher_agreement`, the share of texts with the teacher's prediction;
+        `explanation_cosine`, `feature_agreement@k` and `sign_agreement@k` for k of 1, 3, 5.
+        What cannot be computed is absent.
     """
     metrics: dict[str, float | None] = {
-        **_loss_terms(predictions, references[LABELS] != LABEL_UNKNOWN),
+        **_loss_terms(predictions, references),
         **_quality(predictions[LOGITS], references[LABELS]),
     }
     if TEACHER_LOGITS in references:
@@ -56,20 +56,25 @@ def evaluation_metrics(predictions: Arrays, references: Arrays) -> dict[str, flo
     return {name: value for name, value in metrics.items() if value is not None}
 
 
-def _loss_terms(predictions: Arrays, labelled: NDArray[np.bool_]) -> dict[str, float]:
-    taught = any(term in predictions for term in TERMS if term != "ce")
-    means: dict[str, float] = {}
-    if labelled.any() or taught:
-        means["loss"] = float(predictions["loss"].mean())
-    if labelled.any():
-        means["loss_ce"] = float(predictions["ce"][labelled].mean())
-    if taught:
-        means |= {
-            f"loss_{term}": float(predictions[term].mean())
-            for term in TERMS
-            if term in predictions and term != "ce"
-        }
-    return means
+def _loss_terms(predictions: Arrays, references: Arrays) -> dict[str, float]:
+    """The mean loss, and the mean of each term over the texts that have a part in it."""
+    counted = {"ce": references[LABELS] != LABEL_UNKNOWN}
+    if "kd" in predictions:
+        counted["kd"] = np.ones(len(references[LABELS]), dtype=bool)
+    if "xai" in predictions:
+        counted["xai"] = _explained(references[ATTRIBUTION_TARGETS], references[LENGTH])
+    means = {
+        f"loss_{term}": float(predictions[term][chosen].mean())
+        for term, chosen in counted.items()
+        if chosen.any()
+    }
+    return {"loss": float(predictions["loss"].mean()), **means} if means else {}
+
+
+def _explained(attributions: NDArray, lengths: NDArray[np.integer]) -> NDArray[np.bool_]:
+    """Texts that the teacher gives any word of a score."""
+    is_word = np.arange(attributions.shape[-1]) < lengths[:, np.newaxis]
+    return ((attributions != 0) & is_word).any(-1)
 
 
 def _quality(logits: NDArray, labels: NDArray) -> dict[str, float | None]:

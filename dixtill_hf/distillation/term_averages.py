@@ -17,18 +17,24 @@ class TermAverages:
     def __init__(self) -> None:
         self._sums: dict[str, Tensor] = {}
 
-    def add(self, terms: Mapping[str, Tensor], labels: Tensor) -> None:
+    def add(
+        self, terms: Mapping[str, Tensor], labels: Tensor, attributions: Tensor | None = None
+    ) -> None:
         """Add the terms of a batch.
 
         Args:
             terms: As from `distillation_loss`, each of shape `(batch,)`.
             labels: Shape `(batch,)`; texts labelled −100 do not enter the mean cross-entropy.
+            attributions: The teacher's, `(batch, words)`; texts that it gives none for, which
+                cost a constant, do not enter the mean of the explanation term. Needed for it.
         """
-        labelled = (labels != LABEL_UNKNOWN).sum()
+        counted = {"ce": labels != LABEL_UNKNOWN, "kd": torch.ones_like(labels, dtype=torch.bool)}
+        if attributions is not None:
+            counted["xai"] = (attributions != 0).any(-1)
         for name in TERMS:
             if name in terms:
-                texts = labelled if name == "ce" else torch.full_like(labelled, len(labels))
-                sums = torch.stack([terms[name].detach().sum(), texts.to(terms[name].dtype)])
+                chosen = counted[name].to(terms[name].dtype)
+                sums = torch.stack([(terms[name].detach() * chosen).sum(), chosen.sum()])
                 self._sums[name] = self._sums[name] + sums if name in self._sums else sums
 
     def pop(self, add_up: Callable[[Tensor], Tensor]) -> dict[str, float]:
@@ -38,7 +44,7 @@ class TermAverages:
             add_up: Adds a tensor up over all processes.
 
         Returns:
-            The terms that were added; without the cross-entropy if no text had a label.
+            Those of the terms that any text entered.
         """
         totals = {name: add_up(sums).tolist() for name, sums in self._sums.items()}
         self._sums = {}

@@ -171,7 +171,7 @@ class DistillationTrainer(Trainer):
         outputs = _forward(model, inputs)
         terms = self._loss_terms(outputs, inputs)
         if model.training:
-            self._term_averages.add(terms, inputs[LABELS])
+            self._term_averages.add(terms, inputs[LABELS], inputs.get(ATTRIBUTION_TARGETS))
         loss = terms["loss"].mean()
         return (loss, outputs) if return_outputs else loss
 

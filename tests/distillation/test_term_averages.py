@@ -22,21 +22,28 @@ def test_means_are_over_texts_and_the_cross_entropy_over_labelled_ones() -> None
     assert averages.pop(_one_process) == {"loss_ce": 3.0, "loss_kd": 3.0}
 
 
+def test_a_text_without_explanation_does_not_enter_the_mean_of_its_term() -> None:
+    averages = TermAverages()
+    attributions = torch.tensor([[0.0, 0.5], [0.0, 0.0]])
+    averages.add({"xai": torch.tensor([0.25, 0.5])}, torch.tensor([0, 1]), attributions)
+    assert averages.pop(_one_process) == {"loss_xai": 0.25}
+
+
 def test_every_log_starts_anew() -> None:
     averages = TermAverages()
-    averages.add({"xai": torch.tensor([1.0])}, labels=torch.tensor([0]))
+    averages.add({"kd": torch.tensor([1.0])}, labels=torch.tensor([0]))
     averages.pop(_one_process)
     assert averages.pop(_one_process) == {}
-    averages.add({"xai": torch.tensor([0.25])}, labels=torch.tensor([0]))
-    assert averages.pop(_one_process) == {"loss_xai": 0.25}
+    averages.add({"kd": torch.tensor([0.25])}, labels=torch.tensor([0]))
+    assert averages.pop(_one_process) == {"loss_kd": 0.25}
 
 
 def test_sums_and_counts_of_all_processes_are_added_up() -> None:
     averages = TermAverages()
-    averages.add({"xai": torch.tensor([1.0, 1.0])}, labels=torch.tensor([0, 1]))
+    averages.add({"kd": torch.tensor([1.0, 1.0])}, labels=torch.tensor([0, 1]))
     other_process = torch.tensor([4.0, 6.0])
     assert averages.pop(lambda sums: sums + other_process) == {
-        "loss_xai": pytest.approx((2 + 4) / (2 + 6))
+        "loss_kd": pytest.approx((2 + 4) / (2 + 6))
     }
 
 
