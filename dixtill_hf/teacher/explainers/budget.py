@@ -74,15 +74,6 @@ class TokenBudget:
         self.run(lengths, keep, costs)
         return [results[row] for row in range(len(lengths))]
 
-    def attempt(self, length: int, work: Callable[[], None]) -> None:
-        """Do work on rows of one length, again with a smaller budget where memory runs out.
-
-        Raises:
-            torch.cuda.OutOfMemoryError: One row does not fit even by itself.
-        """
-        while not self._fits(length, length, work):
-            pass
-
     def _fits(self, cost: int, length: int, work: Callable[[], None]) -> bool:
         try:
             work()

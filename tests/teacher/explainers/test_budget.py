@@ -54,15 +54,3 @@ def test_a_row_that_does_not_fit_by_itself_is_an_error_with_its_length():
 
     with pytest.raises(torch.cuda.OutOfMemoryError, match="A text of 7 tokens does not fit"):
         TokenBudget(100).run([7, 3], work, costs=[14, 6])
-
-
-def test_an_attempt_is_repeated_with_a_smaller_budget():
-    budget, rows = TokenBudget(12), []
-
-    def work() -> None:
-        rows.append(budget.rows(3))
-        if budget.rows(3) > 2:
-            raise torch.cuda.OutOfMemoryError
-
-    budget.attempt(3, work)
-    assert rows == [4, 2]
