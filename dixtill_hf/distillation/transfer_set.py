@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""More text to learn from: variants of the training texts, labelled by the teacher alone."""
+"""More text to learn from: variants of the training texts that the teacher labels."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from datasets import Dataset, concatenate_datasets
+from datasets import Dataset, Features, Value, concatenate_datasets
 
 from dixtill_hf.data.columns import (
     EXPLAINED_LABEL,
@@ -20,6 +20,7 @@ from dixtill_hf.data.columns import (
 from dixtill_hf.distillation.variants import text_variants
 from dixtill_hf.teacher.annotation.annotate import annotate
 from dixtill_hf.teacher.cross_fitting import TeacherEnsemble
+from dixtill_hf.teacher.explainers.base import Explainer
 from dixtill_hf.teacher.loading import Teacher
 
 _COLUMNS = (TEXT, LABEL, TEACHER_LOGITS, TEACHER_SPANS, TEACHER_ATTRIBUTIONS, EXPLAINED_LABEL)
@@ -30,9 +31,12 @@ def label_variants(
     teacher: Teacher | TeacherEnsemble | str | Path,
     per_text: int = 4,
     seed: int = 0,
+    *,
+    explained: int = 0,
+    explainer: str | Explainer = "integrated_gradients",
     **annotation: Any,
 ) -> Dataset:
-    """Make variants of the training texts and let the teacher label them, without explanations.
+    """Make variants of the training texts and let the teacher label them.
 
     Args:
         train: The training texts.
@@ -40,23 +44,43 @@ def label_variants(
             labels the variants of the texts that it has not seen.
         per_text: Variants of each text, at least 1. Default 4.
         seed: Of the variants.
+        explained: Of so many variants of each text the teacher's predictions are explained too, for
+            a student that explains itself more as its teacher does. Default 0: of none.
+        explainer: As for `annotate`; that of the training texts. Default Integrated Gradients.
         **annotation: `label_map`, `tokens_per_batch` and `cache_dir` of `annotate`.
 
     Returns:
         The variants, annotated, each without a label of its own (−100).
+
+    Raises:
+        ValueError: `per_text` is below 1, or `explained` below 0 or above `per_text`.
     """
+    if not 0 <= explained <= max(per_text, 1):
+        raise ValueError(f"explained must be 0 to per_text ({per_text}), got {explained}.")
     if isinstance(teacher, TeacherEnsemble):
+        settings = {"explained": explained, "explainer": explainer, **annotation}
         return concatenate_datasets(
             [
-                label_variants(train.select(unseen), member, per_text, seed, **annotation)
+                label_variants(train.select(unseen), member, per_text, seed, **settings)
                 for member, unseen in teacher.parts(train)
             ]
         )
     texts = text_variants(train[TEXT][:], per_text, seed)
+    # The second variants stand behind all first ones, so the explained ones are a beginning.
+    first = len(text_variants(train[TEXT][:], explained, seed)) if explained else 0
+    others = annotate(_unlabelled(texts[first:], train), teacher, "none", **annotation)
+    if not first:
+        return others.select_columns(list(_COLUMNS))
+    reasoned = annotate(_unlabelled(texts[:first], train), teacher, explainer, **annotation)
+    return with_transfer_set(reasoned, others)
+
+
+def _unlabelled(texts: list[str], train: Dataset) -> Dataset:
+    """Texts without a label, which is of the kind that the training texts have."""
     variants = Dataset.from_dict({TEXT: texts, LABEL: [LABEL_UNKNOWN] * len(texts)})
-    if LABEL in train.column_names:
-        variants = variants.cast_column(LABEL, train.features[LABEL])
-    return annotate(variants, teacher, "none", **annotation)
+    return variants.cast(
+        Features({TEXT: variants.features[TEXT], LABEL: train.features.get(LABEL, Value("int64"))})
+    )
 
 
 def with_transfer_set(train: Dataset, transfer: Dataset) -> Dataset:
@@ -89,7 +113,7 @@ def _like(train: Dataset, transfer: Dataset) -> Dataset:
             "The training texts are explained for all labels, the transfer set for one, or the "
             "other way round: annotate both with the same target."
         )
-    labels = len(transfer[0][TEACHER_LOGITS])
+    labels = len(train[0][TEACHER_LOGITS])
     scores: list[list[list[float]]] = [[[] for _ in range(labels)]] * len(transfer)
     others = transfer.remove_columns(TEACHER_ATTRIBUTIONS)
     return others.add_column(TEACHER_ATTRIBUTIONS, scores, feature=attributions).cast(

@@ -10,7 +10,10 @@ from datasets import ClassLabel, Dataset, Features, Value
 
 from dixtill_hf import DistillationArguments, DistillationTrainer, annotate, build_student
 from dixtill_hf.distillation.transfer_set import label_variants, with_transfer_set
+from dixtill_hf.distillation.variants import text_variants
 from dixtill_hf.evaluation.faithfulness import teacher_probabilities
+from dixtill_hf.teacher.cross_fitting import TeacherEnsemble
+from dixtill_hf.teacher.explainers.registry import get_explainer
 from dixtill_hf.teacher.loading import Teacher, load_teacher
 
 
@@ -56,6 +59,55 @@ def test_both_train_one_student(train: Dataset, teacher: Teacher, tmp_path: Path
     trainer.train()
     logged = [entry for entry in trainer.state.log_history if "train_loss" in entry]
     assert np.isfinite(logged[0]["train_loss"])
+
+
+@pytest.mark.parametrize("explained", [1, 2])
+@pytest.mark.parametrize("target", ["predicted", "all"])
+def test_the_first_variants_of_every_text_are_explained(
+    train: Dataset, teacher: Teacher, tmp_path: Path, explained: int, target: str
+):
+    explainer = get_explainer("gradient_x_input", target=target)
+    variants = label_variants(
+        train, teacher, 2, explained=explained, explainer=explainer, cache_dir=tmp_path
+    )
+    assert variants["text"][:] == text_variants(train["text"][:], 2)
+    first = text_variants(train["text"][:], explained)
+    alone = annotate(Dataset.from_dict({"text": first}), teacher, explainer, cache_dir=tmp_path)
+    column = "teacher_attributions"
+    assert variants[column][: len(first)] == alone[column][:]
+    for scores in variants[column][len(first) :]:
+        assert scores in ([], [[]] * len(train.features["label"].names))
+    annotated = annotate(train, teacher, explainer, cache_dir=tmp_path)
+    assert len(with_transfer_set(annotated, variants)) == len(train) + len(variants)
+
+
+def test_of_an_ensemble_each_member_explains_variants_of_what_it_has_not_seen(
+    train: Dataset, teacher: Teacher, tmp_path: Path
+):
+    folds = tuple(row % 2 for row in range(len(train)))
+    ensemble = TeacherEnsemble((teacher, teacher), folds)
+    variants = label_variants(
+        train, ensemble, 2, explained=1, explainer="gradient_x_input", cache_dir=tmp_path
+    )
+    expected = []
+    for fold in (0, 1):
+        expected += text_variants(train["text"][fold::2], 2)
+    assert variants["text"][:] == expected
+    explained = [bool(scores) for scores in variants["teacher_attributions"]]
+    assert 0 < sum(explained) < len(explained)
+
+
+@pytest.mark.parametrize("explained", [-1, 3])
+def test_no_more_variants_are_explained_than_there_are(
+    train: Dataset, teacher: Teacher, explained: int
+):
+    with pytest.raises(ValueError, match=r"explained must be 0 to per_text \(2\), got"):
+        label_variants(train, teacher, 2, explained=explained)
+
+
+def test_texts_without_words_have_no_variants(train: Dataset, teacher: Teacher, tmp_path: Path):
+    wordless = Dataset.from_dict({"text": [""]})
+    assert len(label_variants(wordless, teacher, 1, explained=1, cache_dir=tmp_path)) == 0
 
 
 def test_texts_without_annotation_are_refused(train: Dataset, teacher: Teacher, tmp_path: Path):
