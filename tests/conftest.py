@@ -171,6 +171,7 @@ _DISTILBERT = {
 _DEBERTA = {**_SMALL, "relative_attention": True, "pos_att_type": ["p2c", "c2p"]}
 # RoBERTa counts positions from the padding token's index on.
 _ROBERTA = {**_SMALL, "max_position_embeddings": 66, "type_vocab_size": 1, "pad_token_id": 1}
+_MODERNBERT = {**_SMALL, "pad_token_id": 0, "cls_token_id": 2, "sep_token_id": 3}
 _GPT2 = {"n_embd": 16, "n_layer": 2, "n_head": 2, "n_positions": 64, "initializer_range": 0.2}
 
 # Each architecture: what makes its tokenizer, and the settings of its model.
@@ -179,7 +180,12 @@ ARCHITECTURES: dict[str, tuple[Callable[[], PreTrainedTokenizerFast], dict[str, 
     "distilbert": (partial(_word_pieces, token_types=False), _DISTILBERT),
     "electra": (_word_pieces, {**_SMALL, "embedding_size": 8}),
     "roberta": (_roberta_byte_pairs, _ROBERTA),
+    "mpnet": (_roberta_byte_pairs, {**_SMALL, "max_position_embeddings": 66, "pad_token_id": 1}),
     "deberta-v2": (_unigrams, _DEBERTA),
+    "modernbert": (
+        partial(_word_pieces, token_types=False),
+        {**_MODERNBERT, "bos_token_id": 2, "eos_token_id": 3},
+    ),
     "gpt2": (_gpt2_byte_pairs, {**_GPT2, "bos_token_id": 0, "eos_token_id": 0}),
     "llama": (_llama_byte_pairs, {**_SMALL, "bos_token_id": 0, "eos_token_id": 1}),
 }
@@ -208,8 +214,8 @@ def _save_tiny_teacher(directory: Path, architecture: str) -> Path:
 def tiny_teacher_dir(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """A function from an architecture to the directory of a tiny classifier with its tokenizer.
 
-    Architectures: bert, distilbert, electra, roberta, deberta-v2, gpt2, llama. Three labels
-    (`teacher_labels`), at most 64 tokens, 16 hidden units. The two decoders have no padding token.
+    Architectures: those of `ARCHITECTURES`. Three labels (`teacher_labels`), at most 64 tokens, 16
+    hidden units. The two decoders have no padding token.
     """
     directory = tmp_path_factory.mktemp("teachers")
     built: dict[str, Path] = {}

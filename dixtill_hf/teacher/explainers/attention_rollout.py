@@ -91,4 +91,6 @@ def _eager_attention(model: PreTrainedModel) -> Iterator[None]:
         yield
     finally:
         model.set_attn_implementation(before)
+        # The ModernBERT of transformers 4 cannot be switched, and writes "eager" here by itself.
+        model.config._attn_implementation = before
         transformers_logging.set_verbosity(verbosity)

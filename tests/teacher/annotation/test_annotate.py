@@ -331,12 +331,12 @@ def memory(monkeypatch) -> dict[str, int]:
     explain = IntegratedGradients.explain
 
     def limited(self, teacher, texts, budget):
-        def fits() -> None:
+        def fits(rows: list[int]) -> None:
             if budget.tokens > state["tokens"]:
                 state["refusals"] += 1
                 raise torch.cuda.OutOfMemoryError("out of memory")
 
-        budget.attempt(max(len(text) for text in texts), fits)
+        budget.run([max(len(text) for text in texts)], fits)
         return explain(self, teacher, texts, budget)
 
     monkeypatch.setattr(IntegratedGradients, "explain", limited)
