@@ -17,7 +17,7 @@ import multiprocessing
 import shlex
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import partial
@@ -51,7 +51,13 @@ from dixtill_hf.teacher.fingerprint import hash_json
 from dixtill_hf.teacher.loading import Teacher
 from dixtill_hf.workflow.assessment import ask, assess, quality
 from dixtill_hf.workflow.environment import describe_environment
-from dixtill_hf.workflow.inputs import annotate_data, load_data, prepare_teacher, teacher_name
+from dixtill_hf.workflow.inputs import (
+    annotate_data,
+    explainer_of,
+    load_data,
+    prepare_teacher,
+    teacher_name,
+)
 from dixtill_hf.workflow.jobs import word_vector_source
 from dixtill_hf.workflow.measurement_store import MeasurementStore
 from dixtill_hf.workflow.metrics import describe_dataset
@@ -72,6 +78,8 @@ class Setting:
         method: Name in `METHODS`.
         preset: Name in `PRESETS`.
         variants: Variants of every text that the teacher labels.
+        explained: Of these, so many are explained too.
+        hidden: Share of the texts whose explanations the student does not see.
         share: Share of the training texts that the student sees; another draw for every seed.
         poisoned: Share of the texts whose attributions are shuffled among their words.
         min_frequency: Words seen less often are unknown; the preset's if not given.
@@ -87,6 +95,8 @@ class Setting:
     method: str = "dixtill"
     preset: str = "default"
     variants: int = 0
+    explained: int = 0
+    hidden: float = 0.0
     share: float = 1.0
     poisoned: float = 0.0
     min_frequency: int | None = None
@@ -211,22 +221,28 @@ class Bench:
         transfer = None
         if setting.variants:
             rows = share_of(self._annotated["train"], setting.share, seed)
-            name = f"{setting.variants}-of-{len(rows)}"
+            name = f"{setting.variants}-of-{len(rows)}-explained-{setting.explained}"
             if setting.share < 1:
                 name += f"-seed-{seed}"
-            depends_on = [self._key, setting.variants, rows]
-            make = partial(self._label, setting.variants, rows)
+            depends_on = [self._key, setting.variants, setting.explained, rows]
+            make = partial(self._label, setting, rows)
             transfer = self._store.directory_once(name, depends_on, make)
         vectors = self._recipe.student.word_vectors
         return Task(setting, seed, self._directory / "annotated", transfer, vectors, self._split)
 
-    def _label(self, variants: int, rows: list[int], path: Path) -> None:
+    def _label(self, setting: Setting, rows: list[int], path: Path) -> None:
         teacher = self._teacher
         if isinstance(teacher, TeacherEnsemble):
             teacher = replace(teacher, folds=tuple(teacher.folds[row] for row in rows))
-        cache = self._directory / "cache" / "annotations"
-        chosen = self._annotated["train"].select(rows)
-        label_variants(chosen, teacher, variants, cache_dir=cache).save_to_disk(str(path))
+        labelled = label_variants(
+            self._annotated["train"].select(rows),
+            teacher,
+            setting.variants,
+            explained=setting.explained,
+            explainer=explainer_of(self._recipe.annotation),
+            cache_dir=self._directory / "cache" / "annotations",
+        )
+        labelled.save_to_disk(str(path))
 
     def _once(self, task: Task) -> dict[str, Any]:
         depends_on = [
@@ -248,8 +264,8 @@ def train(task: Task) -> dict[str, Any]:
     data = load_from_disk(str(task.annotated))
     setting, seed = task.setting, task.seed
     texts = data["train"].select(share_of(data["train"], setting.share, seed))
-    if setting.poisoned:
-        texts = poison(texts, setting.poisoned, seed)
+    texts = alter(texts, setting.poisoned, seed, np.random.Generator.permutation)
+    texts = alter(texts, setting.hidden, seed, lambda _, scores: np.zeros_like(scores))
     model, tokenizer = build_student(
         texts[TEXT][:],
         label_names(data),
@@ -296,12 +312,19 @@ def share_of(train: Dataset, share: float, seed: int) -> list[int]:
     return (rows if share == 1 else hold_out(rows, share, seed)[1])["row"][:]
 
 
-def poison(texts: Dataset, share: float, seed: int) -> Dataset:
-    """The texts with the attributions of a random share of them shuffled among their words."""
+def alter(
+    texts: Dataset,
+    share: float,
+    seed: int,
+    change: Callable[[np.random.Generator, list[float]], NDArray[np.floating]],
+) -> Dataset:
+    """The texts with the attributions of a random share of them changed."""
+    if not share:
+        return texts
     generator = np.random.default_rng(seed)
     attributions = texts[TEACHER_ATTRIBUTIONS][:]
     for row in np.flatnonzero(generator.random(len(texts)) < share):
-        attributions[row] = generator.permutation(attributions[row]).tolist()
+        attributions[row] = change(generator, attributions[row]).tolist()
     feature = texts.features[TEACHER_ATTRIBUTIONS]
     return texts.remove_columns(TEACHER_ATTRIBUTIONS).add_column(
         TEACHER_ATTRIBUTIONS, attributions, feature=feature

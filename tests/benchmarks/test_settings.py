@@ -96,13 +96,22 @@ def test_another_seed_sees_another_share(script):
     assert sum(row % 2 for row in first) == 2  # stratified
 
 
-def test_a_share_of_the_attributions_is_shuffled(script):
-    scores = [[float(row), -1.0, 2.5] for row in range(200)]
+@pytest.mark.parametrize(
+    ("change", "fewest", "most"),
+    [
+        # One order in six is the one that was there.
+        (np.random.Generator.permutation, 60, 110),
+        (lambda _, scores: np.zeros_like(scores), 80, 120),
+    ],
+)
+def test_the_attributions_of_a_share_of_the_texts_are_changed(script, change, fewest, most):
+    scores = [[row + 1.0, -1.0, 2.5] for row in range(200)]
     texts = Dataset.from_dict({"text": ["a b c"] * 200, "teacher_attributions": scores})
-    found = script.poison(texts, 0.5, 0)["teacher_attributions"][:]
-    assert [sorted(row) for row in found] == [sorted(row) for row in scores]
-    # One order in six is the one that was there.
-    assert 60 < sum(one != other for one, other in zip(found, scores, strict=True)) < 110
+    changed = script.alter(texts, 0.5, 0, change)["teacher_attributions"][:]
+    differing = [(one, other) for one, other in zip(changed, scores, strict=True) if one != other]
+    assert fewest < len(differing) < most
+    assert all(sorted(one) in (sorted(other), [0, 0, 0]) for one, other in differing)
+    assert script.alter(texts, 0.0, 0, change) is texts
 
 
 def test_divergence_by_hand(script):
