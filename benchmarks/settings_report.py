@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from trials import over_seeds
@@ -42,9 +43,8 @@ def write_report(path: Path) -> Path:
     _draw(content["rows"], content["teacher"], picture)
     title = path.stem.replace("_", " ").capitalize()
     parts = [f"# {title}", _circumstances(content), _NOTES]
-    parts.append(
-        f"![{', '.join(_DRAWN)} of every row; the dashed line is the teacher]({picture.name})"
-    )
+    panels = ", ".join(_drawn(content["rows"]))
+    parts.append(f"![{panels} of every row; the dashed line is the teacher]({picture.name})")
     for group, rows in groupby(content["rows"], key=lambda row: row["group"]):
         parts += [f"## {group}"] if group else []
         parts.append(_table(list(rows)))
@@ -82,8 +82,9 @@ def _draw(rows: Sequence[Row], teacher: Mapping[str, Any], path: Path) -> None:
     references = {row["against"] for row in rows}
     with mpl.rc_context(SETTINGS):
         figure = Figure(figsize=(10, 1.2 + 0.28 * len(rows)), layout="constrained")
-        panels = figure.subplots(1, len(_DRAWN), sharey=True)
-        for axes, title in zip(panels, _DRAWN, strict=True):
+        drawn = _drawn(rows)
+        panels = np.atleast_1d(figure.subplots(1, len(drawn), sharey=True))
+        for axes, title in zip(panels, drawn, strict=True):
             name = _COLUMNS[title][0]
             axes.set_title(title)
             if name in teacher:
@@ -94,6 +95,15 @@ def _draw(rows: Sequence[Row], teacher: Mapping[str, Any], path: Path) -> None:
         panels[0].set_yticks(range(len(rows)), [row["name"] for row in rows])
         panels[0].set_ylim(len(rows) - 0.5, -0.5)
         figure.savefig(path, metadata={"Software": None})
+
+
+def _drawn(rows: Sequence[Row]) -> list[str]:
+    """The panels that any row has a value for: a teacher may not have been asked to explain."""
+    return [
+        title
+        for title in _DRAWN
+        if any(over_seeds(row["students"], _COLUMNS[title][0]) is not None for row in rows)
+    ]
 
 
 def _mark(axes: Axes, place: int, row: Row, name: str, colour: str) -> None:
