@@ -79,7 +79,7 @@ class Setting:
         preset: Name in `PRESETS`.
         variants: Variants of every text that the teacher labels.
         explained: Of these, so many are explained too.
-        hidden: Share of the texts whose explanations the student does not see.
+        unexplained: Share of the texts whose explanations the student does not see.
         share: Share of the training texts that the student sees; another draw for every seed.
         poisoned: Share of the texts whose attributions are shuffled among their words.
         min_frequency: Words seen less often are unknown; the preset's if not given.
@@ -96,7 +96,7 @@ class Setting:
     preset: str = "default"
     variants: int = 0
     explained: int = 0
-    hidden: float = 0.0
+    unexplained: float = 0.0
     share: float = 1.0
     poisoned: float = 0.0
     min_frequency: int | None = None
@@ -265,7 +265,7 @@ def train(task: Task) -> dict[str, Any]:
     setting, seed = task.setting, task.seed
     texts = data["train"].select(share_of(data["train"], setting.share, seed))
     texts = alter(texts, setting.poisoned, seed, np.random.Generator.permutation)
-    texts = alter(texts, setting.hidden, seed, lambda _, scores: np.zeros_like(scores))
+    texts = alter(texts, setting.unexplained, seed, lambda _, scores: np.zeros_like(scores))
     model, tokenizer = build_student(
         texts[TEXT][:],
         label_names(data),

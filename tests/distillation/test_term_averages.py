@@ -31,19 +31,20 @@ def test_a_text_without_explanation_does_not_enter_the_mean_of_its_term() -> Non
 
 def test_every_log_starts_anew() -> None:
     averages = TermAverages()
-    averages.add({"kd": torch.tensor([1.0])}, labels=torch.tensor([0]))
+    explained = torch.ones(1, 3)
+    averages.add({"xai": torch.tensor([1.0])}, torch.tensor([0]), explained)
     averages.pop(_one_process)
     assert averages.pop(_one_process) == {}
-    averages.add({"kd": torch.tensor([0.25])}, labels=torch.tensor([0]))
-    assert averages.pop(_one_process) == {"loss_kd": 0.25}
+    averages.add({"xai": torch.tensor([0.25])}, torch.tensor([0]), explained)
+    assert averages.pop(_one_process) == {"loss_xai": 0.25}
 
 
 def test_sums_and_counts_of_all_processes_are_added_up() -> None:
     averages = TermAverages()
-    averages.add({"kd": torch.tensor([1.0, 1.0])}, labels=torch.tensor([0, 1]))
+    averages.add({"xai": torch.tensor([1.0, 1.0])}, torch.tensor([0, 1]), torch.ones(2, 3))
     other_process = torch.tensor([4.0, 6.0])
     assert averages.pop(lambda sums: sums + other_process) == {
-        "loss_kd": pytest.approx((2 + 4) / (2 + 6))
+        "loss_xai": pytest.approx((2 + 4) / (2 + 6))
     }
 
 
