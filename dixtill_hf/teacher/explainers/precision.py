@@ -6,6 +6,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -43,8 +44,9 @@ def computing_in(precision: str, device: torch.device, width: int) -> Iterator[N
             yield
 
 
+@cache  # where bfloat16 is emulated, it takes seconds
 def _seconds(device: torch.device, dtype: torch.dtype, size: int = 768, times: int = 5) -> float:
-    """Least time of a matrix product among a few."""
+    """Least time of a matrix product among a few, measured once in a process."""
     matrix = torch.ones(size, size, device=device, dtype=dtype)
     best = float("inf")
     for _ in range(times):

@@ -22,6 +22,11 @@ def test_auto_takes_bfloat16_only_where_it_is_much_faster(monkeypatch):
     assert resolve_precision("auto", CPU) == "float32"
 
 
+def test_a_device_is_measured_once():
+    first = precision._seconds(CPU, torch.float32)
+    assert precision._seconds(torch.device("cpu"), torch.float32) == first
+
+
 def test_matrices_are_multiplied_in_the_precision():
     matrix = torch.full((4, 4), 1 + 2**-12)  # bfloat16 rounds it to 1
     for width in (8, 512):
