@@ -29,6 +29,10 @@ class AnnotatedOutput:
             "labels too, into variants/N; the students of dixtill-hf run have 4. One process alone."
         },
     )
+    explained_variants: int = field(
+        default=0,
+        metadata={"help": "Of how many of them the predictions are explained too."},
+    )
 
 
 def main(argv: Sequence[str]) -> None:
@@ -42,25 +46,31 @@ def main(argv: Sequence[str]) -> None:
     from dixtill_hf.teacher.annotation.team import Team
     from dixtill_hf.workflow.inputs import annotate_data, load_data, prepare_teacher
     from dixtill_hf.workflow.stages import StageLog
-    from dixtill_hf.workflow.transfer import label_variants_of, transfer_directory
+    from dixtill_hf.workflow.transfer import label_variants_of
 
     directory = Path(output.output_dir)
     log = StageLog(directory, Team.launched())
-    _check_variants(output.variants, log.team.size)
+    _check_variants(output, log.team.size)
     splits = load_data(data, require_test=False)
     loaded, _ = prepare_teacher(teacher, splits, directory, log)
     annotate_data(annotation, splits, loaded, directory, log)
     if log.team.is_main:
         print(f"Annotated: {directory / 'annotated'}")
     if output.variants:
-        label_variants_of(splits["train"], output.variants, annotation, loaded, directory, log)
-        print(f"Variants: {transfer_directory(directory, output.variants)}")
+        numbers = output.variants, output.explained_variants
+        made = label_variants_of(splits["train"], *numbers, annotation, loaded, directory, log)
+        print(f"Variants: {made}")
 
 
-def _check_variants(variants: int, processes: int) -> None:
-    if variants < 0:
-        raise ValueError(f"variants must be at least 0, got {variants}.")
-    if variants and processes > 1:
+def _check_variants(output: AnnotatedOutput, processes: int) -> None:
+    if output.variants < 0:
+        raise ValueError(f"variants must be at least 0, got {output.variants}.")
+    if not 0 <= output.explained_variants <= output.variants:
+        raise ValueError(
+            f"explained_variants must be 0 to variants ({output.variants}), "
+            f"got {output.explained_variants}."
+        )
+    if output.variants and processes > 1:
         raise ValueError(
             "--variants needs a single process: call this command once more without a launcher, "
             "which finds the annotation again and labels the variants."

@@ -20,11 +20,22 @@ from dixtill_hf.student.word_vectors import PACKAGED_GLOVE
 from dixtill_hf.teacher.fingerprint import hash_json
 from dixtill_hf.workflow.inputs import split_names
 from dixtill_hf.workflow.recipe import StudentArguments
-from dixtill_hf.workflow.transfer import transfer_directory, variants_of
+from dixtill_hf.workflow.transfer import (
+    check_explained_variants,
+    transfer_directory,
+    variants_of,
+)
 
 # Raised when the same settings come to give another student.
 TRAINING_VERSION = 1
-_LEAST = {"seeds": 1, "hidden_size": 1, "workers": 0, "variants": 0, "further_words": 0}
+_LEAST = {
+    "seeds": 1,
+    "hidden_size": 1,
+    "workers": 0,
+    "variants": 0,
+    "explained_variants": 0,
+    "further_words": 0,
+}
 
 
 @dataclass(frozen=True)
@@ -86,7 +97,11 @@ def student_jobs(
                 )
                 directory = output_dir / "students" / preset / method / f"seed-{seed}"
                 variants = variants_of(arguments, preset, method)
-                transfer = transfer_directory(annotated.parent, variants) if variants else None
+                transfer = (
+                    transfer_directory(annotated.parent, variants, arguments.explained_variants)
+                    if variants
+                    else None
+                )
                 jobs.append(
                     StudentJob(preset, method, seed, annotated, directory, transfer, arguments, key)
                 )
@@ -114,6 +129,7 @@ def check_comparison(arguments: StudentArguments) -> tuple[list[str], list[str]]
     for preset in presets:
         for method in methods:
             training_arguments(arguments, preset, method, seed=0, output_dir=Path())
+    check_explained_variants(arguments)
     _check_word_vectors(arguments.word_vectors)
     if arguments.further_words and arguments.word_vectors == "none":
         raise ValueError("further_words come from word_vectors, which are 'none': name some.")

@@ -160,6 +160,11 @@ class StudentArguments:
         "Variants of every training text (cut, thinned, spliced) that the teacher labels, for the "
         "methods that learn from it; 0 for none.",
     )
+    explained_variants: int = described(
+        0,
+        "Of how many of them the predictions are explained too, each at the cost of annotating the "
+        "training texts once more; the student comes nearer to its teacher in all.",
+    )
     workers: int = described(
         0, "Students trained side by side; 0 takes the CPU's cores, or 1 with an accelerator."
     )

@@ -143,7 +143,10 @@ def complete_run(recipe: Recipe, command: str) -> FinishedRun:
     teacher, finetuned = prepare_teacher(recipe.teacher, data, output_dir, log)
     annotated, key = annotate_data(recipe.annotation, data, teacher, output_dir, log)
     for variants in numbers_of_variants(recipe.student):
-        label_variants_of(data["train"], variants, recipe.annotation, teacher, output_dir, log)
+        explained = recipe.student.explained_variants
+        label_variants_of(
+            data["train"], variants, explained, recipe.annotation, teacher, output_dir, log
+        )
     jobs = student_jobs(recipe.student, output_dir / "annotated", key, output_dir)
     with log.timed("distil", hash_json([job.fingerprint for job in jobs])):
         results = train_students(jobs, recipe.student.workers)

@@ -26,8 +26,9 @@ def test_annotate_train_evaluate_explain(
     run, student = tmp_path / "run", tmp_path / "student"
     teacher = str(tiny_teacher_dir("distilbert"))
     given = ["--source", str(data_dir), "--teacher", teacher, "--steps", "2"]
-    assert main(["annotate", *given, "--variants", "2", "--output_dir", str(run)]) == 0
-    annotated, variants = str(run / "annotated"), str(run / "variants" / "2")
+    more = ["--variants", "2", "--explained_variants", "1"]
+    assert main(["annotate", *given, *more, "--output_dir", str(run)]) == 0
+    annotated, variants = str(run / "annotated"), str(run / "variants" / "2-explained-1")
     sizes = ["--hidden_size", "4", "--word_vectors", "none", "--num_train_epochs", "1"]
     quiet = ["--report_to", "none", "--output_dir", str(student)]
     data, seen = ["--annotated", annotated, "--transfer", variants], []
@@ -47,6 +48,12 @@ def test_annotate_train_evaluate_explain(
     printed = capsys.readouterr().out
     assert "Acme" in printed
     assert any(label in printed for label in teacher_labels)
+
+
+def test_no_more_variants_can_be_explained_than_there_are(data_dir, tmp_path, capsys):
+    given = ["--source", str(data_dir), "--variants", "2", "--explained_variants", "3"]
+    assert main(["annotate", *given, "--output_dir", str(tmp_path / "run")]) == 1
+    assert "explained_variants must be 0 to variants (2), got 3" in capsys.readouterr().err
 
 
 def test_a_split_that_is_not_there_is_named(data_dir, tiny_teacher_dir, tmp_path, capsys):

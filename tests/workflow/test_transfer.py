@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which variants the students of a recipe need, and what is refused before any is labelled."""
+
+from pathlib import Path
+
+import pytest
+from datasets import Dataset
+
+from dixtill_hf import load_teacher
+from dixtill_hf.workflow.jobs import check_comparison, student_jobs
+from dixtill_hf.workflow.recipe import AnnotationArguments, StudentArguments
+from dixtill_hf.workflow.stages import StageLog
+from dixtill_hf.workflow.transfer import label_variants_of
+
+
+def test_students_find_the_variants_that_were_made_for_them(sentences, tiny_teacher_dir, tmp_path):
+    teacher = load_teacher(tiny_teacher_dir("bert"))
+    train = Dataset.from_dict({"text": sentences})
+    annotation = AnnotationArguments(steps=1)
+    for explained in (0, 1):
+        asked = StudentArguments(
+            word_vectors="none", methods="dixtill", variants=2, explained_variants=explained
+        )
+        made = label_variants_of(
+            train, 2, explained, annotation, teacher, tmp_path, StageLog(tmp_path)
+        )
+        (job, *_) = student_jobs(asked, tmp_path / "annotated", "key", tmp_path)
+        assert job.transfer == made
+        scores = Dataset.load_from_disk(str(made))["teacher_attributions"]
+        assert any(len(one) for one in scores) == bool(explained)
+
+
+def test_the_paper_preset_has_no_variants_beside_one_that_has():
+    asked = StudentArguments(
+        word_vectors="none", presets="paper,default", methods="dixtill", explained_variants=1
+    )
+    check_comparison(asked)
+    paper, default = student_jobs(asked, Path("annotated"), "key", Path("out"))[:2]
+    assert paper.transfer is None
+    assert default.transfer == Path("variants/4-explained-1")
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"explained_variants": 5}, "0 to the variants of every text, 4 here, got 5"),
+        ({"explained_variants": 1, "variants": 0}, "0 here, got 1"),
+        ({"explained_variants": 1, "methods": "none,kl"}, "none of the methods none,kl learns"),
+        ({"explained_variants": -1}, "explained_variants must be at least 0, got -1"),
+    ],
+)
+def test_explained_variants_that_cannot_be_are_refused(fields, message):
+    with pytest.raises(ValueError, match=message):
+        check_comparison(StudentArguments(word_vectors="none", **fields))
