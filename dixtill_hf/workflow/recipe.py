@@ -163,7 +163,7 @@ class StudentArguments:
     explained_variants: int = described(
         0,
         "Of how many of them the predictions are explained too, each at the cost of annotating the "
-        "training texts once more; the student comes nearer to its teacher in all.",
+        "training texts once more; the student then explains itself more as its teacher does.",
     )
     workers: int = described(
         0, "Students trained side by side; 0 takes the CPU's cores, or 1 with an accelerator."

@@ -142,8 +142,8 @@ def complete_run(recipe: Recipe, command: str) -> FinishedRun:
     vocabularies = describe_vocabularies(recipe.student, data)  # which finds what cannot be built
     teacher, finetuned = prepare_teacher(recipe.teacher, data, output_dir, log)
     annotated, key = annotate_data(recipe.annotation, data, teacher, output_dir, log)
+    explained = recipe.student.explained_variants
     for variants in numbers_of_variants(recipe.student):
-        explained = recipe.student.explained_variants
         label_variants_of(
             data["train"], variants, explained, recipe.annotation, teacher, output_dir, log
         )
