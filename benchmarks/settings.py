@@ -28,10 +28,12 @@ from typing import Any
 import numpy as np
 import torch
 import yaml
+from architectures import ARCHITECTURES
 from datasets import Dataset, DatasetDict, disable_progress_bars, load_from_disk
 from numpy.typing import NDArray
 from scipy.special import rel_entr
 from settings_report import write_report
+from teachings import TEACHINGS
 from transformers import PrinterCallback
 from transformers.utils import logging as transformers_logging
 
@@ -58,11 +60,13 @@ from dixtill_hf.workflow.inputs import (
     prepare_teacher,
     teacher_name,
 )
-from dixtill_hf.workflow.jobs import word_vector_source
+from dixtill_hf.workflow.jobs import texts_of
 from dixtill_hf.workflow.measurement_store import MeasurementStore
 from dixtill_hf.workflow.metrics import describe_dataset
 from dixtill_hf.workflow.recipe import RECIPE_PARTS, Recipe
 from dixtill_hf.workflow.stages import StageLog, write_json
+from dixtill_hf.workflow.transfer import VariantSettings
+from dixtill_hf.workflow.vectors import word_vector_source
 
 Students = dict[str, list[dict[str, Any]]]
 COMPARED = ("accuracy", "macro_f1")
@@ -84,6 +88,10 @@ class Setting:
         poisoned: Share of the texts whose attributions are shuffled among their words.
         min_frequency: Words seen less often are unknown; the preset's if not given.
         further_words: Words of the word vectors that are known beside those of the texts.
+        replacement_words: Of the word vectors, that may stand for words of the variants.
+        word_vectors: Start of the embedding, as a recipe names it; that of the recipe if not given.
+        architecture: Name in `ARCHITECTURES`, for a student of another shape than the library's.
+        teaching: Name in `TEACHINGS`, for another trainer than the library's.
         training: Fields of `DistillationArguments`.
         student: Fields of `DixtillConfig`.
         seeds: How many; that of the command line if not given.
@@ -101,6 +109,10 @@ class Setting:
     poisoned: float = 0.0
     min_frequency: int | None = None
     further_words: int = 0
+    replacement_words: int = 0
+    word_vectors: str | None = None
+    architecture: str | None = None
+    teaching: str | None = None
     training: dict[str, Any] = field(default_factory=dict)
     student: dict[str, Any] = field(default_factory=dict)
     seeds: int | None = None
@@ -181,7 +193,7 @@ class Bench:
 
     def measure(self, settings: Sequence[Setting], seeds: int, workers: int) -> Students:
         """What every student reaches, by the name of its setting and in the order of the seeds."""
-        tasks = [self._task(one, seed) for one in settings for seed in range(one.seeds or seeds)]
+        tasks = [self.task(one, seed) for one in settings for seed in range(one.seeds or seeds)]
         context = multiprocessing.get_context("spawn")  # forked children share torch's threads
         students: Students = {}
         with ProcessPoolExecutor(workers, context, initializer=_one_thread) as pool:
@@ -216,30 +228,44 @@ class Bench:
                 rows.append(row | asdict(difference))
         return rows
 
-    def _task(self, setting: Setting, seed: int) -> Task:
+    def task(self, setting: Setting, seed: int) -> Task:
         """A student to train; the variants that it needs are labelled now."""
         transfer = None
         if setting.variants:
             rows = share_of(self._annotated["train"], setting.share, seed)
             name = f"{setting.variants}-of-{len(rows)}-explained-{setting.explained}"
+            if setting.replacement_words:
+                name += f"-replacements-{setting.replacement_words}"
             if setting.share < 1:
                 name += f"-seed-{seed}"
-            depends_on = [self._key, setting.variants, setting.explained, rows]
+            depends_on: list[Any] = [self._key, setting.variants, setting.explained, rows]
+            if setting.replacement_words:
+                depends_on += [setting.replacement_words, self._vectors(setting)]
             make = partial(self._label, setting, rows)
             transfer = self._store.directory_once(name, depends_on, make)
-        vectors = self._recipe.student.word_vectors
-        return Task(setting, seed, self._directory / "annotated", transfer, vectors, self._split)
+        annotated = self._directory / "annotated"
+        return Task(setting, seed, annotated, transfer, self._vectors(setting), self._split)
+
+    def _vectors(self, setting: Setting) -> str:
+        return setting.word_vectors or self._recipe.student.word_vectors
 
     def _label(self, setting: Setting, rows: list[int], path: Path) -> None:
         teacher = self._teacher
         if isinstance(teacher, TeacherEnsemble):
             teacher = replace(teacher, folds=tuple(teacher.folds[row] for row in rows))
+        wanted = VariantSettings(
+            setting.variants,
+            setting.explained,
+            setting.replacement_words,
+            self._vectors(setting),
+        )
         labelled = label_variants(
             self._annotated["train"].select(rows),
             teacher,
             setting.variants,
             explained=setting.explained,
             explainer=explainer_of(self._recipe.annotation),
+            similar=wanted.similar(self._annotated["train"][TEXT][:]),
             cache_dir=self._directory / "cache" / "annotations",
         )
         labelled.save_to_disk(str(path))
@@ -273,9 +299,12 @@ def train(task: Task) -> dict[str, Any]:
         word_vectors=word_vector_source(task.word_vectors),
         min_frequency=setting.min_frequency,
         further_words=setting.further_words,
+        further_texts=texts_of(task.transfer),
         seed=seed,
         **setting.student,
     )
+    if setting.architecture is not None:
+        ARCHITECTURES[setting.architecture](model)
     if task.transfer is not None:
         texts = with_transfer_set(texts, Dataset.load_from_disk(str(task.transfer)))
     with tempfile.TemporaryDirectory() as directory:
@@ -291,7 +320,8 @@ def train(task: Task) -> dict[str, Any]:
             dataloader_pin_memory=False,
             **{"explanation": "contributions", **setting.training},
         )
-        trainer = DistillationTrainer(model, args, train_dataset=texts, processing_class=tokenizer)
+        kind = DistillationTrainer if setting.teaching is None else TEACHINGS[setting.teaching]
+        trainer = kind(model, args, train_dataset=texts, processing_class=tokenizer)
         trainer.remove_callback(PrinterCallback)
         seconds = trainer.train().metrics["train_runtime"]
     split = data[task.split]
@@ -358,7 +388,8 @@ def read_settings(path: Path) -> list[Setting]:
     """The settings of a file, in their order.
 
     Raises:
-        ValueError: A field is unknown, or a row stands against one that is not there.
+        ValueError: A field, an architecture or a teaching is unknown, or a row stands against one
+            that is not there.
     """
     rows = yaml.safe_load(path.read_text(encoding="utf-8"))
     known = {one.name for one in fields(Setting)}
@@ -368,8 +399,13 @@ def read_settings(path: Path) -> list[Setting]:
     settings = [Setting(**row) for row in rows]
     names = [one.name for one in settings]
     for one in settings:
-        if one.against is not None:
-            check_name(f"row that {one.name!r} stands against", one.against, names)
+        for name, value, among in (
+            ("row to stand against", one.against, names),
+            ("architecture", one.architecture, ARCHITECTURES),
+            ("teaching", one.teaching, TEACHINGS),
+        ):
+            if value is not None:
+                check_name(f"{name} of {one.name!r}", value, among)
     return settings
 
 

@@ -37,10 +37,11 @@ from dixtill_hf.teacher.loading import load_teacher
 from dixtill_hf.workflow.assessment import ask, assess
 from dixtill_hf.workflow.environment import describe_environment
 from dixtill_hf.workflow.inputs import load_data
-from dixtill_hf.workflow.jobs import training_arguments, word_vector_source
+from dixtill_hf.workflow.jobs import training_arguments
 from dixtill_hf.workflow.recipe import DataArguments, StudentArguments
 from dixtill_hf.workflow.stages import write_json
 from dixtill_hf.workflow.students import one_thread_on_a_cpu
+from dixtill_hf.workflow.vectors import word_vector_source
 
 PRESET = "default"
 QUALITY = ("accuracy", "macro_f1")

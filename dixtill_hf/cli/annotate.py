@@ -33,6 +33,17 @@ class AnnotatedOutput:
         default=0,
         metadata={"help": "Of how many of them the predictions are explained too."},
     )
+    replacement_words: int = field(
+        default=0,
+        metadata={
+            "help": "How many of the most frequent words of word_vectors may stand for a word of "
+            "the variants that they are near to; 0: none."
+        },
+    )
+    word_vectors: str = field(
+        default="glove-packaged",
+        metadata={"help": "Where those come from: 'glove-packaged', or a file of word vectors."},
+    )
 
 
 def main(argv: Sequence[str]) -> None:
@@ -46,7 +57,7 @@ def main(argv: Sequence[str]) -> None:
     from dixtill_hf.teacher.annotation.team import Team
     from dixtill_hf.workflow.inputs import annotate_data, load_data, prepare_teacher
     from dixtill_hf.workflow.stages import StageLog
-    from dixtill_hf.workflow.transfer import label_variants_of
+    from dixtill_hf.workflow.transfer import VariantSettings, label_variants_of
 
     directory = Path(output.output_dir)
     log = StageLog(directory, Team.launched())
@@ -57,8 +68,13 @@ def main(argv: Sequence[str]) -> None:
     if log.team.is_main:
         print(f"Annotated: {directory / 'annotated'}")
     if output.variants:
-        numbers = output.variants, output.explained_variants
-        made = label_variants_of(splits["train"], *numbers, annotation, loaded, directory, log)
+        settings = VariantSettings(
+            output.variants,
+            output.explained_variants,
+            output.replacement_words,
+            output.word_vectors,
+        )
+        made = label_variants_of(splits["train"], settings, annotation, loaded, directory, log)
         print(f"Variants: {made}")
 
 
@@ -70,8 +86,21 @@ def _check_variants(output: AnnotatedOutput, processes: int) -> None:
             f"explained_variants must be 0 to variants ({output.variants}), "
             f"got {output.explained_variants}."
         )
+    if output.replacement_words:
+        _check_replacements(output)
     if output.variants and processes > 1:
         raise ValueError(
             "--variants needs a single process: call this command once more without a launcher, "
             "which finds the annotation again and labels the variants."
         )
+
+
+def _check_replacements(output: AnnotatedOutput) -> None:
+    from dixtill_hf.workflow.vectors import check_word_vectors
+
+    if output.replacement_words < 0 or not output.variants:
+        raise ValueError(
+            "Words of the variants are replaced by replacement_words, which must be 0 or more, "
+            f"with variants of 1 or more: got {output.replacement_words} and {output.variants}."
+        )
+    check_word_vectors(output.word_vectors)

@@ -57,6 +57,11 @@ def main(argv: Sequence[str]) -> None:
     from dixtill_hf.distillation.transfer_set import with_transfer_set
 
     data = load_from_disk(ours.annotated)
+    train = data["train"]
+    further_texts = []
+    if ours.transfer is not None:
+        transfer = Dataset.load_from_disk(ours.transfer)
+        train, further_texts = with_transfer_set(train, transfer), transfer[TEXT][:]
     model, tokenizer = build_student(
         data["train"][TEXT][:],
         label_names(data),
@@ -64,12 +69,10 @@ def main(argv: Sequence[str]) -> None:
         word_vectors=None if ours.word_vectors == "none" else ours.word_vectors,
         min_frequency=ours.min_frequency,
         further_words=ours.further_words,
+        further_texts=further_texts,
         seed=args.seed,
         hidden_size=ours.hidden_size,
     )
-    train = data["train"]
-    if ours.transfer is not None:
-        train = with_transfer_set(train, Dataset.load_from_disk(ours.transfer))
     trainer = DistillationTrainer(
         model,
         args,

@@ -26,6 +26,7 @@ def build_student(
     word_vectors: str | Path | None = None,
     min_frequency: int | None = None,
     further_words: int = 0,
+    further_texts: Sequence[str] = (),
     embedding_size: int | None = None,
     seed: int = 0,
     **config: Any,
@@ -41,6 +42,7 @@ def build_student(
         further_words: How many of the most frequent words of `word_vectors` are known beside those
             of the texts. Training then shows words now and then with the vectors that they started
             from, so that the words which no text has are read by theirs. Default 0.
+        further_texts: Variants of the texts, of which words that no text has are known too.
         embedding_size: Dimensions of the embedding; None takes those of the word vectors, and 50
             without them.
         seed: Of all that is drawn at random.
@@ -55,7 +57,7 @@ def build_student(
     """
     check_name("preset", preset, PRESETS)
     tokenizer, vectors = student_vocabulary(
-        texts, preset, word_vectors, min_frequency, further_words, embedding_size
+        texts, preset, word_vectors, min_frequency, further_words, embedding_size, further_texts
     )
     words = tokenizer.get_vocab()
     set_seed(seed)
@@ -86,6 +88,7 @@ def student_vocabulary(
     min_frequency: int | None,
     further_words: int,
     embedding_size: int | None,
+    further_texts: Sequence[str] = (),
 ) -> tuple[PreTrainedTokenizerFast, WordVectors]:
     """The words that a student knows, and those of their vectors that there are.
 
@@ -100,5 +103,7 @@ def student_vocabulary(
     if min_frequency is not None:
         vocabulary["min_frequency"] = min_frequency
     further = frequent_words(word_vectors, further_words)
-    tokenizer = train_word_tokenizer(texts, **vocabulary, further_words=further)
+    tokenizer = train_word_tokenizer(
+        texts, **vocabulary, further_words=further, further_texts=further_texts
+    )
     return tokenizer, load_word_vectors(word_vectors, tokenizer.get_vocab(), embedding_size)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ def label_variants(
     *,
     explained: int = 0,
     explainer: str | Explainer = "integrated_gradients",
+    similar: Mapping[str, Sequence[str]] | None = None,
     **annotation: Any,
 ) -> Dataset:
     """Make variants of the training texts and let the teacher label them.
@@ -47,6 +49,8 @@ def label_variants(
         explained: Of so many variants of each text the teacher's predictions are explained too, for
             a student that explains itself more as its teacher does. Default 0: of none.
         explainer: As for `annotate`; that of the training texts. Default Integrated Gradients.
+        similar: What may stand for a word, as `similar_words` finds it: words of every variant are
+            then replaced. Default None: none are.
         **annotation: `label_map`, `tokens_per_batch` and `cache_dir` of `annotate`.
 
     Returns:
@@ -58,16 +62,21 @@ def label_variants(
     if not 0 <= explained <= max(per_text, 1):
         raise ValueError(f"explained must be 0 to per_text ({per_text}), got {explained}.")
     if isinstance(teacher, TeacherEnsemble):
-        settings = {"explained": explained, "explainer": explainer, **annotation}
+        settings = {
+            "explained": explained,
+            "explainer": explainer,
+            "similar": similar,
+            **annotation,
+        }
         return concatenate_datasets(
             [
                 label_variants(train.select(unseen), member, per_text, seed, **settings)
                 for member, unseen in teacher.parts(train)
             ]
         )
-    texts = text_variants(train[TEXT][:], per_text, seed)
+    texts = text_variants(train[TEXT][:], per_text, seed, similar)
     # The second variants stand behind all first ones, so the explained ones are a beginning.
-    first = len(text_variants(train[TEXT][:], explained, seed)) if explained else 0
+    first = len(text_variants(train[TEXT][:], explained, seed, similar)) if explained else 0
     others = annotate(_unlabelled(texts[first:], train), teacher, "none", **annotation)
     if not first:
         return others.select_columns(list(_COLUMNS))

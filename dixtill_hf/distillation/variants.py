@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Variants of training texts, for a teacher to label: text that a student can learn from for free.
 
-After the augmentation of Tang et al. (2019, arXiv:1903.12136), who cut, masked and replaced words.
+After the augmentation of Tang et al. (2019, arXiv:1903.12136), who cut, masked and replaced words,
+and of Jiao et al. (2020, arXiv:1909.10351), who replaced words by near ones.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from dixtill_hf.data.words import word_spans
+from dixtill_hf.data.words import word_spans, words_of
 
 # A text as its words, each with the white space in front of it.
 Words = list[str]
@@ -40,17 +41,42 @@ def _splice(words: Words, generator: np.random.Generator, texts: Sequence[Words]
     return [*beginning, f" {ending[0].lstrip()}", *ending[1:]]
 
 
+def _replace(
+    words: Words, generator: np.random.Generator, similar: Mapping[str, Sequence[str]]
+) -> Words:
+    """The words, of which a random 15 to 50 % make room for similar ones."""
+    share = generator.uniform(0.15, 0.5)
+    replaced = []
+    for word in words:
+        bare = word.lstrip()
+        near = similar.get("".join(words_of(bare)), ())
+        if near and generator.random() < share:
+            other = near[int(generator.integers(len(near)))]
+            cased = other.capitalize() if bare[0].isupper() else other
+            replaced.append(word[: len(word) - len(bare)] + cased)
+        else:
+            replaced.append(word)
+    return replaced
+
+
 VARIATIONS: dict[str, Variation] = {"cut": _cut, "thin": _thin, "splice": _splice}
 """Ways to vary a text, by name; each variant is made by one of them at random."""
 
 
-def text_variants(texts: Sequence[str], per_text: int, seed: int = 0) -> list[str]:
+def text_variants(
+    texts: Sequence[str],
+    per_text: int,
+    seed: int = 0,
+    similar: Mapping[str, Sequence[str]] | None = None,
+) -> list[str]:
     """Make variants of texts, for a teacher to label.
 
     Args:
         texts: The texts; one without words gives none.
         per_text: Variants of each text, at least 1.
         seed: Of all random choices.
+        similar: What may stand for a word, as `similar_words` finds it. With it a random 15 to 50 %
+            of the words of every variant that have any are replaced.
 
     Returns:
         The variants: of every text the first, then of every text the second, and so on; those that
@@ -64,11 +90,12 @@ def text_variants(texts: Sequence[str], per_text: int, seed: int = 0) -> list[st
     generator = np.random.default_rng(seed)
     split = [words for words in map(_split, texts) if words]
     ways = list(VARIATIONS.values())
-    made = (
-        "".join(ways[generator.integers(len(ways))](words, generator, split)).strip()
-        for _ in range(per_text)
-        for words in split
-    )
+
+    def vary(words: Words) -> Words:
+        varied = ways[generator.integers(len(ways))](words, generator, split)
+        return _replace(varied, generator, similar) if similar else varied
+
+    made = ("".join(vary(words)).strip() for _ in range(per_text) for words in split)
     known = {text.strip() for text in texts}
     return [text for text in dict.fromkeys(made) if text and text not in known]
 

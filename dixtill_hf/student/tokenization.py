@@ -39,6 +39,7 @@ def train_word_tokenizer(
     pre_tokenizer: str | pre_tokenizers.PreTokenizer = "words",
     normalizer: str | normalizers.Normalizer = "lowercase",
     further_words: Iterable[str] = (),
+    further_texts: Iterable[str] = (),
 ) -> WordTokenizer:
     """Count the words of the texts and build the tokenizer that knows them.
 
@@ -56,6 +57,8 @@ def train_word_tokenizer(
             it; or any normalizer of the `tokenizers` library.
         further_words: What is known beside the words of the texts, behind them, as far as there is
             room; whatever is not one word to normalizer and pre-tokenizer is left out.
+        further_texts: Made of the training texts, with words of their own. Those words that no
+            training text has are kept by the same rule, behind the words of the texts.
 
     Raises:
         TypeError: If `texts` is one string, or one of the texts is no string.
@@ -79,8 +82,10 @@ def train_word_tokenizer(
             f"No word occurs {min_frequency} time(s) or more in the texts, which hold "
             f"{len(counts)} different word(s): give more texts or lower min_frequency."
         )
+    made = _count_words(further_texts, cleaner, splitter)
+    new = [w for w, count in made.most_common() if count >= min_frequency and w not in counts]
     alone = (word for word in further_words if _split(word, cleaner, splitter) == [word])
-    known = list(dict.fromkeys([*SPECIAL_TOKENS, *words, *alone]))[:max_size]
+    known = list(dict.fromkeys([*SPECIAL_TOKENS, *words, *new, *alone]))[:max_size]
     _warn_of_unknown_words(counts, known)
     vocabulary = {word: i for i, word in enumerate(known)}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token=UNK_TOKEN))

@@ -3,27 +3,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from datasets import DatasetDict
+from datasets import Dataset, DatasetDict
 
 from dixtill_hf.data.columns import TEXT
 from dixtill_hf.data.names import check_name
-from dixtill_hf.data.packaged import packaged_glove, sha256_of
 from dixtill_hf.distillation.arguments import DistillationArguments
 from dixtill_hf.distillation.building import student_vocabulary
 from dixtill_hf.distillation.presets import METHODS, PRESETS
-from dixtill_hf.student.word_vectors import PACKAGED_GLOVE
 from dixtill_hf.teacher.fingerprint import hash_json
 from dixtill_hf.workflow.inputs import split_names
 from dixtill_hf.workflow.recipe import StudentArguments
 from dixtill_hf.workflow.transfer import (
     check_explained_variants,
-    transfer_directory,
-    variants_of,
+    check_replacement_words,
+    variant_settings,
+)
+from dixtill_hf.workflow.vectors import (
+    NO_VECTORS,
+    check_word_vectors,
+    identify_word_vectors,
+    word_vector_source,
 )
 
 # Raised when the same settings come to give another student.
@@ -35,6 +40,7 @@ _LEAST = {
     "variants": 0,
     "explained_variants": 0,
     "further_words": 0,
+    "replacement_words": 0,
 }
 
 
@@ -69,7 +75,7 @@ def student_jobs(
 ) -> list[StudentJob]:
     """The students of a recipe: every preset, method and seed.
 
-    Variants of the texts are expected beside `annotated`, where `transfer_directory` says.
+    Variants of the texts are expected beside `annotated`, where `VariantSettings.directory` says.
 
     Raises:
         ValueError: A preset or method is unknown, or the number of seeds is below 1.
@@ -80,7 +86,7 @@ def student_jobs(
         for name, value in asdict(arguments).items()
         if name not in ("presets", "methods", "seeds", "workers")
     }
-    shared["word_vectors"] = _identify_word_vectors(arguments.word_vectors)
+    shared["word_vectors"] = identify_word_vectors(arguments.word_vectors)
     jobs = []
     for seed in range(arguments.seeds):
         for preset in presets:
@@ -96,12 +102,8 @@ def student_jobs(
                     ]
                 )
                 directory = output_dir / "students" / preset / method / f"seed-{seed}"
-                variants = variants_of(arguments, preset, method)
-                transfer = (
-                    transfer_directory(annotated.parent, variants, arguments.explained_variants)
-                    if variants
-                    else None
-                )
+                variants = variant_settings(arguments, preset, method)
+                transfer = None if variants is None else variants.directory(annotated.parent)
                 jobs.append(
                     StudentJob(preset, method, seed, annotated, directory, transfer, arguments, key)
                 )
@@ -130,8 +132,9 @@ def check_comparison(arguments: StudentArguments) -> tuple[list[str], list[str]]
         for method in methods:
             training_arguments(arguments, preset, method, seed=0, output_dir=Path())
     check_explained_variants(arguments)
-    _check_word_vectors(arguments.word_vectors)
-    if arguments.further_words and arguments.word_vectors == "none":
+    check_replacement_words(arguments)
+    check_word_vectors(arguments.word_vectors)
+    if arguments.further_words and arguments.word_vectors == NO_VECTORS:
         raise ValueError("further_words come from word_vectors, which are 'none': name some.")
     return presets, methods
 
@@ -176,15 +179,15 @@ def training_arguments(
     return args
 
 
-def word_vector_source(name: str) -> str | None:
-    """What `load_word_vectors` is given for a recipe's `word_vectors`."""
-    return None if name == "none" else name
-
-
 def describe_vocabularies(
-    arguments: StudentArguments, data: DatasetDict
+    arguments: StudentArguments, data: DatasetDict, transfer: Mapping[str, Path | None]
 ) -> dict[str, dict[str, Any]]:
     """For every preset: the words that its students know, and how many start with a vector.
+
+    Args:
+        arguments: Of the recipe.
+        data: The splits.
+        transfer: Of a preset, where the variants lie that its students learn from.
 
     Raises:
         ValueError: No words are left, or the vectors do not fit.
@@ -198,6 +201,7 @@ def describe_vocabularies(
             arguments.min_frequency,
             arguments.further_words,
             arguments.embedding_size,
+            texts_of(transfer.get(preset)),
         )
         at_least = PRESETS[preset].vocabulary["min_frequency"]
         described[preset] = {
@@ -210,19 +214,6 @@ def describe_vocabularies(
     return described
 
 
-def _identify_word_vectors(name: str) -> str:
-    """What the vectors are: a file by what it holds; the packaged ones are always the same."""
-    path = Path(name)
-    if name in ("none", PACKAGED_GLOVE) or not path.is_file():
-        return name
-    return sha256_of(path)
-
-
-def _check_word_vectors(name: str) -> None:
-    if name == PACKAGED_GLOVE:
-        packaged_glove()
-    elif name != "none" and not Path(name).is_file():
-        raise FileNotFoundError(
-            f"There is no file of word vectors {name!r}. word_vectors is a file, "
-            f"{PACKAGED_GLOVE!r}, or 'none' for random ones."
-        )
+def texts_of(transfer: Path | None) -> list[str]:
+    """The texts of a transfer set; none where there is no set."""
+    return [] if transfer is None else Dataset.load_from_disk(str(transfer))[TEXT][:]

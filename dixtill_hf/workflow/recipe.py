@@ -165,6 +165,11 @@ class StudentArguments:
         "Of how many of them the predictions are explained too, each at the cost of annotating the "
         "training texts once more; the student then explains itself more as its teacher does.",
     )
+    replacement_words: int = described(
+        0,
+        "How many of the most frequent words of word_vectors may stand, in the variants, for words "
+        "that they are near to; the student then knows these too. 10000 are a good choice.",
+    )
     workers: int = described(
         0, "Students trained side by side; 0 takes the CPU's cores, or 1 with an accelerator."
     )

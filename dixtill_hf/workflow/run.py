@@ -61,7 +61,7 @@ from dixtill_hf.workflow.students import (
     probabilities_on_test,
     train_students,
 )
-from dixtill_hf.workflow.transfer import label_variants_of, numbers_of_variants
+from dixtill_hf.workflow.transfer import all_variant_settings, label_variants_of
 
 
 @dataclass(frozen=True)
@@ -139,15 +139,13 @@ def complete_run(recipe: Recipe, command: str) -> FinishedRun:
     with log.timed("load", hash_json(recipe.to_dict())):
         data = load_data(recipe.data)
     _check_labelled(recipe, data)
-    vocabularies = describe_vocabularies(recipe.student, data)  # which finds what cannot be built
+    describe_vocabularies(recipe.student, data, {})  # which finds what cannot be built
     teacher, finetuned = prepare_teacher(recipe.teacher, data, output_dir, log)
     annotated, key = annotate_data(recipe.annotation, data, teacher, output_dir, log)
-    explained = recipe.student.explained_variants
-    for variants in numbers_of_variants(recipe.student):
-        label_variants_of(
-            data["train"], variants, explained, recipe.annotation, teacher, output_dir, log
-        )
+    for variants in all_variant_settings(recipe.student):
+        label_variants_of(data["train"], variants, recipe.annotation, teacher, output_dir, log)
     jobs = student_jobs(recipe.student, output_dir / "annotated", key, output_dir)
+    transfer = {job.preset: job.transfer for job in jobs if job.transfer is not None}
     with log.timed("distil", hash_json([job.fingerprint for job in jobs])):
         results = train_students(jobs, recipe.student.workers)
     with log.timed("evaluate", hash_json([job.fingerprint for job in jobs])):
@@ -159,7 +157,7 @@ def complete_run(recipe: Recipe, command: str) -> FinishedRun:
         "environment": describe_environment(),
         "command": command,
         "recipe": recipe.to_dict(),
-        "vocabularies": vocabularies,
+        "vocabularies": describe_vocabularies(recipe.student, data, transfer),
         "seeds": list(range(recipe.student.seeds)),
         "fingerprint": hash_json([job.fingerprint for job in jobs]),
         "stages": log.seconds(),

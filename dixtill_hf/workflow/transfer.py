@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 from datasets import Dataset
 
 from dixtill_hf.data.columns import TEXT
 from dixtill_hf.distillation.presets import METHODS, PRESETS
+from dixtill_hf.distillation.similar_words import similar_words
 from dixtill_hf.distillation.transfer_set import label_variants
 from dixtill_hf.teacher.cross_fitting import TeacherEnsemble, hash_of
 from dixtill_hf.teacher.fingerprint import hash_json, hash_texts
@@ -17,6 +20,7 @@ from dixtill_hf.workflow.inputs import explainer_of, split_names
 from dixtill_hf.workflow.measurement_store import MeasurementStore
 from dixtill_hf.workflow.recipe import AnnotationArguments, StudentArguments
 from dixtill_hf.workflow.stages import StageLog
+from dixtill_hf.workflow.vectors import NO_VECTORS, identify_word_vectors, word_vector_source
 
 
 def variants_of(arguments: StudentArguments, preset: str, method: str) -> int:
@@ -26,11 +30,77 @@ def variants_of(arguments: StudentArguments, preset: str, method: str) -> int:
     return PRESETS[preset].variants if arguments.variants is None else arguments.variants
 
 
-def numbers_of_variants(arguments: StudentArguments) -> set[int]:
-    """How many variants of each text the students of a recipe need, above 0."""
+@dataclass(frozen=True)
+class VariantSettings:
+    """Which variants of the training texts a teacher labels.
+
+    Attributes:
+        variants: Of every text.
+        explained: Of these, so many are explained too.
+        replacements: So many of the most frequent words of the vectors may stand for words of the
+            texts; 0: none.
+        word_vectors: Where those come from, as a recipe names it.
+    """
+
+    variants: int
+    explained: int = 0
+    replacements: int = 0
+    word_vectors: str = NO_VECTORS
+
+    def directory(self, output_dir: Path) -> Path:
+        """Where these variants of a run's texts lie."""
+        parts = [str(self.variants)]
+        parts += [f"explained-{self.explained}"] if self.explained else []
+        parts += [f"replacements-{self.replacements}"] if self.replacements else []
+        return output_dir / "variants" / "-".join(parts)
+
+    def similar(self, texts: list[str]) -> dict[str, list[str]] | None:
+        """What may stand for the words of the texts; None without replacements."""
+        source = word_vector_source(self.word_vectors)
+        if not self.replacements or source is None:
+            return None
+        return similar_words(texts, source, self.replacements)
+
+
+def variant_settings(
+    arguments: StudentArguments, preset: str, method: str
+) -> VariantSettings | None:
+    """The variants that a student learns from; None where it has none."""
+    variants = variants_of(arguments, preset, method)
+    if not variants:
+        return None
+    return VariantSettings(
+        variants,
+        arguments.explained_variants,
+        arguments.replacement_words,
+        arguments.word_vectors,
+    )
+
+
+def all_variant_settings(arguments: StudentArguments) -> set[VariantSettings]:
+    """The variants that the students of a recipe need."""
     presets, methods = split_names(arguments.presets) or [], split_names(arguments.methods) or []
-    found = {variants_of(arguments, preset, method) for preset in presets for method in methods}
-    return found - {0}
+    pairs = product(presets, methods)
+    found = (variant_settings(arguments, preset, method) for preset, method in pairs)
+    return {one for one in found if one is not None}
+
+
+def check_replacement_words(arguments: StudentArguments) -> None:
+    """Refuse to replace words without vectors, or where there are no variants.
+
+    Raises:
+        ValueError: There are no word vectors, or no student learns from variants.
+    """
+    words = arguments.replacement_words
+    if not words:
+        return
+    if arguments.word_vectors == NO_VECTORS:
+        raise ValueError("replacement_words come from word_vectors, which are 'none': name some.")
+    if not all_variant_settings(arguments):
+        raise ValueError(
+            f"replacement_words is {words}, but no student learns from variants, whose words they "
+            "would replace: set variants to 1 or more, or leave replacement_words out."
+        )
 
 
 def check_explained_variants(arguments: StudentArguments) -> None:
@@ -48,7 +118,7 @@ def check_explained_variants(arguments: StudentArguments) -> None:
             f"explained_variants is {explained}, and none of the methods {arguments.methods} "
             "learns from explanations: add dixtill, or leave explained_variants out."
         )
-    fewest = min(numbers_of_variants(arguments), default=0)
+    fewest = min((one.variants for one in all_variant_settings(arguments)), default=0)
     if explained > fewest:
         raise ValueError(
             f"explained_variants must be 0 to the variants of every text, {fewest} here, "
@@ -56,39 +126,35 @@ def check_explained_variants(arguments: StudentArguments) -> None:
         )
 
 
-def transfer_directory(output_dir: Path, variants: int, explained: int = 0) -> Path:
-    """Where the variants of a run's texts lie, so many of each, so many of them explained."""
-    name = f"{variants}-explained-{explained}" if explained else str(variants)
-    return output_dir / "variants" / name
-
-
 def label_variants_of(
     train: Dataset,
-    variants: int,
-    explained: int,
+    settings: VariantSettings,
     arguments: AnnotationArguments,
     teacher: Teacher | TeacherEnsemble,
     output_dir: Path,
     log: StageLog,
 ) -> Path:
-    """Make so many variants of each text and have the teacher label them, once.
+    """Make variants of each text and have the teacher label them, once.
 
     Returns:
         Where they lie.
     """
     explainer = explainer_of(arguments)
     key = [hash_texts(train[TEXT][:]), hash_of(teacher)]
-    if explained:
+    if settings.explained:
         key.append(hash_json(explainer.settings()))
-    directory = transfer_directory(output_dir, variants, explained)
+    if settings.replacements:
+        key.append(identify_word_vectors(settings.word_vectors))
+    directory = settings.directory(output_dir)
 
     def make(path: Path) -> None:
         labelled = label_variants(
             train,
             teacher,
-            variants,
-            explained=explained,
+            settings.variants,
+            explained=settings.explained,
             explainer=explainer,
+            similar=settings.similar(train[TEXT][:]),
             tokens_per_batch=arguments.tokens_per_batch,
             cache_dir=output_dir / "cache" / "annotations",
         )

@@ -22,25 +22,8 @@ def script(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 @pytest.fixture
-def given(
-    tmp_path: Path,
-    tiny_teacher_dir: Callable[[str], Path],
-    sentences: list[str],
-    teacher_labels: list[str],
-) -> list[str]:
-    """A recipe of a few dozen texts and two settings, one of them with variants of half of them."""
-    rows = [f'"{sentences[i % 12]} text {i}",{teacher_labels[i % 3]}' for i in range(60)]
-    for name, part in (("train", rows[:42]), ("test", rows[42:])):
-        (tmp_path / f"{name}.csv").write_text("\n".join(["text,label", *part]) + "\n")
-    recipe = {
-        "source": str(tmp_path / "train.csv"),
-        "test_source": str(tmp_path / "test.csv"),
-        "validation_fraction": 0.2,
-        "teacher": str(tiny_teacher_dir("bert")),
-        "steps": 2,
-        "word_vectors": "none",
-        "output_dir": str(tmp_path / "run"),
-    }
+def given(recipe: Path, tmp_path: Path) -> list[str]:
+    """Two settings, one of them with variants of half of the texts."""
     common = {"student": {"hidden_size": 4}}
     short = {"num_train_epochs": 1}
     settings = [
@@ -51,13 +34,14 @@ def given(
             "share": 0.5,
             "variants": 1,
             "against": "plain",
-            "training": {**short, "xai_weight": 0},
+            "architecture": "gru",
+            "teaching": "annealed",
+            "training": short,
             **common,
         },
     ]
-    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(recipe))
     (tmp_path / "tried.yaml").write_text(yaml.safe_dump(settings))
-    files = [str(tmp_path / "recipe.yaml"), str(tmp_path / "tried.yaml")]
+    files = [str(recipe), str(tmp_path / "tried.yaml")]
     return [*files, "--workers=1", "--results_dir", str(tmp_path / "results")]
 
 
@@ -70,6 +54,7 @@ def test_from_settings_to_the_report(script, given, tmp_path, monkeypatch):
     assert {student["texts"] for student in plain["students"]} == {34}
     assert all(17 < student["texts"] <= 34 for student in half["students"])
     assert all(student["divergence"] > 0 for student in plain["students"])
+    assert plain["students"][0]["parameters"] > half["students"][0]["parameters"]  # of another cell
     assert content["split"] == "validation"
     assert content["teacher"]["texts"] == 8
     assert [row["metric"] for row in content["comparisons"]] == ["accuracy", "macro_f1"]
@@ -128,7 +113,10 @@ def test_mistakes_in_the_settings_are_named(script, tmp_path):
     with pytest.raises(ValueError, match=r"setting 'a'.*variants"):
         script.read_settings(path)
     path.write_text("- {name: a, against: b}")
-    with pytest.raises(ValueError, match="'a' stands against"):
+    with pytest.raises(ValueError, match=r"row to stand against of 'a'"):
+        script.read_settings(path)
+    path.write_text("- {name: a, teaching: anealed}")
+    with pytest.raises(ValueError, match=r"teaching of 'a'.*annealed"):
         script.read_settings(path)
 
 

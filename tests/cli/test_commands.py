@@ -56,6 +56,12 @@ def test_no_more_variants_can_be_explained_than_there_are(data_dir, tmp_path, ca
     assert "explained_variants must be 0 to variants (2), got 3" in capsys.readouterr().err
 
 
+def test_words_of_no_variant_cannot_be_replaced(data_dir, tmp_path, capsys):
+    given = ["--source", str(data_dir), "--replacement_words", "100"]
+    assert main(["annotate", *given, "--output_dir", str(tmp_path / "run")]) == 1
+    assert "variants of 1 or more: got 100 and 0" in capsys.readouterr().err
+
+
 def test_a_split_that_is_not_there_is_named(data_dir, tiny_teacher_dir, tmp_path, capsys):
     given = ["--source", str(data_dir), "--teacher", str(tiny_teacher_dir("bert"))]
     run = tmp_path / "run"

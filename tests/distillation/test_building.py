@@ -35,6 +35,11 @@ def test_vectors_start_the_embedding(tmp_path):
     assert not model.embedding.weight[tokenizer.pad_token_id].any()
 
 
+def test_words_of_variants_are_known_too(tmp_path):
+    _, tokenizer = build_student(TEXTS, LABELS, min_frequency=1, further_texts=["brandnew word"])
+    assert {"brandnew", "word"} <= set(tokenizer.get_vocab())
+
+
 def test_further_words_come_from_the_vectors(tmp_path):
     path = tmp_path / "vectors.txt"
     path.write_text("profit 1 2 3\nloss 4 5 6\ngain 7 8 9\n")

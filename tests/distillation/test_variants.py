@@ -3,6 +3,7 @@
 
 import pytest
 
+from dixtill_hf.data.words import words_of
 from dixtill_hf.distillation.variants import VARIATIONS, text_variants
 
 TEXTS = [
@@ -49,6 +50,23 @@ def test_every_way_to_vary_is_used():
 @pytest.mark.parametrize("texts", [["word"], ["", "   ", "one two"]])
 def test_short_and_empty_texts_are_no_problem(texts: list[str]):
     assert all(variant.strip() for variant in text_variants(texts, 10))
+
+
+def test_words_are_replaced_by_similar_ones_alone():
+    similar = {"profits": ["losses", "income"], "rise": ["fall"], "board": ["panel"]}
+    variants = text_variants(TEXTS[:2], 40, seed=5, similar=similar)
+    known = {word.lower() for text in TEXTS for word in words_of(text)}
+    new = {word for variant in variants for word in words_of(variant)} - known
+    assert new == {"losses", "income", "fall", "panel"}
+    assert any("Losses" in variant for variant in variants)  # capital letters stay
+    assert any("Profits" in variant for variant in variants)  # not every word is replaced
+    assert text_variants(TEXTS, 5, seed=5, similar={}) == text_variants(TEXTS, 5, seed=5)
+
+
+def test_half_of_the_words_at_most_are_replaced():
+    text = " ".join(["up"] * 400)
+    for variant in text_variants([text], 30, similar={"up": ["down"]}):
+        assert 0.05 < words_of(variant).count("down") / len(words_of(variant)) < 0.6
 
 
 def test_a_number_below_one_is_refused():

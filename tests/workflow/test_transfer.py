@@ -10,7 +10,7 @@ from dixtill_hf import load_teacher
 from dixtill_hf.workflow.jobs import check_comparison, student_jobs
 from dixtill_hf.workflow.recipe import AnnotationArguments, StudentArguments
 from dixtill_hf.workflow.stages import StageLog
-from dixtill_hf.workflow.transfer import label_variants_of
+from dixtill_hf.workflow.transfer import VariantSettings, all_variant_settings, label_variants_of
 
 
 def test_students_find_the_variants_that_were_made_for_them(sentences, tiny_teacher_dir, tmp_path):
@@ -22,12 +22,58 @@ def test_students_find_the_variants_that_were_made_for_them(sentences, tiny_teac
             word_vectors="none", methods="dixtill", variants=2, explained_variants=explained
         )
         made = label_variants_of(
-            train, 2, explained, annotation, teacher, tmp_path, StageLog(tmp_path)
+            train,
+            VariantSettings(2, explained),
+            annotation,
+            teacher,
+            tmp_path,
+            StageLog(tmp_path),
         )
         (job, *_) = student_jobs(asked, tmp_path / "annotated", "key", tmp_path)
         assert job.transfer == made
         scores = Dataset.load_from_disk(str(made))["teacher_attributions"]
         assert any(len(one) for one in scores) == bool(explained)
+
+
+def test_words_of_the_vectors_come_into_the_variants(sentences, tiny_teacher_dir, tmp_path):
+    vectors, run = tmp_path / "vectors.txt", tmp_path / "run"
+    # 120 words of grammar, then "surges" beside "rockets", which no text has.
+    lines = [f"grammar{chr(97 + i % 26)}{chr(97 + i // 26)} 0 1" for i in range(120)]
+    vectors.write_text("\n".join([*lines, "rockets 1 0", "surges 1 0.1"]) + "\n")
+    asked = StudentArguments(
+        word_vectors=str(vectors), methods="none,kl", variants=20, replacement_words=200
+    )
+    check_comparison(asked)
+    (settings,) = all_variant_settings(asked)
+    made = label_variants_of(
+        Dataset.from_dict({"text": sentences}),
+        settings,
+        AnnotationArguments(steps=1),
+        load_teacher(tiny_teacher_dir("bert")),
+        run,
+        StageLog(run),
+    )
+    assert made == run / "variants" / "20-replacements-200"
+    texts = Dataset.load_from_disk(str(made))["text"]
+    assert any("rockets" in text.lower() for text in texts)
+    none, kl = student_jobs(asked, run / "annotated", "key", run)[:2]
+    assert (none.transfer, kl.transfer) == (None, made)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"replacement_words": 9, "word_vectors": "none"}, "come from word_vectors"),
+        ({"replacement_words": 9, "variants": 0}, "no student learns from variants"),
+        ({"replacement_words": 9, "methods": "none"}, "no student learns from variants"),
+        ({"replacement_words": -1}, "replacement_words must be at least 0, got -1"),
+    ],
+)
+def test_words_that_cannot_be_replaced_are_refused(fields, message, tmp_path):
+    path = tmp_path / "vectors.txt"
+    path.write_text("word 0 1\n")
+    with pytest.raises(ValueError, match=message):
+        check_comparison(StudentArguments(**{"word_vectors": str(path), **fields}))
 
 
 def test_the_paper_preset_has_no_variants_beside_one_that_has():

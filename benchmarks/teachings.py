@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Trainers that teach in other ways than the library's: what benchmarks/settings.py compares.
+
+Most change the loss of a text, `(1 − α)·CE + α·(KD + xai_weight·XAI)`, in one of its parts.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from dixtill_hf import DistillationTrainer
+from dixtill_hf.data.columns import LABEL_UNKNOWN
+from dixtill_hf.distillation.losses import cosine_explanation_loss, get_kd_loss
+from dixtill_hf.distillation.preparation import (
+    ATTRIBUTION_TARGETS,
+    EXPLAINED_LABEL,
+    INPUT_IDS,
+    LABELS,
+    TEACHER_LOGITS,
+)
+from dixtill_hf.student.modeling_dixtill import DixtillOutput
+
+Batch = dict[str, Tensor]
+
+
+class OtherExplanationTerm(DistillationTrainer):
+    """Another XAI term in the place of the masked cosine."""
+
+    def _explanation_term(self, terms: Batch, scores: Tensor, inputs: Batch) -> Tensor:
+        """The term of every text, (batch,).
+
+        Args:
+            terms: Those of the library's loss.
+            scores: The student's, (batch, words).
+            inputs: The batch.
+        """
+        raise NotImplementedError
+
+    def _loss_terms(self, outputs: DixtillOutput, inputs: Batch) -> Batch:
+        terms = super()._loss_terms(outputs, inputs)
+        scores = self.model.explain_from(outputs, inputs[EXPLAINED_LABEL])
+        change = self._explanation_term(terms, scores, inputs) - terms["xai"]
+        terms["loss"] = terms["loss"] + self.args.xai_weight * self._alpha(inputs) * change
+        return terms
+
+    def _alpha(self, inputs: Batch) -> Tensor:
+        return torch.where(inputs[LABELS] == LABEL_UNKNOWN, 1.0, self.args.alpha)
+
+
+class Distance(OtherExplanationTerm):
+    """The distance of the explanations at length 1, not squared (AD-KD, Wu et al., 2023)."""
+
+    def _explanation_term(self, terms: Batch, scores: Tensor, inputs: Batch) -> Tensor:
+        return (terms["xai"] + 1e-6).sqrt()  # ‖a − b‖ = 2·√(½·(1 − cos)) at length 1
+
+
+class TopWords(OtherExplanationTerm):
+    """Only the half of the words that the teacher scores highest in size is compared."""
+
+    def _explanation_term(self, terms: Batch, scores: Tensor, inputs: Batch) -> Tensor:
+        targets, mask = inputs[ATTRIBUTION_TARGETS], inputs["attention_mask"] != 0
+        sizes = targets.abs().masked_fill(~mask, -1.0)
+        rank = sizes.argsort(dim=1, descending=True).argsort(dim=1)
+        top = mask & (rank < (mask.sum(dim=1, keepdim=True) + 1) // 2)
+        return cosine_explanation_loss(scores, targets, top)
+
+
+class Ranks(OtherExplanationTerm):
+    """Of two words the one that the teacher scores higher shall score higher (Burges et al., 2005).
+
+    Each pair counts by the difference of the teacher's scores.
+    """
+
+    def _explanation_term(self, terms: Batch, scores: Tensor, inputs: Batch) -> Tensor:
+        mask = (inputs["attention_mask"] != 0).to(scores.dtype)
+        size = (scores.square() * mask).sum(1, keepdim=True) / mask.sum(1, keepdim=True).clamp(1)
+        scores = scores * (size + 1e-12).rsqrt()
+        wanted = _differences(inputs[ATTRIBUTION_TARGETS]) * mask[:, :, None] * mask[:, None, :]
+        wanted = wanted.clamp(min=0)
+        losses = functional.softplus(-_differences(scores))
+        total = wanted.sum((1, 2))
+        return (wanted * losses).sum((1, 2)) / torch.where(total > 0, total, 1)
+
+
+class Annealed(OtherExplanationTerm):
+    """The term is twice as heavy at the beginning, and falls to 0 at the end."""
+
+    def _explanation_term(self, terms: Batch, scores: Tensor, inputs: Batch) -> Tensor:
+        return 2 * (1 - self.state.global_step / self.state.max_steps) * terms["xai"]
+
+
+class TrustedTeacher(DistillationTrainer):
+    """α of every text is multiplied by how far the teacher is to be trusted on it."""
+
+    def _trust(self, inputs: Batch) -> Tensor:
+        """In [0, 1] for every text, (batch,)."""
+        raise NotImplementedError
+
+    def _loss_terms(self, outputs: DixtillOutput, inputs: Batch) -> Batch:
+        terms, trust = super()._loss_terms(outputs, inputs), self._trust(inputs)
+        teaching = terms["kd"] + self.args.xai_weight * terms.get("xai", 0)
+        alpha = self.args.alpha * trust
+        labelled = (1 - alpha) * terms["ce"] + alpha * teaching
+        terms["loss"] = torch.where(inputs[LABELS] == LABEL_UNKNOWN, trust * teaching, labelled)
+        return terms
+
+
+class RightTeacher(TrustedTeacher):
+    """A teacher that gives a text another label than its own is not heard on it."""
+
+    def _trust(self, inputs: Batch) -> Tensor:
+        wrong = inputs[TEACHER_LOGITS].argmax(-1) != inputs[LABELS]
+        return 1 - (wrong & (inputs[LABELS] != LABEL_UNKNOWN)).float()
+
+
+class SureTeacher(TrustedTeacher):
+    """A teacher is heard as far as it is sure: by the probability of its label."""
+
+    def _trust(self, inputs: Batch) -> Tensor:
+        return inputs[TEACHER_LOGITS].softmax(-1).amax(-1)
+
+
+class Balanced(DistillationTrainer):
+    """Texts of rare labels count more: by the root of how rare the label is, or the teacher's."""
+
+    def _loss_terms(self, outputs: DixtillOutput, inputs: Batch) -> Batch:
+        terms = super()._loss_terms(outputs, inputs)
+        known = inputs[LABELS] != LABEL_UNKNOWN
+        labels = torch.where(known, inputs[LABELS], inputs[TEACHER_LOGITS].argmax(-1))
+        counts = torch.bincount(labels, minlength=self.model.config.num_labels).clamp(min=1)
+        weights = counts.float().rsqrt()[labels]
+        terms["loss"] = terms["loss"] * weights / weights.mean()
+        return terms
+
+
+class MixedTexts(DistillationTrainer):
+    """Each batch is learned from once more as mixtures of its texts' vectors (MixKD, Liang 2021).
+
+    The teacher's probabilities are mixed in the same shares instead of asking it again.
+    """
+
+    def compute_loss(
+        self, model: Any, inputs: Batch, return_outputs: bool = False, **given: Any
+    ) -> Any:
+        """The library's loss and the KD term of the mixtures."""
+        loss, outputs = super().compute_loss(model, inputs, return_outputs=True, **given)
+        if model.training:
+            loss = loss + self._mixtures_loss(model, inputs)
+        return (loss, outputs) if return_outputs else loss
+
+    def _mixtures_loss(self, model: Any, inputs: Batch) -> Tensor:
+        count = len(inputs[INPUT_IDS])
+        order = torch.randperm(count)
+        share = torch.distributions.Beta(0.4, 0.4).sample((count, 1))
+        mask = inputs["attention_mask"]
+        vectors = model.get_input_embeddings()(inputs[INPUT_IDS]) * mask[..., None]
+        mixed = share[..., None] * vectors + (1 - share[..., None]) * vectors[order]
+        outputs = model(inputs_embeds=mixed, attention_mask=mask | mask[order])
+        probabilities = inputs[TEACHER_LOGITS].softmax(-1)
+        wanted = share * probabilities + (1 - share) * probabilities[order]
+        kd = get_kd_loss(self.args.kd_loss)
+        return kd(outputs["logits"], wanted.clamp(min=1e-8).log(), self.args.temperature).mean()
+
+
+class AveragedWeights(DistillationTrainer):
+    """The student gets the moving average of its weights over some thousand steps."""
+
+    def training_step(self, *args: Any, **kwargs: Any) -> Tensor:
+        """As `Trainer`'s; the weights that the step starts from enter the average."""
+        if not hasattr(self, "_average"):
+            self._average = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(0.999))
+        self._average.update_parameters(self.model)
+        return super().training_step(*args, **kwargs)
+
+    def train(self, *args: Any, **kwargs: Any) -> Any:
+        """As `Trainer`'s, and then take the average."""
+        result = super().train(*args, **kwargs)
+        self.model.load_state_dict(self._average.module.state_dict())
+        return result
+
+
+TEACHINGS: dict[str, type[DistillationTrainer]] = {
+    "distance": Distance,
+    "top_words": TopWords,
+    "ranks": Ranks,
+    "annealed": Annealed,
+    "right_teacher": RightTeacher,
+    "sure_teacher": SureTeacher,
+    "balanced": Balanced,
+    "mixed_texts": MixedTexts,
+    "averaged_weights": AveragedWeights,
+}
+"""Trainers by the name that a setting gives."""
+
+
+def _differences(scores: Tensor) -> Tensor:
+    """Of every two words, (batch, words, words)."""
+    return scores[:, :, None] - scores[:, None, :]

@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Students and trainers that the library's are compared with."""
+
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import torch
+from datasets import Dataset
+
+from dixtill_hf import DistillationArguments, build_student
+from dixtill_hf.distillation.losses import cosine_explanation_loss
+
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+TEXTS = ["it rises now", "it falls", "stock rises on news today"] * 4
+ROWS = {
+    "text": TEXTS,
+    "label": [0, 1, 0] * 4,
+    # The last text is given another label than its own.
+    "teacher_logits": [[3.0, 0.0], [0.0, 3.0], [0.0, 1.0]] * 4,
+    "teacher_spans": [[[0, 2], [3, 8]], [[0, 2], [3, 8]], [[0, 5], [6, 11], [12, 14]]] * 4,
+    "teacher_attributions": [[0.5, 2.0], [-0.5, 1.0], [0.1, -1.0, 0.2]] * 4,
+    "teacher_explained_label": [0, 1, 1] * 4,
+}
+
+
+@pytest.fixture
+def load(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    return importlib.import_module
+
+
+@pytest.fixture
+def make_trainer(load: Callable, tmp_path: Path) -> Callable[..., Any]:
+    """A trainer of a way of teaching, with a tiny student."""
+
+    def make(teaching: str, epochs: int = 2) -> Any:
+        model, tokenizer = build_student(
+            TEXTS, ["up", "down"], hidden_size=4, embedding_size=6, word_dropout=0.0, seed=0
+        )
+        args = DistillationArguments(
+            output_dir=str(tmp_path),
+            num_train_epochs=epochs,
+            per_device_train_batch_size=12,
+            save_strategy="no",
+            report_to="none",
+            use_cpu=True,
+        )
+        kind = load("teachings").TEACHINGS[teaching]
+        return kind(model, args, train_dataset=Dataset.from_dict(ROWS), processing_class=tokenizer)
+
+    return make
+
+
+def terms_of(trainer: Any) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
+    """The terms of a batch's loss, and the batch."""
+    batch = next(iter(trainer.get_train_dataloader()))
+    trainer.model.eval()
+    outputs = trainer.model(batch["input_ids"], batch["attention_mask"])
+    return trainer._loss_terms(outputs, batch), batch
+
+
+@pytest.mark.parametrize("name", ["convolution", "gru", "two_heads"])
+def test_contributions_still_add_up_to_the_logits(load, name):
+    model, tokenizer = build_student(TEXTS, ["up", "down"], hidden_size=4, seed=0)
+    before = model.num_parameters()
+    load("architectures").ARCHITECTURES[name](model)
+    model.eval()
+    batch = tokenizer(TEXTS, padding=True, return_tensors="pt")
+    output = model(batch["input_ids"], batch["attention_mask"])
+    total = output.contributions.sum(1) + model.classifier.bias
+    torch.testing.assert_close(output.logits, total)
+    alone = model(**tokenizer(TEXTS[:1], return_tensors="pt"))
+    torch.testing.assert_close(alone.logits, output.logits[:1])  # padding changes nothing
+    assert model.num_parameters() != before
+    output.logits.sum().backward()
+    assert all(one.grad is not None for one in model.parameters() if one.requires_grad)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "annealed",
+        "averaged_weights",
+        "balanced",
+        "distance",
+        "mixed_texts",
+        "ranks",
+        "right_teacher",
+        "sure_teacher",
+        "top_words",
+    ],
+)
+def test_every_way_of_teaching_changes_the_student(make_trainer, name):
+    trainer = make_trainer(name)
+    before = trainer.model.classifier.weight.detach().clone()
+    assert torch.isfinite(torch.tensor(trainer.train().training_loss))
+    after = trainer.model.classifier.weight
+    assert torch.isfinite(after).all()
+    assert not torch.equal(before, after)
+
+
+def test_a_teacher_that_is_wrong_is_not_heard(make_trainer):
+    terms, batch = terms_of(make_trainer("right_teacher"))
+    wrong = batch["teacher_logits"].argmax(-1) != batch["labels"]
+    assert wrong.sum() == 4
+    torch.testing.assert_close(terms["loss"][wrong], terms["ce"][wrong])
+    heard = 0.1 * terms["ce"] + 0.9 * (terms["kd"] + terms["xai"])
+    torch.testing.assert_close(terms["loss"][~wrong], heard[~wrong])
+
+
+def test_a_teacher_is_heard_as_far_as_it_is_sure(make_trainer):
+    terms, batch = terms_of(make_trainer("sure_teacher"))
+    alpha = 0.9 * batch["teacher_logits"].softmax(-1).amax(-1)
+    expected = (1 - alpha) * terms["ce"] + alpha * (terms["kd"] + terms["xai"])
+    torch.testing.assert_close(terms["loss"], expected)
+
+
+def test_only_the_upper_half_of_the_words_is_compared(make_trainer):
+    trainer = make_trainer("top_words")
+    scores = torch.tensor([[1.0, 2.0, 3.0, 9.0]])
+    inputs = {
+        "attribution_targets": torch.tensor([[0.1, -5.0, 1.0, 0.0]]),
+        "attention_mask": torch.tensor([[1, 1, 1, 0]]),
+    }
+    found = trainer._explanation_term({}, scores, inputs)
+    both = torch.tensor([[2.0, 3.0]]), torch.tensor([[-5.0, 1.0]])
+    torch.testing.assert_close(found, cosine_explanation_loss(*both, torch.ones(1, 2)))
+
+
+def test_ranks_want_the_teachers_order(make_trainer):
+    trainer = make_trainer("ranks")
+    inputs = {
+        "attribution_targets": torch.tensor([[0.0, 1.0, 3.0, 7.0]] * 2),
+        "attention_mask": torch.tensor([[1, 1, 1, 0]] * 2),
+    }
+    scores = torch.tensor([[-1.0, 0.0, 1.0, -99.0], [1.0, 0.0, -1.0, 99.0]])
+    same, turned = trainer._explanation_term({}, scores, inputs)
+    # Pairs of the teacher differ by 1, 3 and 2; scores have a mean square of 2/3.
+    steps = torch.tensor([1.0, 2.0, 1.0]) * (3 / 2) ** 0.5
+    weights = torch.tensor([1.0, 3.0, 2.0]) / 6
+    torch.testing.assert_close(same, (weights * torch.nn.functional.softplus(-steps)).sum())
+    torch.testing.assert_close(turned, (weights * torch.nn.functional.softplus(steps)).sum())
+
+
+def test_the_annealed_term_is_gone_at_the_end(make_trainer):
+    trainer = make_trainer("annealed")
+    trainer.state.max_steps = 8
+    for step, factor in ((0, 2.0), (4, 1.0), (8, 0.0)):
+        trainer.state.global_step = step
+        term = trainer._explanation_term({"xai": torch.tensor([0.25])}, None, None)
+        torch.testing.assert_close(term, torch.tensor([0.25 * factor]))
+
+
+def test_the_average_is_nearer_to_the_start(make_trainer):
+    start = make_trainer("averaged_weights").model.classifier.weight.detach()
+    averaged, plain = make_trainer("averaged_weights"), make_trainer("averaged_weights")
+    averaged.train()
+    super(type(plain), plain).train()
+    moved = (plain.model.classifier.weight - start).norm()
+    assert (averaged.model.classifier.weight - start).norm() < moved
