@@ -74,7 +74,7 @@ def main(argv: Sequence[str]) -> None:
         argv,
     )
     disable_progress_bars()
-    explainers = [get_explainer(name, **settings) for name, settings in _wanted(chosen).items()]
+    explainers = wanted_explainers(chosen.explainers, chosen.settings)
     trial = Trial(data, arguments)
     print(estimate(trial, explainers, arguments.seeds), flush=True)
     if chosen.estimate:
@@ -105,15 +105,27 @@ class Bench:
         """The record of an explainer."""
         seconds = self._seconds(explainer)
         measured = self.trial.annotate(self.trial.measured, explainer)
-        scores = scores_by_words(measured)
         texts = self.trial.annotate(self.trial.texts, explainer)
         return {
             "signed": explainer.signed,
             "gradients": explainer.uses_gradients,
             "seconds_per_text": seconds,
             "evaluations_per_text": float(np.mean(measured[columns.EVALUATIONS])),
-            "agreement": self._agreement(scores, explainer.signed),
-            "faithfulness": self._faithfulness(measured, scores, explainer.signed),
+            **self.compare(texts, measured, explainer.signed),
+        }
+
+    def compare(self, texts: Dataset, measured: Dataset, signed: bool) -> dict[str, Any]:
+        """How good explanations are, and the students that learn from them.
+
+        Args:
+            texts: Annotated; what the students learn from.
+            measured: Annotated; whose explanations are compared with the reference.
+            signed: Whether a score below 0 speaks against the label.
+        """
+        scores = scores_by_words(measured)
+        return {
+            "agreement": self._agreement(scores, signed),
+            "faithfulness": self._faithfulness(measured, scores, signed),
             "students": self.trial.students(texts, measured),
         }
 
@@ -183,17 +195,23 @@ def estimate(trial: Trial, explainers: Sequence[Explainer], seeds: int) -> str:
     return "\n".join(lines)
 
 
-def _wanted(chosen: ExplainerArguments) -> dict[str, dict[str, Any]]:
-    """The settings of every explainer that was asked for."""
-    names = chosen.explainers or ",".join(name for name in EXPLAINERS if name != LEFT_OUT)
+def wanted_explainers(names: str | None, settings: str | None) -> list[Explainer]:
+    """The explainers that were asked for.
+
+    Args:
+        names: Separated by commas; all if not given.
+        settings: Those that differ from the defaults, `explainer.setting=value`, separated by
+            commas.
+    """
+    names = names or ",".join(name for name in EXPLAINERS if name != LEFT_OUT)
     wanted: dict[str, dict[str, Any]] = {name.strip(): {} for name in names.split(",")}
-    for setting in (chosen.settings or "").split(","):
+    for setting in (settings or "").split(","):
         if setting:
             target, value = setting.split("=", 1)
             name, field_name = target.strip().split(".", 1)
             check_name("explainer in settings", name, wanted)
             wanted[name][field_name] = yaml.safe_load(value)
-    return wanted
+    return [get_explainer(name, **given) for name, given in wanted.items()]
 
 
 if __name__ == "__main__":

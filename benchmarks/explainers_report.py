@@ -32,7 +32,7 @@ _NOTES = """\
 """
 
 
-def write_report(path: Path) -> Path:
+def write_report(path: Path, title: str = "Which explainer?") -> Path:
     """Write the report and the picture beside the results; returns the report's path."""
     content = json.loads(path.read_text(encoding="utf-8"))
     records = dict(sorted(content["records"].items(), key=lambda item: _seconds(item[1])))
@@ -40,7 +40,7 @@ def write_report(path: Path) -> Path:
     _draw(records, picture)
     report = path.with_suffix(".md")
     report.write_text(
-        "# Which explainer?\n\n"
+        f"# {title}\n\n"
         f"{circumstances(content)}\n\n"
         f"{table(records)}\n\n{_NOTES}\n"
         f"![Faithfulness and students against cost]({picture.name})\n\n"

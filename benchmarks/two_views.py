@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Is the mean of two explainers a better teacher than either?
+
+    python benchmarks/two_views.py benchmarks/explainers.yaml --views integrated_gradients,lime
+
+The scores of each are summed to words, and count alike: they are brought to length 1 before they
+are averaged. Records are kept as those of benchmarks/explainers.py.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from datasets import Dataset, disable_progress_bars
+from explainers import Bench, wanted_explainers
+from explainers_report import write_report
+from trials import Results, Trial, TrialArguments, option, scores_by_words
+
+from dixtill_hf.cli.arguments import read_arguments
+from dixtill_hf.data import columns
+from dixtill_hf.data.words import word_spans
+from dixtill_hf.teacher.explainers.base import Explainer
+from dixtill_hf.workflow.recipe import DataArguments
+
+
+@dataclass
+class ViewArguments:
+    """Which explainers, with which settings."""
+
+    views: str = option("integrated_gradients,lime", "Names of explainers, separated by commas.")
+    settings: str | None = option(
+        None, "Settings that differ from the defaults: 'lime.samples=96'."
+    )
+
+
+def main(argv: Sequence[str]) -> None:
+    """Measure each view and their mean, then write the report."""
+    data, arguments, chosen = read_arguments(
+        "benchmarks/two_views.py",
+        "Compare the mean of explainers with each of them.",
+        (DataArguments, TrialArguments, ViewArguments),
+        argv,
+    )
+    disable_progress_bars()
+    explainers = wanted_explainers(chosen.views, chosen.settings)
+    trial = Trial(data, arguments)
+    command = shlex.join(["python", "benchmarks/two_views.py", *argv])
+    described = {"source": data.source, **asdict(arguments)}
+    results = Results(Path(arguments.results_dir) / "two_views.json", trial, command, described)
+    bench = Bench(trial, arguments.tokens_per_batch)
+    for explainer in explainers:
+        results.keep(explainer.name, explainer.settings(), partial(bench.measure, explainer))
+    views = {"views": [explainer.settings() for explainer in explainers]}
+    results.keep("mean of the views", views, partial(measure_mean, bench, explainers))
+    results.keep("no explanation term", {"xai_weight": 0.0}, partial(measure_without, bench))
+    print(f"The report: {write_report(results.path, 'Two explainers or one?')}")
+
+
+def measure_mean(bench: Bench, explainers: Sequence[Explainer]) -> dict[str, Any]:
+    """The record of the mean of the explainers' scores."""
+    texts, measured = (
+        mean_explanation([bench.trial.annotate(part, one) for one in explainers])
+        for part in (bench.trial.texts, bench.trial.measured)
+    )
+    return bench.compare(texts, measured, all(one.signed for one in explainers))
+
+
+def measure_without(bench: Bench) -> dict[str, Any]:
+    """The record of students that learn from the teacher's logits alone."""
+    return bench.measure_control({"xai_weight": 0.0})
+
+
+def mean_explanation(annotated: Sequence[Dataset]) -> Dataset:
+    """The first dataset with the mean of all explanations, one score a word.
+
+    Args:
+        annotated: The same texts, explained for the same labels.
+    """
+    views = zip(*(scores_by_words(one) for one in annotated), strict=True)
+    scores = [np.mean([_unit(view) for view in text], axis=0) for text in views]
+    first = annotated[0]
+    changed = {
+        columns.TEACHER_SPANS: [word_spans(text) for text in first[columns.TEXT]],
+        columns.TEACHER_ATTRIBUTIONS: [one.tolist() for one in scores],
+    }
+    features = {name: first.features[name] for name in changed}
+    result = first.remove_columns(list(changed))
+    for name, values in changed.items():
+        result = result.add_column(name, values, feature=features[name])
+    return result
+
+
+def _unit(scores: np.ndarray) -> np.ndarray:
+    """At length 1; zeros stay zeros."""
+    length = np.linalg.norm(scores)
+    return scores / length if length else scores
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The mean of two explainers against each of them."""
+
+import importlib
+import json
+
+import numpy as np
+import pytest
+from datasets import Dataset
+
+
+def test_the_mean_gets_its_row(trial_options, tmp_path):
+    script = importlib.import_module("two_views")
+    script.main([*trial_options, "--views=integrated_gradients,occlusion"])
+    records = json.loads((tmp_path / "results" / "two_views.json").read_text())["records"]
+    names = ["integrated_gradients", "occlusion", "mean of the views", "no explanation term"]
+    assert list(records) == names
+    mean = records["mean of the views"]
+    assert [view["name"] for view in mean["settings"]["views"]] == names[:2]
+    assert [student["seed"] for student in mean["students"]] == [0, 1]
+    # Between its parts: one is the reference itself, but for its fewer nodes.
+    agreement = [records[name]["agreement"]["cosine"] for name in names[:3]]
+    assert agreement[1] < agreement[2] < agreement[0]
+    report = (tmp_path / "results" / "two_views.md").read_text()
+    assert report.startswith("# Two explainers or one?")
+    assert all(f"| {name} |" in report for name in names)
+
+
+def test_the_mean_by_hand(trial_options):
+    script = importlib.import_module("two_views")
+    spans = [[0, 1], [1, 2], [3, 5]]  # the first word has two tokens
+    common = {"text": ["ab cd"], "teacher_explained_label": [0]}
+    first = {"teacher_spans": [spans], "teacher_attributions": [[1.0, 2.0, 4.0]]}
+    second = {"teacher_spans": [[[0, 2], [3, 5]]], "teacher_attributions": [[-10.0, 0.0]]}
+    mean = script.mean_explanation(
+        [Dataset.from_dict(common | first), Dataset.from_dict(common | second)]
+    )
+    assert mean["teacher_spans"][0] == [[0, 2], [3, 5]]
+    assert mean["teacher_attributions"][0] == pytest.approx([(0.6 - 1) / 2, 0.8 / 2])
+
+
+def test_zeros_stay_zeros(trial_options):
+    script = importlib.import_module("two_views")
+    rows = {
+        "text": ["ab"],
+        "teacher_explained_label": [0],
+        "teacher_spans": [[[0, 2]]],
+        "teacher_attributions": [[0.0]],
+    }
+    mean = script.mean_explanation([Dataset.from_dict(rows)])
+    assert np.array_equal(mean["teacher_attributions"][0], [0.0])
