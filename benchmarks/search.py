@@ -41,7 +41,7 @@ from dixtill_hf.reporting.styles import BAR_COLOUR, CONTROL_COLOUR, SETTINGS
 from dixtill_hf.teacher.fingerprint import hash_json
 from dixtill_hf.workflow.environment import describe_environment
 from dixtill_hf.workflow.inputs import annotate_data, load_data, prepare_teacher, teacher_name
-from dixtill_hf.workflow.jobs import texts_of, training_arguments
+from dixtill_hf.workflow.jobs import training_arguments
 from dixtill_hf.workflow.metrics import describe_dataset
 from dixtill_hf.workflow.recipe import RECIPE_PARTS, Recipe, StudentArguments
 from dixtill_hf.workflow.stages import StageLog, write_json
@@ -185,7 +185,6 @@ class Students:
             label_names(self._data),
             PRESET,
             word_vectors=word_vector_source(self._task.word_vectors),
-            further_texts=texts_of(self._task.transfer),
             seed=self._task.seed,
             **settings,
         )

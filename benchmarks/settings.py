@@ -60,7 +60,6 @@ from dixtill_hf.workflow.inputs import (
     prepare_teacher,
     teacher_name,
 )
-from dixtill_hf.workflow.jobs import texts_of
 from dixtill_hf.workflow.measurement_store import MeasurementStore
 from dixtill_hf.workflow.metrics import describe_dataset
 from dixtill_hf.workflow.recipe import RECIPE_PARTS, Recipe
@@ -292,6 +291,7 @@ def train(task: Task) -> dict[str, Any]:
     texts = data["train"].select(share_of(data["train"], setting.share, seed))
     texts = alter(texts, setting.poisoned, seed, np.random.Generator.permutation)
     texts = alter(texts, setting.unexplained, seed, lambda _, scores: np.zeros_like(scores))
+    transfer = None if task.transfer is None else Dataset.load_from_disk(str(task.transfer))
     model, tokenizer = build_student(
         texts[TEXT][:],
         label_names(data),
@@ -299,14 +299,14 @@ def train(task: Task) -> dict[str, Any]:
         word_vectors=word_vector_source(task.word_vectors),
         min_frequency=setting.min_frequency,
         further_words=setting.further_words,
-        further_texts=texts_of(task.transfer),
+        further_texts=transfer[TEXT][:] if transfer and setting.replacement_words else [],
         seed=seed,
         **setting.student,
     )
     if setting.architecture is not None:
         ARCHITECTURES[setting.architecture](model)
-    if task.transfer is not None:
-        texts = with_transfer_set(texts, Dataset.load_from_disk(str(task.transfer)))
+    if transfer is not None:
+        texts = with_transfer_set(texts, transfer)
     with tempfile.TemporaryDirectory() as directory:
         args = DistillationArguments.from_preset(
             setting.preset,

@@ -38,6 +38,13 @@ class TrainArguments:
         default=0,
         metadata={"help": "How many of the most frequent words of word_vectors are known too."},
     )
+    new_words: bool = field(
+        default=False,
+        metadata={
+            "help": "Whether words that only the transfer set has are known too: for variants that "
+            "have words replaced."
+        },
+    )
 
 
 def main(argv: Sequence[str]) -> None:
@@ -58,10 +65,11 @@ def main(argv: Sequence[str]) -> None:
 
     data = load_from_disk(ours.annotated)
     train = data["train"]
-    further_texts = []
+    further_texts: list[str] = []
     if ours.transfer is not None:
         transfer = Dataset.load_from_disk(ours.transfer)
-        train, further_texts = with_transfer_set(train, transfer), transfer[TEXT][:]
+        train = with_transfer_set(train, transfer)
+        further_texts = transfer[TEXT][:] if ours.new_words else []
     model, tokenizer = build_student(
         data["train"][TEXT][:],
         label_names(data),

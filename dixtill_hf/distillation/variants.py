@@ -8,6 +8,7 @@ and of Jiao et al. (2020, arXiv:1909.10351), who replaced words by near ones.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -49,7 +50,7 @@ def _replace(
     replaced = []
     for word in words:
         bare = word.lstrip()
-        near = similar.get("".join(words_of(bare)), ())
+        near = similar.get(_normalized(bare), ())
         if near and generator.random() < share:
             other = near[int(generator.integers(len(near)))]
             cased = other.capitalize() if bare[0].isupper() else other
@@ -98,6 +99,11 @@ def text_variants(
     made = ("".join(vary(words)).strip() for _ in range(per_text) for words in split)
     known = {text.strip() for text in texts}
     return [text for text in dict.fromkeys(made) if text and text not in known]
+
+
+@lru_cache(maxsize=2**16)
+def _normalized(word: str) -> str:
+    return "".join(words_of(word))
 
 
 def _split(text: str) -> Words:

@@ -201,7 +201,7 @@ def describe_vocabularies(
             arguments.min_frequency,
             arguments.further_words,
             arguments.embedding_size,
-            texts_of(transfer.get(preset)),
+            texts_with_new_words(arguments, transfer.get(preset)),
         )
         at_least = PRESETS[preset].vocabulary["min_frequency"]
         described[preset] = {
@@ -214,6 +214,11 @@ def describe_vocabularies(
     return described
 
 
-def texts_of(transfer: Path | None) -> list[str]:
-    """The texts of a transfer set; none where there is no set."""
-    return [] if transfer is None else Dataset.load_from_disk(str(transfer))[TEXT][:]
+def texts_with_new_words(arguments: StudentArguments, transfer: Path | None) -> list[str]:
+    """The variants of a transfer set where they have words replaced, else none.
+
+    Others have no words of their own but such as came about where punctuation marks were left out.
+    """
+    if transfer is None or not arguments.replacement_words:
+        return []
+    return Dataset.load_from_disk(str(transfer))[TEXT][:]

@@ -31,7 +31,7 @@ from dixtill_hf.distillation.transfer_set import with_transfer_set
 from dixtill_hf.evaluation.efficiency import directory_bytes, parameter_count
 from dixtill_hf.teacher.checkpoints import newest_whole_checkpoint
 from dixtill_hf.workflow.assessment import ask, assess
-from dixtill_hf.workflow.jobs import StudentJob, texts_of, training_arguments
+from dixtill_hf.workflow.jobs import StudentJob, texts_with_new_words, training_arguments
 from dixtill_hf.workflow.stages import write_json
 from dixtill_hf.workflow.vectors import word_vector_source
 
@@ -106,7 +106,7 @@ def _trainer(job: StudentJob, data: DatasetDict, checkpoints: Path) -> Distillat
         word_vectors=word_vector_source(arguments.word_vectors),
         min_frequency=arguments.min_frequency,
         further_words=arguments.further_words,
-        further_texts=texts_of(job.transfer),
+        further_texts=texts_with_new_words(arguments, job.transfer),
         seed=job.seed,
         hidden_size=arguments.hidden_size,
         embedding_size=arguments.embedding_size,

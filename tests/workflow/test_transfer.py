@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which variants the students of a recipe need, and what is refused before any is labelled."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from datasets import Dataset
 
 from dixtill_hf import load_teacher
-from dixtill_hf.workflow.jobs import check_comparison, student_jobs
+from dixtill_hf.workflow.jobs import check_comparison, student_jobs, texts_with_new_words
 from dixtill_hf.workflow.recipe import AnnotationArguments, StudentArguments
 from dixtill_hf.workflow.stages import StageLog
 from dixtill_hf.workflow.transfer import VariantSettings, all_variant_settings, label_variants_of
@@ -58,6 +59,10 @@ def test_words_of_the_vectors_come_into_the_variants(sentences, tiny_teacher_dir
     assert any("rockets" in text.lower() for text in texts)
     none, kl = student_jobs(asked, run / "annotated", "key", run)[:2]
     assert (none.transfer, kl.transfer) == (None, made)
+    assert texts_with_new_words(asked, made) == texts[:]
+    assert texts_with_new_words(asked, None) == []
+    # A mark that was left out joins two words to one that is no word.
+    assert texts_with_new_words(replace(asked, replacement_words=0), made) == []
 
 
 @pytest.mark.parametrize(
