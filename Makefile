@@ -40,8 +40,9 @@ benchmark: $(VENV)/.installed  ## Compare its students with int8, pruned heads, 
 test: $(VENV)/.installed  ## Run the tests
 	$(BIN)/python -m pytest $(PYTEST_OPTIONS)
 
+# The scripts of benchmarks/ are run with the tested versions alone.
 test-latest: $(VENV_LATEST)/.installed  ## Run the tests with the newest transformers
-	$(BIN_LATEST)/python -m pytest $(PYTEST_OPTIONS)
+	$(BIN_LATEST)/python -m pytest $(PYTEST_OPTIONS) --ignore tests/benchmarks
 
 style: $(VENV)/.installed  ## Format the code and mend what can be mended
 	$(BIN)/python -m ruff check --fix
