@@ -6,6 +6,7 @@ Most change the loss of a text, `(1 − α)·CE + α·(KD + xai_weight·XAI)`, i
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import torch
@@ -28,9 +29,10 @@ from dixtill_hf.student.modeling_dixtill import DixtillOutput
 Batch = dict[str, Tensor]
 
 
-class OtherExplanationTerm(DistillationTrainer):
+class OtherExplanationTerm(DistillationTrainer, ABC):
     """Another XAI term in the place of the masked cosine."""
 
+    @abstractmethod
     def _explanation_term(self, terms: Batch, scores: Tensor, inputs: Batch) -> Tensor:
         """The term of every text, (batch,).
 
@@ -39,7 +41,6 @@ class OtherExplanationTerm(DistillationTrainer):
             scores: The student's, (batch, words).
             inputs: The batch.
         """
-        raise NotImplementedError
 
     def _loss_terms(self, outputs: DixtillOutput, inputs: Batch) -> Batch:
         terms = super()._loss_terms(outputs, inputs)
@@ -94,12 +95,12 @@ class Annealed(OtherExplanationTerm):
         return 2 * (1 - self.state.global_step / self.state.max_steps) * terms["xai"]
 
 
-class TrustedTeacher(DistillationTrainer):
+class TrustedTeacher(DistillationTrainer, ABC):
     """α of every text is multiplied by how far the teacher is to be trusted on it."""
 
+    @abstractmethod
     def _trust(self, inputs: Batch) -> Tensor:
         """In [0, 1] for every text, (batch,)."""
-        raise NotImplementedError
 
     def _loss_terms(self, outputs: DixtillOutput, inputs: Batch) -> Batch:
         terms, trust = super()._loss_terms(outputs, inputs), self._trust(inputs)

@@ -40,8 +40,12 @@ def similar_words(
         punctuation marks and the 120 most frequent words of the vectors have none.
 
     Raises:
-        FileNotFoundError, ImportError, ValueError: As for `load_word_vectors`.
+        FileNotFoundError, ImportError: As for `load_word_vectors`.
+        ValueError: As for it, or `pool` or `most` is below 1.
     """
+    for name, value in (("pool", pool), ("most", most)):
+        if value < 1:
+            raise ValueError(f"{name} must be at least 1, got {value}.")
     frequent = frequent_words(word_vectors, pool)
     grammar = set(frequent[:GRAMMAR])
     others = [word for word in frequent if _is_word(word)]

@@ -168,7 +168,7 @@ class StudentArguments:
     replacement_words: int = described(
         0,
         "How many of the most frequent words of word_vectors may stand, in the variants, for words "
-        "that they are near to; the student then knows these too. 10000 are a good choice.",
+        "that they are near to; the student then knows these too. 10000 were measured.",
     )
     workers: int = described(
         0, "Students trained side by side; 0 takes the CPU's cores, or 1 with an accelerator."

@@ -60,6 +60,9 @@ def test_words_of_no_variant_cannot_be_replaced(data_dir, tmp_path, capsys):
     given = ["--source", str(data_dir), "--replacement_words", "100"]
     assert main(["annotate", *given, "--output_dir", str(tmp_path / "run")]) == 1
     assert "variants of 1 or more: got 100 and 0" in capsys.readouterr().err
+    given += ["--variants", "2", "--word_vectors", "none"]
+    assert main(["annotate", *given, "--output_dir", str(tmp_path / "run")]) == 1
+    assert "replacement_words come from word_vectors" in capsys.readouterr().err
 
 
 def test_a_split_that_is_not_there_is_named(data_dir, tiny_teacher_dir, tmp_path, capsys):

@@ -48,3 +48,9 @@ def test_without_a_near_word_there_is_nothing(vectors):
 def test_a_file_that_is_not_there_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"nothing\.txt"):
         similar_words(["a text"], tmp_path / "nothing.txt")
+
+
+@pytest.mark.parametrize("name", ["pool", "most"])
+def test_a_number_below_one_is_refused(vectors, name):
+    with pytest.raises(ValueError, match=f"{name} must be at least 1, got 0"):
+        similar_words(["a text"], vectors, **{name: 0})
