@@ -5,8 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
+import numpy as np
 import torch
 
 from dixtill_hf.teacher.loading import Teacher
@@ -97,21 +99,23 @@ def collate(teacher: Teacher, texts: Sequence[EncodedText], width: int = 1) -> E
         texts: At least one.
         width: Least tokens to pad to; no model reads batches of no tokens.
     """
-    width = max(width, *(len(text) for text in texts))
+    lengths = np.array([len(text) for text in texts])
+    width = max(width, int(lengths.max()))
+    within = np.arange(width) < lengths[:, None]
     # token_type_ids, where a model has them, are padded with 0 as attention masks are.
     padding = {"input_ids": teacher.tokenizer.pad_token_id}
-    device = teacher.device
 
-    def pad(rows: Iterable[list], value: int, dtype: torch.dtype) -> torch.Tensor:
-        filled = [row + [value] * (width - len(row)) for row in rows]
-        return torch.tensor(filled, dtype=dtype, device=device).reshape(len(texts), width)
+    def pad(rows: Iterable[list], value: int, dtype: type) -> torch.Tensor:
+        padded = np.full(within.shape, value, dtype)
+        padded[within] = np.fromiter(chain.from_iterable(rows), dtype, lengths.sum())
+        return torch.from_numpy(padded).to(teacher.device)
 
     return EncodedBatch(
         inputs={
-            name: pad((text.inputs[name] for text in texts), padding.get(name, 0), torch.long)
+            name: pad((text.inputs[name] for text in texts), padding.get(name, 0), np.int64)
             for name in texts[0].inputs
         },
-        ordinary=pad((text.ordinary for text in texts), False, torch.bool),
+        ordinary=pad((text.ordinary for text in texts), False, np.bool_),
     )
 
 

@@ -18,6 +18,7 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
+from dixtill_hf.teacher.attention import attention_of_any_size
 from dixtill_hf.teacher.labels import match_labels
 from dixtill_hf.teacher.processes import launched_processes
 
@@ -57,7 +58,8 @@ class Teacher:
 
     def logits(self, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """Logits `(batch, labels)` in float32, in the order of the data's labels."""
-        return self.model(**inputs).logits[:, list(self.label_order)].float()
+        with attention_of_any_size(self.device):
+            return self.model(**inputs).logits[:, list(self.label_order)].float()
 
 
 def load_teacher(

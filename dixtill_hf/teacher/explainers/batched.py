@@ -72,11 +72,12 @@ class BatchedExplainer(Explainer):
 
     def _attributions(self, texts: Sequence[EncodedText], found: BatchScores) -> list[Attribution]:
         scores, ordinary = found.scores.cpu().numpy(), found.ordinary.cpu().numpy()
+        logits, labels = found.logits.cpu(), found.labels.tolist()
         return [
             self.attribution(
                 text,
-                logits=found.logits[row],
-                label=int(found.labels[row]),
+                logits=logits[row],
+                label=labels[row],
                 scores=scores[row][:, ordinary[row]],
                 completeness_error=float("nan" if found.errors is None else found.errors[row]),
                 evaluations=found.evaluations,

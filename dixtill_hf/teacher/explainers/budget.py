@@ -14,6 +14,9 @@ logger = logging.getLogger(__name__)
 
 _Result = TypeVar("_Result")
 
+# Rows are alike where the shortest has at least this share of the tokens of the longest.
+_ALIKE = 0.75
+
 
 class TokenBudget:
     """The most tokens, padding included, that one pass of the teacher may hold.
@@ -37,6 +40,8 @@ class TokenBudget:
     ) -> None:
         """Do work on rows in batches of similar length, longest first.
 
+        A batch holds as many rows as fit, or half as many where the lengths of all differ much.
+
         Args:
             lengths: Tokens of every row.
             work: Takes the positions of a batch's rows. Where it runs out of memory it is given
@@ -52,7 +57,8 @@ class TokenBudget:
         start = 0
         while start < len(order):
             first = order[start]
-            rows = order[start : start + self.rows(costs[first])]
+            most = self.rows(costs[first])
+            rows = _alike(order[start : start + most], lengths, -(-most // 2))
             if self._fits(costs[first], lengths[first], partial(work, rows)):
                 start += len(rows)
 
@@ -91,3 +97,8 @@ class TokenBudget:
             ) from error
         self.tokens //= 2
         logger.warning("Out of memory: going on with tokens_per_batch=%d.", self.tokens)
+
+
+def _alike(rows: list[int], lengths: Sequence[int], fewest: int) -> list[int]:
+    """Rows of a batch, longest first; only the fewest where too much of all would be padding."""
+    return rows if lengths[rows[-1]] >= _ALIKE * lengths[rows[0]] else rows[:fewest]

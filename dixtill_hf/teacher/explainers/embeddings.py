@@ -109,8 +109,11 @@ class EmbeddedTexts:
 
     def _inputs_of(self, rows: Sequence[int]) -> dict[str, torch.Tensor]:
         """Inputs of some texts, without the padding that none of them needs."""
-        index, width = list(rows), self._width_of(rows)
+        index, width = self._index(rows), self._width_of(rows)
         return {name: tensor[index, :width] for name, tensor in self._inputs.items()}
+
+    def _index(self, rows: Sequence[int]) -> torch.Tensor:
+        return torch.tensor(rows, device=self.ordinary.device)
 
     def _width_of(self, rows: Sequence[int]) -> int:
         """Tokens of the widest of some texts; at least one, which models need."""
@@ -118,7 +121,7 @@ class EmbeddedTexts:
 
     def _ends_of(self, rows: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
         """Word embeddings of some texts and of their baselines, `(rows, tokens, dims)` each."""
-        index, width = list(rows), self._width_of(rows)
+        index, width = self._index(rows), self._width_of(rows)
         embed = self._teacher.model.get_input_embeddings()
         with torch.no_grad():
             return (

@@ -78,15 +78,16 @@ class GradientShap(TargetedExplainer):
             scores[:, :, : by_token.shape[-1]].index_add_(0, into, by_token / self.samples)
 
         budget.run([embedded.widths[row] for row in owners], add)
-        errors = (scores.sum(-1) - change).abs().amax(-1)
-        ordinary = embedded.ordinary.cpu().numpy()
+        errors = (scores.sum(-1) - change).abs().amax(-1).tolist()
+        on_host, ordinary = scores.cpu().numpy(), embedded.ordinary.cpu().numpy()
+        logits, chosen = logits.cpu(), labels.tolist()
         return [
             self.attribution(
                 text,
                 logits=logits[row],
-                label=int(labels[row]),
-                scores=scores[row].cpu().numpy()[:, ordinary[row]],
-                completeness_error=float(errors[row]),
+                label=chosen[row],
+                scores=on_host[row][:, ordinary[row]],
+                completeness_error=errors[row],
                 evaluations=self.samples + 2,
             )
             for row, text in enumerate(texts)

@@ -134,11 +134,12 @@ class IntegratedGradients(TargetedExplainer):
             pending = [row for row in pending if (missed[row] > allowed[row]).any()]
         if self.steps is None:
             scores = share_residual(scores, path.change)
+        logits, labels = path.logits.cpu(), path.labels.tolist()
         return [
             self.attribution(
                 text,
-                path.logits[row],
-                int(path.labels[row]),
+                logits[row],
+                labels[row],
                 scores[row][:, : len(text)][:, text.ordinary],
                 completeness_error=float(missed[row].max()),
                 evaluations=int(evaluations[row]),

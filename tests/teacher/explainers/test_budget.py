@@ -14,7 +14,16 @@ def _batches(budget: TokenBudget, lengths: list[int], costs: list[int] | None = 
 
 
 def test_batches_hold_as_many_rows_as_fit_longest_first():
-    assert _batches(TokenBudget(10), [2, 5, 3, 5, 2]) == [[1, 3], [2, 0, 4]]
+    assert _batches(TokenBudget(12), [3, 6, 4, 6, 3]) == [[1, 3], [2, 0, 4]]
+
+
+def test_a_batch_of_lengths_that_differ_much_is_half_as_large():
+    lengths = [8, 8, 8, 3, 3, 3, 3, 2, 2, 2, 2]
+    assert _batches(TokenBudget(32), lengths) == [[0, 1], [2, 3], [4, 5, 6, 7, 8], [9, 10]]
+
+
+def test_what_is_left_for_the_last_batch_is_not_halved():
+    assert _batches(TokenBudget(80), [10, 2, 2, 2]) == [[0, 1, 2, 3]]
 
 
 def test_a_longer_row_than_the_budget_stands_alone():
