@@ -6,8 +6,8 @@
 
 All methods explain the same seeded sample of texts, block by block, in an order that turns from
 block to block, so that whatever else the machine does meets them alike. Results go to
-benchmarks/results/annotation.json, one entry a teacher; the page annotation.md and its picture are
-drawn from it alone.
+benchmarks/results/annotation.json, one entry for each teacher on each machine; the page
+annotation.md and its picture are drawn from it alone.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from transformers import BertConfig, BertForSequenceClassification, PreTrainedTo
 
 from dixtill_hf import load_text_classification
 from dixtill_hf.data.packaged import packaged_encoder
+from dixtill_hf.reporting import formatting as fmt
 from dixtill_hf.teacher.annotation.worker import default_tokens
 from dixtill_hf.teacher.encoding import EncodedText, encode_texts
 from dixtill_hf.teacher.explainers.budget import TokenBudget
@@ -56,6 +57,7 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--texts", type=int, default=256)
     parser.add_argument("--reference_texts", type=int, help="how many get a reference; all")
     parser.add_argument("--block", type=int, default=32, help="texts between turns")
+    parser.add_argument("--tokens_per_batch", type=int, help="what suits the device")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--results_dir", default=str(RESULTS), help=argparse.SUPPRESS)
@@ -65,9 +67,15 @@ def main(argv: Sequence[str]) -> None:
     result = measure(teacher, sample(teacher, given), given)
     path = Path(given.results_dir) / "annotation.json"
     entries = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    entries[given.name or given.teacher] = result
+    entries[f"{given.name or given.teacher} on {machine(result['environment'])}"] = result
     path.write_text(json.dumps(entries, indent=1) + "\n", encoding="utf-8")
     write_report(entries, path.parent)
+
+
+def machine(environment: Mapping[str, Any]) -> str:
+    """What computed: an accelerator, or so many threads of a processor."""
+    threads = fmt.counted(environment["threads"], "thread")
+    return environment["accelerator"] or f"{threads} of {environment['cpu']}"
 
 
 def load(name: str) -> Teacher:
@@ -98,7 +106,7 @@ def measure(
 ) -> dict[str, Any]:
     """Time and accuracy of every method on the same texts."""
     calibration_texts, measured = texts
-    tokens = default_tokens(teacher)
+    tokens = given.tokens_per_batch or default_tokens(teacher)
     budget = TokenBudget(tokens)
     started = time.perf_counter()
     prepared = {
@@ -164,8 +172,9 @@ def _race(
     seconds: dict[str, list[float]] = {name: [] for name in names}
     rates: dict[str, list[float]] = {"float32": [], "bfloat16": []}
     found: dict[str, list[Scores]] = {name: [] for name in names}
-    for name in names:  # the first call of a kernel is slower
-        methods[name](teacher, texts[:2], tokens)
+    warming_up = texts[:2] if teacher.device.type == "cpu" else texts[-block:]
+    for name in names:  # the first call of a kernel is slower, and a GPU has one for each size
+        methods[name](teacher, warming_up, tokens)
     for start in range(0, len(texts), block):
         part = texts[start : start + block]
         for name in names:

@@ -5,14 +5,15 @@
     python benchmarks/annotation_memory.py runs/sst2/teacher --explainer gradient_x_input
 
 Each size is annotated by a process of its own, from a saved dataset into an empty cache. Results go
-to benchmarks/results/annotation_memory.json, those of one explainer beside those of another; the
-page and the picture are drawn from it.
+to benchmarks/results/annotation_memory.json, one entry for each explainer on each machine; the page
+and the picture are drawn from it.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -23,6 +24,8 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+import torch
+from annotation import machine
 from datasets import Dataset, concatenate_datasets, load_from_disk
 from matplotlib.figure import Figure
 
@@ -61,13 +64,21 @@ def main(argv: Sequence[str]) -> None:
     directory = Path(given.results_dir)
     path = directory / "annotation_memory.json"
     entries = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    entries[given.explainer] = {
-        "environment": describe_environment(),
-        "command": f"python benchmarks/annotation_memory.py {' '.join(argv)}",
+    environment = describe_environment()
+    allocator = [f"{name}={value}" for name, value in os.environ.items() if _is_mallocs(name)]
+    name = ", ".join([f"{given.explainer} on {machine(environment)}", *allocator])
+    entries[name] = {
+        "environment": environment,
+        "command": " ".join([*allocator, "python benchmarks/annotation_memory.py", *argv]),
         "rows": rows,
     }
     path.write_text(json.dumps(entries, indent=1) + "\n", encoding="utf-8")
     write_report(entries, directory)
+
+
+def _is_mallocs(name: str) -> bool:
+    """Whether glibc's allocator reads an environment variable."""
+    return name.startswith("MALLOC_")
 
 
 def measure(texts: Dataset, given: argparse.Namespace) -> dict[str, Any]:
@@ -92,6 +103,7 @@ def annotate_here(directory: Path, teacher: str, explainer: str) -> dict[str, An
         "seconds": time.perf_counter() - start,
         # Kilobytes on Linux.
         "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "device_bytes": torch.cuda.max_memory_allocated() if torch.cuda.is_available() else None,
     }
 
 
@@ -105,7 +117,7 @@ def write_report(entries: Mapping[str, Any], directory: Path) -> None:
         f"""# Annotation: time and memory against the number of texts
 
 Each row is a process of its own with an empty cache; its time includes loading the teacher and
-what is fitted to it, its memory everything.
+what is fitted to it, its memory everything; `on the device` is the most that tensors took there.
 
 ![Time and memory](annotation_memory.png)
 
@@ -122,12 +134,12 @@ def _section(name: str, entry: Mapping[str, Any]) -> str:
             fmt.Column("time", [fmt.duration(row["seconds"]) for row in rows]),
             fmt.Column("texts a second", [f"{row['texts'] / row['seconds']:.1f}" for row in rows]),
             fmt.Column("peak memory", [fmt.size(row["peak_bytes"]) for row in rows]),
+            fmt.Column("on the device", [fmt.size(row["device_bytes"]) for row in rows]),
         ]
     )
     return f"""## {name}
 
-`{entry["command"]}` on {environment["cpu"]}, {fmt.counted(environment["threads"], "thread")},
-torch {environment["versions"]["torch"]}, {environment["date"]}.
+`{entry["command"]}`, torch {environment["versions"]["torch"]}, {environment["date"]}.
 
 {table}
 
@@ -136,7 +148,7 @@ torch {environment["versions"]["torch"]}, {environment["date"]}.
 
 def draw(entries: Mapping[str, Any]) -> Figure:
     """Time and peak memory against the number of texts."""
-    figure = Figure(figsize=(9.5, 3.6), layout="constrained")
+    figure = Figure(figsize=(9.5, 4.4), layout="constrained")
     time_axes, memory_axes = figure.subplots(1, 2)
     for number, (name, entry) in enumerate(entries.items()):
         texts = [row["texts"] for row in entry["rows"]]
@@ -146,7 +158,7 @@ def draw(entries: Mapping[str, Any]) -> Figure:
     time_axes.set(xscale="log", yscale="log", xlabel="texts", ylabel="seconds", title="Time")
     memory_axes.set(xscale="log", xlabel="texts", ylabel="GB", title="Peak memory of the process")
     memory_axes.set_ylim(bottom=0)
-    time_axes.legend()
+    figure.legend(*time_axes.get_legend_handles_labels(), loc="outside lower center", fontsize=8)
     return figure
 
 

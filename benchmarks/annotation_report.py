@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,12 +42,26 @@ float32.
 
 def write_report(entries: Mapping[str, Any], directory: Path) -> None:
     """Write annotation.md and annotation.png for the teachers measured so far."""
+    machines = _by_machine(entries)
     with mpl.rc_context(SETTINGS):
-        _figure(entries).savefig(directory / "annotation.png", metadata={"Software": None})
+        _figure(machines).savefig(directory / "annotation.png", metadata={"Software": None})
     parts = [_INTRODUCTION, *(_section(name, entry) for name, entry in entries.items())]
-    if len(entries) > 1:
-        parts.append(_cost_model(entries))
+    if any(len(teachers) > 1 for teachers in machines):
+        parts.append(_cost_model(machines))
     (directory / "annotation.md").write_text("\n".join(parts), encoding="utf-8")
+
+
+def _by_machine(entries: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The entries of each processor or accelerator."""
+    machines: dict[str, dict[str, Any]] = {}
+    for name, entry in entries.items():
+        machines.setdefault(_machine(entry), {})[name] = entry
+    return list(machines.values())
+
+
+def _machine(entry: Mapping[str, Any]) -> str:
+    environment = entry["environment"]
+    return environment["accelerator"] or environment["cpu"]
 
 
 def _section(teacher: str, entry: Mapping[str, Any]) -> str:
@@ -61,7 +75,7 @@ def _section(teacher: str, entry: Mapping[str, Any]) -> str:
 {settings["texts"]} texts of {settings["source"]} (seed {settings["seed"]}),
 {entry["tokens_per_text"]:.0f} tokens each on average, {settings["tokens_per_batch"]} tokens a
 batch; cosine and distance on {entry["reference_texts"]} of them.
-{environment["accelerator"] or environment["cpu"]}, {settings["threads"]} threads; {versions};
+{_machine(entry)}, {settings["threads"]} threads; {versions};
 {environment["date"]}. A plain matrix product of the same shape reached
 {rates["float32"] / 1e9:,.0f} GFLOP/s in float32 and {rates["bfloat16"] / 1e9:,.0f} in bfloat16 in
 between. Fitting the rule to the teacher took {entry["calibration_seconds"]:.1f} s, once.
@@ -70,13 +84,12 @@ between. Fitting the rule to the teacher took {entry["calibration_seconds"]:.1f}
 """
 
 
-def _cost_model(entries: Mapping[str, Any]) -> str:
-    """What the first teacher's share of the matrix rate predicts for the others."""
-    known, *others = entries
+def _cost_model(machines: Sequence[Mapping[str, Any]]) -> str:
+    """What the share of the matrix rate of a machine's first teacher predicts for its others."""
     rows = [
-        (teacher, name, _share(entries[known], name), entry, entry["methods"][name])
-        for teacher, entry in entries.items()
-        if teacher in others
+        (teacher, name, _share(known, name), entry, entry["methods"][name])
+        for (_, known), *others in (teachers.items() for teachers in machines)
+        for teacher, entry in others
         for name in _PREDICTED
     ]
     predicted = [
@@ -105,7 +118,8 @@ def _cost_model(entries: Mapping[str, Any]) -> str:
 
 Operations of a text of n tokens: (1 + 2 · gradients) · (2 · W · n + 4 · n² · hidden size · layers),
 W the weights of the encoder's matrices, a gradient being a forward and a backward pass. Divided by
-the rate of a plain matrix product of the machine and by the share of it that {known} reached above:
+the rate of a plain matrix product of the machine and by the share of it that the first teacher
+measured on it reached above:
 
 {table}
 """
@@ -176,12 +190,17 @@ def _ratio(baseline: Mapping[str, Any], one: Mapping[str, Any]) -> tuple[float, 
     return float(np.median(ratios)), float(low), float(high)
 
 
-def _figure(entries: Mapping[str, Any]) -> Figure:
-    figure = Figure(figsize=(9.5, 3.2), layout="constrained")
-    all_axes = np.atleast_1d(figure.subplots(1, len(entries), sharey=True))
-    for axes, (teacher, entry) in zip(all_axes, entries.items(), strict=True):
-        _bars(axes, teacher, entry["methods"])
-    all_axes[0].invert_yaxis()
+def _figure(machines: Sequence[Mapping[str, Any]]) -> Figure:
+    """A row of pictures for each machine, one for each teacher."""
+    widest = max(len(teachers) for teachers in machines)
+    figure = Figure(figsize=(9.5, 3.1 * len(machines)), layout="constrained")
+    grid = figure.subplots(len(machines), widest, sharey=True, squeeze=False)
+    for line, teachers in zip(grid, machines, strict=True):
+        for axes, (teacher, entry) in zip(line, teachers.items(), strict=False):
+            _bars(axes, teacher, entry["methods"])
+        for axes in line[len(teachers) :]:
+            axes.set_axis_off()
+    grid[0, 0].invert_yaxis()
     return figure
 
 
@@ -201,5 +220,6 @@ def _bars(axes: Axes, teacher: str, methods: Mapping[str, Any]) -> None:
             fontsize=8,
         )
         longest = max(longest, high)
-    axes.set(title=teacher, xlabel="times faster", xlim=(0, 1.75 * longest))
+    axes.set_title(teacher.replace(" on ", "\non "), fontsize=9)
+    axes.set(xlabel="times faster", xlim=(0, 1.75 * longest))
     axes.grid(axis="y", visible=False)

@@ -5,6 +5,9 @@ import importlib
 import json
 
 import pytest
+import torch
+
+from dixtill_hf.teacher.loading import load_teacher
 
 
 @pytest.fixture
@@ -30,8 +33,9 @@ def test_every_method_is_timed_and_held_against_the_reference(
             ]
         )
     entries = json.loads((tmp_path / "annotation.json").read_text())
-    assert list(entries) == ["first", "second"]
-    methods = entries["first"]["methods"]
+    first, second = entries
+    assert (first.split()[0], second.split()[0]) == ("first", "second")
+    methods = entries[first]["methods"]
     for name, one in methods.items():
         assert len(one["seconds_by_block"]) == 2
         assert one["cosine"]["mean"] > 0.98
@@ -46,6 +50,33 @@ def test_every_method_is_timed_and_held_against_the_reference(
     assert "measured / predicted" in page
 
 
+def test_each_precision_is_timed_with_each_number_of_tokens(
+    source, tiny_teacher_dir, tmp_path, monkeypatch
+):
+    script = importlib.import_module("annotation_batches")
+    monkeypatch.setattr(script, "REFERENCE_STEPS", 60)
+    options = [source, "--texts=6", "--reference_texts=3", "--tokens", "64", "512"]
+    script.main([str(tiny_teacher_dir("bert")), *options, f"--results_dir={tmp_path}"])
+    (entry,) = json.loads((tmp_path / "annotation_batches.json").read_text()).values()
+    rows = entry["rows"]
+    assert len(rows) == 2 * len(script.PRECISIONS)
+    assert all(row["seconds"] > 0 and row["cosine"] > 0.97 for row in rows)
+    assert rows[0]["cosine"] > 0.999
+    assert "| float32, products in TF32 |" in (tmp_path / "annotation_batches.md").read_text()
+
+
+def test_the_teacher_is_as_it_was_after_a_precision_was_tried(tiny_teacher_dir):
+    script = importlib.import_module("annotation_batches")
+    teacher = load_teacher(tiny_teacher_dir("bert"))
+    before = {name: weight.clone() for name, weight in teacher.model.state_dict().items()}
+    with script.Precision(weights=torch.bfloat16, tf32=True).of(teacher):
+        assert teacher.model.dtype == torch.bfloat16
+        assert torch.get_float32_matmul_precision() == "high"
+    assert torch.get_float32_matmul_precision() == "highest"
+    after = teacher.model.state_dict()
+    assert all(torch.equal(after[name], weight) for name, weight in before.items())
+
+
 def test_memory_is_measured_in_a_process_of_its_own(source, tiny_teacher_dir, tmp_path):
     script = importlib.import_module("annotation_memory")
     for explainer, sizes in (("integrated_gradients", ["10"]), ("gradient_x_input", ["10", "40"])):
@@ -54,7 +85,7 @@ def test_memory_is_measured_in_a_process_of_its_own(source, tiny_teacher_dir, tm
         script.main([str(tiny_teacher_dir("bert")), *options])
     entries = json.loads((tmp_path / "annotation_memory.json").read_text())
     assert len(entries) == 2
-    rows = entries["gradient_x_input"]["rows"]
+    rows = next(entries[name]["rows"] for name in entries if name.startswith("gradient_x_input "))
     assert [row["texts"] for row in rows] == [10, 40]
     assert all(1e7 < row["peak_bytes"] < 1e12 and row["seconds"] > 0 for row in rows)
     assert "| 40 |" in (tmp_path / "annotation_memory.md").read_text()
