@@ -28,6 +28,7 @@ from dixtill_hf.cli.arguments import read_arguments
 from dixtill_hf.data import columns
 from dixtill_hf.data.names import check_name
 from dixtill_hf.data.words import word_spans
+from dixtill_hf.distillation.trainer import DistillationTrainer
 from dixtill_hf.evaluation.agreement import explanation_agreement
 from dixtill_hf.evaluation.faithfulness import (
     SHARES,
@@ -114,19 +115,26 @@ class Bench:
             **self.compare(texts, measured, explainer.signed),
         }
 
-    def compare(self, texts: Dataset, measured: Dataset, signed: bool) -> dict[str, Any]:
+    def compare(
+        self,
+        texts: Dataset,
+        measured: Dataset,
+        signed: bool,
+        trainer: type[DistillationTrainer] = DistillationTrainer,
+    ) -> dict[str, Any]:
         """How good explanations are, and the students that learn from them.
 
         Args:
             texts: Annotated; what the students learn from.
             measured: Annotated; whose explanations are compared with the reference.
             signed: Whether a score below 0 speaks against the label.
+            trainer: Of the students.
         """
         scores = scores_by_words(measured)
         return {
             "agreement": self._agreement(scores, signed),
             "faithfulness": self._faithfulness(measured, scores, signed),
-            "students": self.trial.students(texts, measured),
+            "students": self.trial.students(texts, measured, trainer=trainer),
         }
 
     def measure_random(self) -> dict[str, Any]:

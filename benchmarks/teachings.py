@@ -7,15 +7,22 @@ Most change the loss of a text, `(1 − α)·CE + α·(KD + xai_weight·XAI)`, i
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
+from datasets import Dataset
 from torch import Tensor
 from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from transformers import PreTrainedTokenizerFast
 
-from dixtill_hf import DistillationTrainer
+from dixtill_hf import DistillationArguments, DistillationTrainer
+from dixtill_hf.data import columns
 from dixtill_hf.data.columns import LABEL_UNKNOWN
+from dixtill_hf.distillation.collator import DistillationCollator
 from dixtill_hf.distillation.losses import cosine_explanation_loss, get_kd_loss
 from dixtill_hf.distillation.preparation import (
     ATTRIBUTION_TARGETS,
@@ -23,31 +30,41 @@ from dixtill_hf.distillation.preparation import (
     INPUT_IDS,
     LABELS,
     TEACHER_LOGITS,
+    prepare_dataset,
 )
-from dixtill_hf.student.modeling_dixtill import DixtillOutput
+from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification, DixtillOutput
 
 Batch = dict[str, Tensor]
+ALL_TARGETS = "all_targets"
+
+
+def targets_of(label: int) -> str:
+    """The column of the targets of a label."""
+    return f"{ATTRIBUTION_TARGETS}_{label}"
 
 
 class OtherExplanationTerm(DistillationTrainer, ABC):
     """Another XAI term in the place of the masked cosine."""
 
     @abstractmethod
-    def _explanation_term(self, terms: Batch, scores: Tensor, inputs: Batch) -> Tensor:
+    def _explanation_term(self, terms: Batch, outputs: DixtillOutput, inputs: Batch) -> Tensor:
         """The term of every text, (batch,).
 
         Args:
             terms: Those of the library's loss.
-            scores: The student's, (batch, words).
+            outputs: The student's.
             inputs: The batch.
         """
 
     def _loss_terms(self, outputs: DixtillOutput, inputs: Batch) -> Batch:
         terms = super()._loss_terms(outputs, inputs)
-        scores = self.model.explain_from(outputs, inputs[EXPLAINED_LABEL])
-        change = self._explanation_term(terms, scores, inputs) - terms["xai"]
+        change = self._explanation_term(terms, outputs, inputs) - terms["xai"]
         terms["loss"] = terms["loss"] + self.args.xai_weight * self._alpha(inputs) * change
         return terms
+
+    def _scores(self, outputs: DixtillOutput, inputs: Batch) -> Tensor:
+        """The student's scores of the explained label, (batch, words)."""
+        return self.model.explain_from(outputs, inputs[EXPLAINED_LABEL])
 
     def _alpha(self, inputs: Batch) -> Tensor:
         return torch.where(inputs[LABELS] == LABEL_UNKNOWN, 1.0, self.args.alpha)
@@ -56,19 +73,19 @@ class OtherExplanationTerm(DistillationTrainer, ABC):
 class Distance(OtherExplanationTerm):
     """The distance of the explanations at length 1, not squared (AD-KD, Wu et al., 2023)."""
 
-    def _explanation_term(self, terms: Batch, scores: Tensor, inputs: Batch) -> Tensor:
+    def _explanation_term(self, terms: Batch, outputs: DixtillOutput, inputs: Batch) -> Tensor:
         return (terms["xai"] + 1e-6).sqrt()  # ‖a − b‖ = 2·√(½·(1 − cos)) at length 1
 
 
 class TopWords(OtherExplanationTerm):
     """Only the half of the words that the teacher scores highest in size is compared."""
 
-    def _explanation_term(self, terms: Batch, scores: Tensor, inputs: Batch) -> Tensor:
+    def _explanation_term(self, terms: Batch, outputs: DixtillOutput, inputs: Batch) -> Tensor:
         targets, mask = inputs[ATTRIBUTION_TARGETS], inputs["attention_mask"] != 0
         sizes = targets.abs().masked_fill(~mask, -1.0)
         rank = sizes.argsort(dim=1, descending=True).argsort(dim=1)
         top = mask & (rank < (mask.sum(dim=1, keepdim=True) + 1) // 2)
-        return cosine_explanation_loss(scores, targets, top)
+        return cosine_explanation_loss(self._scores(outputs, inputs), targets, top)
 
 
 class Ranks(OtherExplanationTerm):
@@ -77,7 +94,8 @@ class Ranks(OtherExplanationTerm):
     Each pair counts by the difference of the teacher's scores.
     """
 
-    def _explanation_term(self, terms: Batch, scores: Tensor, inputs: Batch) -> Tensor:
+    def _explanation_term(self, terms: Batch, outputs: DixtillOutput, inputs: Batch) -> Tensor:
+        scores = self._scores(outputs, inputs)
         mask = (inputs["attention_mask"] != 0).to(scores.dtype)
         size = (scores.square() * mask).sum(1, keepdim=True) / mask.sum(1, keepdim=True).clamp(1)
         scores = scores * (size + 1e-12).rsqrt()
@@ -88,10 +106,93 @@ class Ranks(OtherExplanationTerm):
         return (wanted * losses).sum((1, 2)) / torch.where(total > 0, total, 1)
 
 
+@dataclass(frozen=True)
+class AllLabelsCollator(DistillationCollator):
+    """Batches with the targets of all labels beside those of the explained one.
+
+    Attributes:
+        num_labels: Of the student.
+    """
+
+    num_labels: int = 2
+
+    def __call__(self, rows: Sequence[Mapping[str, Any]]) -> Batch:
+        """As the library's, with `all_targets`, float32, (batch, words, labels), in training."""
+        if targets_of(0) not in rows[0]:
+            return super().__call__(rows)
+        batches = [
+            super(AllLabelsCollator, self).__call__(
+                [{**row, ATTRIBUTION_TARGETS: row[targets_of(label)]} for row in rows]
+            )
+            for label in range(self.num_labels)
+        ]
+        targets = [batch[ATTRIBUTION_TARGETS] for batch in batches]
+        return super().__call__(rows) | {ALL_TARGETS: torch.stack(targets, -1)}
+
+
+class AllLabels(OtherExplanationTerm):
+    """The explanations of all labels are one vector of words × labels, and that is compared.
+
+    The training texts must be annotated with `target="all"`.
+    """
+
+    def __init__(
+        self,
+        model: DixtillForSequenceClassification,
+        args: DistillationArguments,
+        *,
+        train_dataset: Dataset,
+        processing_class: PreTrainedTokenizerFast,
+    ) -> None:
+        labels = model.config.num_labels
+        super().__init__(
+            model,
+            args,
+            AllLabelsCollator(processing_class.pad_token_id, labels),
+            self._prepared(model, args, train_dataset, processing_class),
+            processing_class=processing_class,
+        )
+
+    @staticmethod
+    def _prepared(
+        model: DixtillForSequenceClassification,
+        args: DistillationArguments,
+        dataset: Dataset,
+        tokenizer: PreTrainedTokenizerFast,
+    ) -> Dataset:
+        """The training texts with the targets of every label in a column of its own."""
+        names = [model.config.id2label[label] for label in range(model.config.num_labels)]
+        prepare = partial(
+            prepare_dataset,
+            tokenizer=tokenizer,
+            label_names=names,
+            reduction=args.attribution_reduction,
+            max_words=args.max_words,
+        )
+        result = prepare(dataset)
+        for label in range(len(names)):
+            others = dataset.remove_columns(columns.EXPLAINED_LABEL)
+            one = prepare(others.add_column(columns.EXPLAINED_LABEL, [label] * len(dataset)))
+            targets = one[ATTRIBUTION_TARGETS][:]
+            result = result.add_column(targets_of(label), targets)
+        return result
+
+    def _set_signature_columns_if_needed(self) -> None:
+        super()._set_signature_columns_if_needed()
+        ours = [targets_of(label) for label in range(self.model.config.num_labels)]
+        self._signature_columns = list(dict.fromkeys([*self._signature_columns, *ours]))
+
+    def _explanation_term(self, terms: Batch, outputs: DixtillOutput, inputs: Batch) -> Tensor:
+        scores = outputs["contributions"]
+        mask = inputs["attention_mask"].unsqueeze(-1).expand_as(scores)
+        targets = inputs[ALL_TARGETS]
+        return cosine_explanation_loss(scores.flatten(1), targets.flatten(1), mask.flatten(1))
+
+
 class Annealed(OtherExplanationTerm):
     """The term is twice as heavy at the beginning, and falls to 0 at the end."""
 
-    def _explanation_term(self, terms: Batch, scores: Tensor, inputs: Batch) -> Tensor:
+    def _explanation_term(self, terms: Batch, outputs: DixtillOutput, inputs: Batch) -> Tensor:
         return 2 * (1 - self.state.global_step / self.state.max_steps) * terms["xai"]
 
 
@@ -189,6 +290,7 @@ TEACHINGS: dict[str, type[DistillationTrainer]] = {
     "distance": Distance,
     "top_words": TopWords,
     "ranks": Ranks,
+    "all_labels": AllLabels,
     "annealed": Annealed,
     "right_teacher": RightTeacher,
     "sure_teacher": SureTeacher,

@@ -117,6 +117,7 @@ class Trial:
         measured: Dataset,
         method: str = "dixtill",
         xai_weight: float | None = None,
+        trainer: type[DistillationTrainer] = DistillationTrainer,
     ) -> list[dict[str, Any]]:
         """Train one student a seed; what each reaches.
 
@@ -125,6 +126,7 @@ class Trial:
             measured: Annotated; their explanations are compared with these.
             method: Name in `METHODS`.
             xai_weight: Weight of the explanation term; that of the method if not given.
+            trainer: The library's, or one of `TEACHINGS`.
 
         Returns:
             Accuracy and macro F1 on the held-out texts, and agreement on the measured ones.
@@ -132,7 +134,7 @@ class Trial:
         settings = StudentArguments(epochs=self._arguments.epochs, xai_weight=xai_weight)
         with one_thread_on_a_cpu():
             return [
-                self._student(texts, measured, settings, method, seed)
+                self._student(texts, measured, settings, method, seed, trainer)
                 for seed in range(self._arguments.seeds)
             ]
 
@@ -143,6 +145,7 @@ class Trial:
         settings: StudentArguments,
         method: str,
         seed: int,
+        kind: type[DistillationTrainer],
     ) -> dict[str, Any]:
         model, tokenizer = build_student(
             texts[columns.TEXT][:],
@@ -153,9 +156,7 @@ class Trial:
         )
         with tempfile.TemporaryDirectory() as directory:
             args = training_arguments(settings, PRESET, method, seed, Path(directory))
-            trainer = DistillationTrainer(
-                model, args, train_dataset=texts, processing_class=tokenizer
-            )
+            trainer = kind(model, args, train_dataset=texts, processing_class=tokenizer)
             trainer.remove_callback(PrinterCallback)
             trainer.train()
             scores = trainer.evaluate(self.held_out)

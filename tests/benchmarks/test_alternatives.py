@@ -11,7 +11,7 @@ import pytest
 import torch
 from datasets import Dataset
 
-from dixtill_hf import DistillationArguments, build_student
+from dixtill_hf import DistillationArguments, DistillationTrainer, build_student
 from dixtill_hf.distillation.losses import cosine_explanation_loss
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
@@ -37,7 +37,7 @@ def load(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
 def make_trainer(load: Callable, tmp_path: Path) -> Callable[..., Any]:
     """A trainer of a way of teaching, with a tiny student."""
 
-    def make(teaching: str, epochs: int = 2) -> Any:
+    def make(teaching: str, epochs: int = 2, **columns: list) -> Any:
         model, tokenizer = build_student(
             TEXTS, ["up", "down"], hidden_size=4, embedding_size=6, word_dropout=0.0, seed=0
         )
@@ -50,7 +50,8 @@ def make_trainer(load: Callable, tmp_path: Path) -> Callable[..., Any]:
             use_cpu=True,
         )
         kind = load("teachings").TEACHINGS[teaching]
-        return kind(model, args, train_dataset=Dataset.from_dict(ROWS), processing_class=tokenizer)
+        rows = Dataset.from_dict({**ROWS, **columns})
+        return kind(model, args, train_dataset=rows, processing_class=tokenizer)
 
     return make
 
@@ -125,8 +126,9 @@ def test_only_the_upper_half_of_the_words_is_compared(make_trainer):
     inputs = {
         "attribution_targets": torch.tensor([[0.1, -5.0, 1.0, 0.0]]),
         "attention_mask": torch.tensor([[1, 1, 1, 0]]),
+        "explained_label": torch.tensor([0]),
     }
-    found = trainer._explanation_term({}, scores, inputs)
+    found = trainer._explanation_term({}, {"contributions": scores.unsqueeze(-1)}, inputs)
     both = torch.tensor([[2.0, 3.0]]), torch.tensor([[-5.0, 1.0]])
     torch.testing.assert_close(found, cosine_explanation_loss(*both, torch.ones(1, 2)))
 
@@ -136,9 +138,11 @@ def test_ranks_want_the_teachers_order(make_trainer):
     inputs = {
         "attribution_targets": torch.tensor([[0.0, 1.0, 3.0, 7.0]] * 2),
         "attention_mask": torch.tensor([[1, 1, 1, 0]] * 2),
+        "explained_label": torch.tensor([0, 0]),
     }
     scores = torch.tensor([[-1.0, 0.0, 1.0, -99.0], [1.0, 0.0, -1.0, 99.0]])
-    same, turned = trainer._explanation_term({}, scores, inputs)
+    outputs = {"contributions": scores.unsqueeze(-1)}
+    same, turned = trainer._explanation_term({}, outputs, inputs)
     # Pairs of the teacher differ by 1, 3 and 2; scores have a mean square of 2/3.
     steps = torch.tensor([1.0, 2.0, 1.0]) * (3 / 2) ** 0.5
     weights = torch.tensor([1.0, 3.0, 2.0]) / 6
@@ -162,3 +166,22 @@ def test_the_average_is_nearer_to_the_start(make_trainer):
     super(type(plain), plain).train()
     moved = (plain.model.classifier.weight - start).norm()
     assert (averaged.model.classifier.weight - start).norm() < moved
+
+
+def test_explanations_of_all_labels_are_compared_as_one(make_trainer):
+    scores = [[[0.5, 2.0], [-1.0, 0.0]], [[0.3, 0.0], [-0.5, 1.0]], [[1.0] * 3, [0.1, -1.0, 0.2]]]
+    trainer = make_trainer("all_labels", teacher_attributions=scores * 4)
+    terms, batch = terms_of(trainer)
+    outputs = trainer.model(batch["input_ids"], batch["attention_mask"])
+    plain = DistillationTrainer._loss_terms(trainer, outputs, batch)
+    changes = []
+    for row, words in enumerate(batch["attention_mask"].sum(1)):
+        ours = outputs.contributions[row, :words].reshape(-1)
+        theirs = batch["all_targets"][row, :words].reshape(-1)
+        cosine = ours @ theirs / (ours.norm() * theirs.norm())
+        changes.append(0.9 * ((1 - cosine) / 2 - plain["xai"][row]))
+    torch.testing.assert_close(terms["loss"], plain["loss"] + torch.stack(changes))
+    explained = batch["explained_label"].view(-1, 1, 1).expand(-1, batch["input_ids"].shape[1], 1)
+    own = batch["all_targets"].gather(2, explained).squeeze(2)
+    torch.testing.assert_close(own, batch["attribution_targets"])
+    trainer.train()

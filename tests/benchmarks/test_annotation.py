@@ -54,8 +54,8 @@ def test_each_precision_is_timed_with_each_number_of_tokens(
     source, tiny_teacher_dir, tmp_path, monkeypatch
 ):
     script = importlib.import_module("annotation_batches")
-    monkeypatch.setattr(script, "REFERENCE_STEPS", 60)
-    options = [source, "--texts=6", "--reference_texts=3", "--tokens", "64", "512"]
+    monkeypatch.setattr(script, "REFERENCE_STEPS", 40)
+    options = [source, "--texts=3", "--reference_texts=2", "--repeats=1", "--tokens", "256", "512"]
     script.main([str(tiny_teacher_dir("bert")), *options, f"--results_dir={tmp_path}"])
     (entry,) = json.loads((tmp_path / "annotation_batches.json").read_text()).values()
     rows = entry["rows"]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The mean of two explainers against each of them."""
+"""Several explanations of a text against one."""
 
 import importlib
 import json
@@ -9,11 +9,12 @@ import pytest
 from datasets import Dataset
 
 
-def test_the_mean_gets_its_row(trial_options, tmp_path):
-    script = importlib.import_module("two_views")
+def test_the_mean_and_all_labels_get_their_rows(trial_options, tmp_path):
+    script = importlib.import_module("views")
     script.main([*trial_options, "--views=integrated_gradients,occlusion"])
-    records = json.loads((tmp_path / "results" / "two_views.json").read_text())["records"]
-    names = ["integrated_gradients", "occlusion", "mean of the views", "no explanation term"]
+    records = json.loads((tmp_path / "results" / "views.json").read_text())["records"]
+    names = ["integrated_gradients", "occlusion", "mean of the views"]
+    names += ["integrated_gradients, all labels", "no explanation term"]
     assert list(records) == names
     mean = records["mean of the views"]
     assert [view["name"] for view in mean["settings"]["views"]] == names[:2]
@@ -21,13 +22,14 @@ def test_the_mean_gets_its_row(trial_options, tmp_path):
     # Between its parts: one is the reference itself, but for its fewer nodes.
     agreement = [records[name]["agreement"]["cosine"] for name in names[:3]]
     assert agreement[1] < agreement[2] < agreement[0]
-    report = (tmp_path / "results" / "two_views.md").read_text()
-    assert report.startswith("# Two explainers or one?")
+    assert records[names[3]]["agreement"]["cosine"] > 0.9  # of the explained label
+    report = (tmp_path / "results" / "views.md").read_text()
+    assert report.startswith("# One explanation of a text, or several?")
     assert all(f"| {name} |" in report for name in names)
 
 
 def test_the_mean_by_hand(trial_options):
-    script = importlib.import_module("two_views")
+    script = importlib.import_module("views")
     spans = [[0, 1], [1, 2], [3, 5]]  # the first word has two tokens
     common = {"text": ["ab cd"], "teacher_explained_label": [0]}
     first = {"teacher_spans": [spans], "teacher_attributions": [[1.0, 2.0, 4.0]]}
@@ -40,7 +42,7 @@ def test_the_mean_by_hand(trial_options):
 
 
 def test_zeros_stay_zeros(trial_options):
-    script = importlib.import_module("two_views")
+    script = importlib.import_module("views")
     rows = {
         "text": ["ab"],
         "teacher_explained_label": [0],

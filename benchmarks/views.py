@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Is the mean of two explainers a better teacher than either?
+"""Do several explanations of a text teach more than one?
 
-    python benchmarks/two_views.py benchmarks/explainers.yaml --views integrated_gradients,lime
+    python benchmarks/views.py benchmarks/explainers.yaml --views integrated_gradients,lime
 
-The scores of each are summed to words, and count alike: they are brought to length 1 before they
-are averaged. Records are kept as those of benchmarks/explainers.py.
+Two things are tried: the mean of two explainers, whose scores are summed to words and brought to
+length 1 before they are averaged, and the explanations of all labels by the first of them, compared
+as one vector. Records are kept as those of benchmarks/explainers.py.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ import numpy as np
 from datasets import Dataset, disable_progress_bars
 from explainers import Bench, wanted_explainers
 from explainers_report import write_report
+from teachings import AllLabels
 from trials import Results, Trial, TrialArguments, option, scores_by_words
 
 from dixtill_hf.cli.arguments import read_arguments
@@ -43,24 +45,26 @@ class ViewArguments:
 def main(argv: Sequence[str]) -> None:
     """Measure each view and their mean, then write the report."""
     data, arguments, chosen = read_arguments(
-        "benchmarks/two_views.py",
-        "Compare the mean of explainers with each of them.",
+        "benchmarks/views.py",
+        "Compare several explanations of a text with one.",
         (DataArguments, TrialArguments, ViewArguments),
         argv,
     )
     disable_progress_bars()
     explainers = wanted_explainers(chosen.views, chosen.settings)
     trial = Trial(data, arguments)
-    command = shlex.join(["python", "benchmarks/two_views.py", *argv])
+    command = shlex.join(["python", "benchmarks/views.py", *argv])
     described = {"source": data.source, **asdict(arguments)}
-    results = Results(Path(arguments.results_dir) / "two_views.json", trial, command, described)
+    results = Results(Path(arguments.results_dir) / "views.json", trial, command, described)
     bench = Bench(trial, arguments.tokens_per_batch)
     for explainer in explainers:
         results.keep(explainer.name, explainer.settings(), partial(bench.measure, explainer))
     views = {"views": [explainer.settings() for explainer in explainers]}
     results.keep("mean of the views", views, partial(measure_mean, bench, explainers))
+    first = replace(explainers[0], target="all")
+    results.keep(f"{first.name}, all labels", first.settings(), partial(measure_all, bench, first))
     results.keep("no explanation term", {"xai_weight": 0.0}, partial(measure_without, bench))
-    print(f"The report: {write_report(results.path, 'Two explainers or one?')}")
+    print(f"The report: {write_report(results.path, 'One explanation of a text, or several?')}")
 
 
 def measure_mean(bench: Bench, explainers: Sequence[Explainer]) -> dict[str, Any]:
@@ -70,6 +74,14 @@ def measure_mean(bench: Bench, explainers: Sequence[Explainer]) -> dict[str, Any
         for part in (bench.trial.texts, bench.trial.measured)
     )
     return bench.compare(texts, measured, all(one.signed for one in explainers))
+
+
+def measure_all(bench: Bench, explainer: Explainer) -> dict[str, Any]:
+    """The record of an explainer of all labels."""
+    texts, measured = (
+        bench.trial.annotate(part, explainer) for part in (bench.trial.texts, bench.trial.measured)
+    )
+    return bench.compare(texts, measured, explainer.signed, AllLabels)
 
 
 def measure_without(bench: Bench) -> dict[str, Any]:
