@@ -106,7 +106,7 @@ def collate(teacher: Teacher, texts: Sequence[EncodedText], width: int = 1) -> E
     padding = {"input_ids": teacher.tokenizer.pad_token_id}
 
     def pad(rows: Iterable[list], value: int, dtype: type) -> torch.Tensor:
-        padded = np.full(within.shape, value, dtype)
+        padded: np.ndarray = np.full(within.shape, value, dtype)
         padded[within] = np.fromiter(chain.from_iterable(rows), dtype, lengths.sum())
         return torch.from_numpy(padded).to(teacher.device)
 
