@@ -33,10 +33,16 @@ def two_heads(model: DixtillForSequenceClassification) -> None:
     model.attention = _TwoHeads(model.attention, DixtillAttention(model.config))
 
 
+def low_rank(model: DixtillForSequenceClassification) -> None:
+    """Word vectors are kept with half as many numbers, and a matrix that makes the rest of them."""
+    model.embedding = _LowRank(model.embedding, model.config.embedding_size // 2)
+
+
 ARCHITECTURES: dict[str, Callable[[DixtillForSequenceClassification], None]] = {
     "gru": gru,
     "convolution": convolution,
     "two_heads": two_heads,
+    "low_rank": low_rank,
 }
 """Changes of a student by the name that a setting gives."""
 
@@ -60,6 +66,22 @@ class _TwoHeads(nn.Module):
     def forward(self, states: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         scores, weights = zip(*(head(states, mask) for head in self.heads), strict=True)
         return torch.stack(scores).mean(0), torch.stack(weights).mean(0)
+
+
+class _LowRank(nn.Module):
+    """Begins with what is nearest to the table among tables of that rank."""
+
+    def __init__(self, table: nn.Embedding, rank: int) -> None:
+        super().__init__()
+        left, sizes, right = torch.linalg.svd(table.weight.detach(), full_matrices=False)
+        numbers = left[:, :rank] * sizes[:rank]
+        self.table = nn.Embedding.from_pretrained(
+            numbers, freeze=False, padding_idx=table.padding_idx
+        )
+        self.directions = nn.Parameter(right[:rank].clone())
+
+    def forward(self, word_ids: Tensor) -> Tensor:
+        return self.table(word_ids) @ self.directions
 
 
 def _initialised(cell: nn.GRU) -> nn.GRU:

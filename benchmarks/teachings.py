@@ -227,6 +227,25 @@ class SureTeacher(TrustedTeacher):
         return inputs[TEACHER_LOGITS].softmax(-1).amax(-1)
 
 
+class OwnTemperature(DistillationTrainer):
+    """The temperature of a text goes with how far its teacher's logits are apart.
+
+    All texts are softened alike so, the sure ones too (after Sun et al., 2024, who standardise the
+    logits of both).
+    """
+
+    def _loss_terms(self, outputs: DixtillOutput, inputs: Batch) -> Batch:
+        terms = super()._loss_terms(outputs, inputs)
+        spread = inputs[TEACHER_LOGITS].std(-1, keepdim=True)
+        factor = (spread / spread.mean()).clamp(min=0.1)
+        kd = get_kd_loss(self.args.kd_loss)(
+            outputs["logits"] / factor, inputs[TEACHER_LOGITS] / factor, self.args.temperature
+        )
+        alpha = torch.where(inputs[LABELS] == LABEL_UNKNOWN, 1.0, self.args.alpha)
+        terms["loss"] = terms["loss"] + alpha * (kd - terms["kd"])
+        return terms
+
+
 class Balanced(DistillationTrainer):
     """Texts of rare labels count more: by the root of how rare the label is, or the teacher's."""
 
@@ -294,6 +313,7 @@ TEACHINGS: dict[str, type[DistillationTrainer]] = {
     "annealed": Annealed,
     "right_teacher": RightTeacher,
     "sure_teacher": SureTeacher,
+    "own_temperature": OwnTemperature,
     "balanced": Balanced,
     "mixed_texts": MixedTexts,
     "averaged_weights": AveragedWeights,

@@ -48,6 +48,7 @@ _MODULES = {
     "prune_heads": "compression.head_pruning",
     "register_explainer": "teacher.explainers.base",
     "save_pruned": "compression.head_pruning",
+    "save_teacher_vectors": "distillation.teacher_vectors",
     "similar_words": "distillation.similar_words",
     "train_word_tokenizer": "student.tokenization",
     "with_transfer_set": "distillation.transfer_set",

@@ -132,7 +132,7 @@ class StudentArguments:
     word_vectors: str = described(
         "glove-packaged",
         "Start of the embedding: 'glove-packaged', a GloVe or word2vec text file, a safetensors "
-        "file, or 'none' (random).",
+        "file, 'teacher' (made of the teacher's own embedding), or 'none' (random).",
     )
     embedding_size: int | None = described(
         None, "Embedding dimensions; those of the word vectors, and 50 without, when not given."

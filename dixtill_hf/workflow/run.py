@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +62,7 @@ from dixtill_hf.workflow.students import (
     train_students,
 )
 from dixtill_hf.workflow.transfer import all_variant_settings, label_variants_of
+from dixtill_hf.workflow.vectors import with_teachers_vectors, without_teachers_vectors
 
 
 @dataclass(frozen=True)
@@ -139,8 +140,12 @@ def complete_run(recipe: Recipe, command: str) -> FinishedRun:
     with log.timed("load", hash_json(recipe.to_dict())):
         data = load_data(recipe.data)
     _check_labelled(recipe, data)
-    describe_vocabularies(recipe.student, data, {})  # which finds what cannot be built
+    # Which finds what cannot be built.
+    describe_vocabularies(without_teachers_vectors(recipe.student), data, {})
     teacher, finetuned = prepare_teacher(recipe.teacher, data, output_dir, log)
+    asked = recipe.to_dict()
+    student = with_teachers_vectors(recipe.student, teacher, data, output_dir)
+    recipe = replace(recipe, student=student)
     annotated, key = annotate_data(recipe.annotation, data, teacher, output_dir, log)
     for variants in all_variant_settings(recipe.student):
         label_variants_of(data["train"], variants, recipe.annotation, teacher, output_dir, log)
@@ -156,7 +161,7 @@ def complete_run(recipe: Recipe, command: str) -> FinishedRun:
         "teacher": _describe_teacher(recipe, teacher, finetuned, annotated),
         "environment": describe_environment(),
         "command": command,
-        "recipe": recipe.to_dict(),
+        "recipe": asked,
         "vocabularies": describe_vocabularies(recipe.student, data, transfer),
         "seeds": list(range(recipe.student.seeds)),
         "fingerprint": hash_json([job.fingerprint for job in jobs]),

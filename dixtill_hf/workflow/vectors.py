@@ -3,17 +3,63 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+from datasets import DatasetDict
+
+from dixtill_hf.data.columns import TEXT
 from dixtill_hf.data.packaged import packaged_glove, sha256_of
-from dixtill_hf.student.word_vectors import PACKAGED_GLOVE
+from dixtill_hf.distillation.teacher_vectors import save_teacher_vectors
+from dixtill_hf.student.word_vectors import DEFAULT_SIZE, PACKAGED_GLOVE
+from dixtill_hf.teacher.cross_fitting import TeacherEnsemble
+from dixtill_hf.teacher.fingerprint import hash_json, hash_teacher, hash_texts
+from dixtill_hf.teacher.loading import Teacher
+from dixtill_hf.workflow.recipe import StudentArguments
 
 NO_VECTORS = "none"
+TEACHERS_VECTORS = "teacher"
 
 
 def word_vector_source(name: str) -> str | None:
-    """What `load_word_vectors` is given for a recipe's `word_vectors`."""
+    """What `load_word_vectors` is given for a recipe's `word_vectors`.
+
+    Those of a teacher have to be made first, see `with_teachers_vectors`.
+    """
     return None if name == NO_VECTORS else name
+
+
+def with_teachers_vectors(
+    arguments: StudentArguments,
+    teacher: Teacher | TeacherEnsemble,
+    data: DatasetDict,
+    output_dir: Path,
+) -> StudentArguments:
+    """The arguments with a file in place of `teacher`, made of its embedding; others as they are.
+
+    The file stays for later calls. Of several teachers the first one's embedding is taken. Vectors
+    have `embedding_size` dimensions, by default 50, or fewer where the teacher's have.
+
+    Raises:
+        ValueError: The training texts have fewer words than a vector has dimensions.
+    """
+    if arguments.word_vectors != TEACHERS_VECTORS:
+        return arguments
+    first = teacher.members[0] if isinstance(teacher, TeacherEnsemble) else teacher
+    texts, own = data["train"][TEXT][:], first.model.get_input_embeddings().embedding_dim
+    size = arguments.embedding_size or min(DEFAULT_SIZE, own)
+    key = hash_json([hash_teacher(first), hash_texts(texts), size])
+    path = output_dir / "word_vectors" / f"{key}.safetensors"
+    if not path.is_file():
+        save_teacher_vectors(first, texts, path, size)
+    return replace(arguments, word_vectors=str(path))
+
+
+def without_teachers_vectors(arguments: StudentArguments) -> StudentArguments:
+    """The arguments with random vectors in place of `teacher`: what can be tried before it is."""
+    if arguments.word_vectors != TEACHERS_VECTORS:
+        return arguments
+    return replace(arguments, word_vectors=NO_VECTORS, further_words=0)
 
 
 def identify_word_vectors(name: str) -> str:
@@ -33,8 +79,9 @@ def check_word_vectors(name: str) -> None:
     """
     if name == PACKAGED_GLOVE:
         packaged_glove()
-    elif name != NO_VECTORS and not Path(name).is_file():
+    elif name not in (NO_VECTORS, TEACHERS_VECTORS) and not Path(name).is_file():
         raise FileNotFoundError(
             f"There is no file of word vectors {name!r}. word_vectors is a file, "
-            f"{PACKAGED_GLOVE!r}, or 'none' for random ones."
+            f"{PACKAGED_GLOVE!r}, {TEACHERS_VECTORS!r} for those of its embedding, or 'none' for "
+            "random ones."
         )

@@ -12,7 +12,7 @@ import torch
 from datasets import Dataset
 
 from dixtill_hf import DistillationArguments, DistillationTrainer, build_student
-from dixtill_hf.distillation.losses import cosine_explanation_loss
+from dixtill_hf.distillation.losses import cosine_explanation_loss, normalized_kl
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 TEXTS = ["it rises now", "it falls", "stock rises on news today"] * 4
@@ -64,7 +64,7 @@ def terms_of(trainer: Any) -> tuple[dict[str, torch.Tensor], dict[str, torch.Ten
     return trainer._loss_terms(outputs, batch), batch
 
 
-@pytest.mark.parametrize("name", ["convolution", "gru", "two_heads"])
+@pytest.mark.parametrize("name", ["convolution", "gru", "low_rank", "two_heads"])
 def test_contributions_still_add_up_to_the_logits(load, name):
     model, tokenizer = build_student(TEXTS, ["up", "down"], hidden_size=4, seed=0)
     before = model.num_parameters()
@@ -118,6 +118,35 @@ def test_a_teacher_is_heard_as_far_as_it_is_sure(make_trainer):
     alpha = 0.9 * batch["teacher_logits"].softmax(-1).amax(-1)
     expected = (1 - alpha) * terms["ce"] + alpha * (terms["kd"] + terms["xai"])
     torch.testing.assert_close(terms["loss"], expected)
+
+
+def test_a_text_is_softened_by_its_own_temperature(make_trainer):
+    trainer = make_trainer("own_temperature")
+    terms, batch = terms_of(trainer)
+    spread = batch["teacher_logits"].std(-1)
+    temperatures = trainer.args.temperature * spread / spread.mean()
+    outputs = trainer.model(batch["input_ids"], batch["attention_mask"])
+    kd = torch.cat(
+        [
+            normalized_kl(student[None], teacher[None], float(temperature))
+            for student, teacher, temperature in zip(
+                outputs.logits, batch["teacher_logits"], temperatures, strict=True
+            )
+        ]
+    )
+    expected = 0.1 * terms["ce"] + 0.9 * (kd + terms["xai"])
+    torch.testing.assert_close(terms["loss"], expected)
+
+
+def test_a_table_of_low_rank_begins_near_the_full_one(load):
+    model, tokenizer = build_student(TEXTS, ["up", "down"], embedding_size=6, seed=0)
+    full = model.embedding.weight.detach().clone()
+    load("architectures").low_rank(model)
+    ids = torch.arange(len(tokenizer))
+    found = model.embedding(ids)
+    assert torch.linalg.matrix_rank(found) == 3
+    left, sizes, right = torch.linalg.svd(full, full_matrices=False)
+    torch.testing.assert_close(found, left[:, :3] @ torch.diag(sizes[:3]) @ right[:3])
 
 
 def test_only_the_upper_half_of_the_words_is_compared(make_trainer):

@@ -63,6 +63,8 @@ def test_words_of_no_variant_cannot_be_replaced(data_dir, tmp_path, capsys):
     given += ["--variants", "2", "--word_vectors", "none"]
     assert main(["annotate", *given, "--output_dir", str(tmp_path / "run")]) == 1
     assert "replacement_words come from word_vectors" in capsys.readouterr().err
+    assert main(["annotate", *given[:-1], "teacher", "--output_dir", str(tmp_path / "run")]) == 1
+    assert "make the file with save_teacher_vectors" in capsys.readouterr().err
 
 
 def test_a_split_that_is_not_there_is_named(data_dir, tiny_teacher_dir, tmp_path, capsys):

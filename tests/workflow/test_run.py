@@ -12,7 +12,7 @@ from datasets import load_from_disk
 from transformers import pipeline
 
 from dixtill_hf.workflow import run as road
-from dixtill_hf.workflow import students
+from dixtill_hf.workflow import students, vectors
 from dixtill_hf.workflow.recipe import Recipe
 
 # A process without the package: the student must come along with all that it needs.
@@ -124,6 +124,20 @@ def test_a_killed_run_trains_only_what_is_missing(recipe, monkeypatch):
     road.run(recipe, "dixtill-hf run")
     assert not set(again) & set(trained)
     assert len(again) == 2
+
+
+def test_word_vectors_are_made_of_the_teachers_embedding_once(recipe, monkeypatch):
+    recipe.student.word_vectors = "teacher"
+    recipe.student.further_words = 5
+    road.run(recipe, "dixtill-hf run")
+    directory = Path(recipe.output.output_dir)
+    metrics = json.loads((directory / "metrics.json").read_text())
+    assert metrics["recipe"]["word_vectors"] == "teacher"
+    assert metrics["vocabularies"]["default"]["share"] == 1.0
+    assert len(list((directory / "word_vectors").iterdir())) == 1
+    monkeypatch.setattr(students, "train_student", _refuse)
+    monkeypatch.setattr(vectors, "save_teacher_vectors", _refuse)
+    road.run(recipe, "dixtill-hf run")
 
 
 def test_a_changed_setting_trains_anew(finished, recipe):

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Word vectors made of what a teacher's own embedding knows of words.
+
+For languages and fields that no file of word vectors covers: a student's words then start near the
+words that the teacher finds alike.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.numpy import save_file
+
+from dixtill_hf.data.words import words_of
+from dixtill_hf.student.word_vectors import DEFAULT_SIZE
+from dixtill_hf.teacher.loading import Teacher
+
+# Of all values; about that of published word vectors, which students were tuned with.
+_SPREAD = 0.5
+
+
+def save_teacher_vectors(
+    teacher: Teacher, texts: Iterable[str], path: str | Path, size: int = DEFAULT_SIZE
+) -> Path:
+    """Write vectors of all words of texts, to be given to students as their `word_vectors`.
+
+    A word's vector is the mean of the teacher's embeddings of its tokens, reduced to its principal
+    components over the words.
+
+    Args:
+        teacher: Whose embedding.
+        texts: Whose words, normalised as students read them.
+        path: A new `.safetensors` file, the most frequent words first; one that is there is
+            replaced.
+        size: Dimensions of a vector.
+
+    Returns:
+        The path.
+
+    Raises:
+        ValueError: The path has another ending, or there are fewer words or dimensions than `size`.
+    """
+    path = Path(path)
+    if path.suffix != ".safetensors":
+        raise ValueError(f"Word vectors are saved as a .safetensors file, got the path {path}.")
+    words = [word for word, _ in Counter(w for text in texts for w in words_of(text)).most_common()]
+    embedded = _embedded(teacher, words)
+    if size < 1 or size > min(embedded.shape):
+        raise ValueError(
+            f"Vectors of {size} dimensions cannot be made of {len(words)} words with embeddings of "
+            f"{embedded.shape[-1]}: size must be between 1 and the smaller of the two."
+        )
+    reduced = _principal(embedded, size)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    save_file({"vectors": reduced}, temporary, metadata={"words": json.dumps(words)})
+    return temporary.replace(path)
+
+
+def _embedded(teacher: Teacher, words: Sequence[str]) -> np.ndarray:
+    """The mean embedding of the tokens of each word, `(words, dims)`; 0 where it has none."""
+    table = teacher.model.get_input_embeddings().weight.detach().float().cpu()
+    if not words:
+        return np.empty((0, table.shape[1]), np.float32)
+    tokens = teacher.tokenizer(list(words), add_special_tokens=False)["input_ids"]
+    flat = torch.tensor([token for one in tokens for token in one], dtype=torch.long)
+    starts = torch.tensor([0, *(len(one) for one in tokens[:-1])]).cumsum(0)
+    return torch.nn.functional.embedding_bag(flat, table, starts, mode="mean").numpy()
+
+
+def _principal(vectors: np.ndarray, size: int) -> np.ndarray:
+    """The first principal components, float32 `(words, size)`, all values spread as vectors are."""
+    centred = vectors - vectors.mean(0)
+    _, directions = np.linalg.eigh(centred.T.astype(np.float64) @ centred)
+    reduced = centred @ directions[:, ::-1][:, :size]
+    spread = float(reduced.std()) or 1.0
+    return np.ascontiguousarray(reduced * (_SPREAD / spread), np.float32)
