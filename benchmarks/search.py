@@ -25,6 +25,7 @@ import optuna
 import torch
 from datasets import Dataset, disable_progress_bars, load_from_disk
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
 from settings import Bench, Setting, Task
 from transformers import PreTrainedModel, PrinterCallback
 
@@ -252,6 +253,10 @@ def _draw(trials: Sequence[Mapping[str, Any]], space: Mapping[str, Sequence[Any]
             colour = CONTROL_COLOUR if _is_preset(trial) else BAR_COLOUR
             axes.plot(trial["settings"][name], trial[MEASURED[0]], "o", color=colour)
         axes.set(xlabel=name.replace("_", " "), xscale="log" if log else "linear")
+        if log:
+            axes.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
+            axes.xaxis.set_major_formatter("{x:g}")
+            axes.xaxis.set_minor_locator(NullLocator())
     for axes in panels[:, 0]:
         axes.set_ylabel("teacher's label")
     return figure

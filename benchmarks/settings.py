@@ -36,9 +36,16 @@ from settings_report import write_report
 from teachings import TEACHINGS
 from transformers import PrinterCallback
 from transformers.utils import logging as transformers_logging
+from trials import scores_by_words
 
 from dixtill_hf.cli.arguments import read_arguments
-from dixtill_hf.data.columns import LABEL, TEACHER_ATTRIBUTIONS, TEACHER_LOGITS, TEXT
+from dixtill_hf.data.columns import (
+    EXPLAINED_LABEL,
+    LABEL,
+    TEACHER_ATTRIBUTIONS,
+    TEACHER_LOGITS,
+    TEXT,
+)
 from dixtill_hf.data.labels import label_names
 from dixtill_hf.data.names import check_name
 from dixtill_hf.data.splitting import hold_out
@@ -47,6 +54,7 @@ from dixtill_hf.distillation.building import build_student
 from dixtill_hf.distillation.trainer import DistillationTrainer
 from dixtill_hf.distillation.transfer_set import label_variants, with_transfer_set
 from dixtill_hf.evaluation.classification import softmax
+from dixtill_hf.evaluation.faithfulness import faithfulness, teacher_probabilities
 from dixtill_hf.evaluation.significance import paired_bootstrap
 from dixtill_hf.teacher.cross_fitting import TeacherEnsemble
 from dixtill_hf.teacher.fingerprint import hash_json
@@ -85,6 +93,8 @@ class Setting:
         unexplained: Share of the texts whose explanations the student does not see.
         share: Share of the training texts that the student sees; another draw for every seed.
         poisoned: Share of the texts whose attributions are shuffled among their words.
+        unfaithful: Share of the texts whose explanations the student does not see: those whose
+            most important words the teacher needs least.
         min_frequency: Words seen less often are unknown; the preset's if not given.
         further_words: Words of the word vectors that are known beside those of the texts.
         replacement_words: Of the word vectors, that may stand for words of the variants.
@@ -106,6 +116,7 @@ class Setting:
     unexplained: float = 0.0
     share: float = 1.0
     poisoned: float = 0.0
+    unfaithful: float = 0.0
     min_frequency: int | None = None
     further_words: int = 0
     replacement_words: int = 0
@@ -118,9 +129,9 @@ class Setting:
     against: str | None = None
 
     def trained_as(self) -> dict[str, Any]:
-        """All that its students depend on."""
-        others = ("name", "group", "seeds", "against")
-        return {name: value for name, value in asdict(self).items() if name not in others}
+        """All that its students depend on: what differs from the defaults, the name apart."""
+        others = asdict(Setting(self.name, self.group, seeds=self.seeds, against=self.against))
+        return {name: value for name, value in asdict(self).items() if value != others[name]}
 
 
 @dataclass(frozen=True)
@@ -134,6 +145,8 @@ class Task:
         transfer: Directory of the labelled variants; None without.
         word_vectors: Start of its embedding, as a recipe names them.
         split: What it is scored on.
+        faithful: Of every training text, how faithful its explanation is; None where it is not
+            asked for.
     """
 
     setting: Setting
@@ -142,6 +155,7 @@ class Task:
     transfer: Path | None
     word_vectors: str
     split: str
+    faithful: list[float] | None = None
 
 
 def main(argv: Sequence[str]) -> None:
@@ -242,8 +256,12 @@ class Bench:
                 depends_on += [setting.replacement_words, self._vectors(setting)]
             make = partial(self._label, setting, rows)
             transfer = self._store.directory_once(name, depends_on, make)
-        annotated = self._directory / "annotated"
-        return Task(setting, seed, annotated, transfer, self._vectors(setting), self._split)
+        annotated, faithful = self._directory / "annotated", None
+        if setting.unfaithful:
+            made = partial(comprehensiveness, self._annotated["train"], self._teacher)
+            faithful = self._store.once("faithful", [self._key], made)["comprehensiveness"]
+        vectors = self._vectors(setting)
+        return Task(setting, seed, annotated, transfer, vectors, self._split, faithful)
 
     def _vectors(self, setting: Setting) -> str:
         return setting.word_vectors or self._recipe.student.word_vectors
@@ -288,9 +306,13 @@ def train(task: Task) -> dict[str, Any]:
     """Train one student, and see what it makes of the split that it is scored on."""
     data = load_from_disk(str(task.annotated))
     setting, seed = task.setting, task.seed
-    texts = data["train"].select(share_of(data["train"], setting.share, seed))
-    texts = alter(texts, setting.poisoned, seed, np.random.Generator.permutation)
-    texts = alter(texts, setting.unexplained, seed, lambda _, scores: np.zeros_like(scores))
+    rows = share_of(data["train"], setting.share, seed)
+    texts = data["train"].select(rows)
+    texts = alter_drawn(texts, setting.poisoned, seed, np.random.Generator.permutation)
+    texts = alter_drawn(texts, setting.unexplained, seed, lambda _, scores: np.zeros_like(scores))
+    if task.faithful is not None:
+        least = np.argsort(np.asarray(task.faithful)[rows], kind="stable")
+        texts = alter(texts, least[: round(setting.unfaithful * len(rows))], np.zeros_like)
     transfer = None if task.transfer is None else Dataset.load_from_disk(str(task.transfer))
     model, tokenizer = build_student(
         texts[TEXT][:],
@@ -342,19 +364,48 @@ def share_of(train: Dataset, share: float, seed: int) -> list[int]:
     return (rows if share == 1 else hold_out(rows, share, seed)[1])["row"][:]
 
 
-def alter(
+def comprehensiveness(texts: Dataset, teacher: Teacher | TeacherEnsemble) -> dict[str, list[float]]:
+    """What a teacher's probability of its label loses without a fifth of a text's words.
+
+    Raises:
+        ValueError: There are several teachers.
+    """
+    if isinstance(teacher, TeacherEnsemble):
+        raise ValueError("unfaithful: explanations are measured on a single teacher alone.")
+    labels = np.asarray(texts[EXPLAINED_LABEL])
+    found = faithfulness(
+        partial(teacher_probabilities, teacher),
+        texts[TEXT][:],
+        scores_by_words(texts),
+        labels,
+        shares=(0.2,),
+    )
+    return {"comprehensiveness": found.comprehensiveness_aopc.tolist()}
+
+
+def alter_drawn(
     texts: Dataset,
     share: float,
     seed: int,
     change: Callable[[np.random.Generator, list[float]], NDArray[np.floating]],
 ) -> Dataset:
     """The texts with the attributions of a random share of them changed."""
-    if not share:
-        return texts
     generator = np.random.default_rng(seed)
+    rows = np.flatnonzero(generator.random(len(texts)) < share)
+    return alter(texts, rows, partial(change, generator))
+
+
+def alter(
+    texts: Dataset,
+    rows: NDArray[np.integer],
+    change: Callable[[list[float]], NDArray[np.floating]],
+) -> Dataset:
+    """The texts with the attributions of some of them changed."""
+    if not len(rows):
+        return texts
     attributions = texts[TEACHER_ATTRIBUTIONS][:]
-    for row in np.flatnonzero(generator.random(len(texts)) < share):
-        attributions[row] = change(generator, attributions[row]).tolist()
+    for row in rows:
+        attributions[row] = change(attributions[row]).tolist()
     feature = texts.features[TEACHER_ATTRIBUTIONS]
     return texts.remove_columns(TEACHER_ATTRIBUTIONS).add_column(
         TEACHER_ATTRIBUTIONS, attributions, feature=feature

@@ -72,6 +72,31 @@ def test_from_settings_to_the_report(script, given, tmp_path, monkeypatch):
     assert again["rows"][0]["students"] == plain["students"][:1]
 
 
+def test_the_least_faithful_explanations_are_not_seen(script, given, tmp_path, monkeypatch):
+    monkeypatch.setattr(script, "ProcessPoolExecutor", _Here)
+    path = tmp_path / "tried.yaml"
+    settings = yaml.safe_load(path.read_text())[:1]
+    path.write_text(yaml.safe_dump([{**settings[0], "unfaithful": 0.5}]))
+    seen = []
+    real = script.alter
+
+    def alter(texts, rows, change):
+        altered = real(texts, rows, change)
+        seen.append((list(rows), altered["teacher_attributions"][:]))
+        return altered
+
+    monkeypatch.setattr(script, "alter", alter)
+    script.main([*given, "--seeds=1"])
+    rows, scores = seen[-1]
+    assert len(rows) == 17
+    assert {row for row, one in enumerate(scores) if not any(one)} == set(rows)
+
+
+def test_what_does_not_differ_from_the_defaults_is_no_part_of_a_setting(script):
+    assert script.Setting("a", "b", seeds=3, against="c").trained_as() == {}
+    assert script.Setting("a", variants=2).trained_as() == {"variants": 2}
+
+
 def test_another_seed_sees_another_share(script):
     train = Dataset.from_dict({"text": list("abcdefghij"), "label": [0, 1] * 5})
     assert script.share_of(train, 1.0, 0) == list(range(10))
@@ -84,7 +109,7 @@ def test_another_seed_sees_another_share(script):
 def test_a_share_of_the_attributions_is_shuffled(script):
     scores = [[float(row), -1.0, 2.5] for row in range(200)]
     texts = Dataset.from_dict({"text": ["a b c"] * 200, "teacher_attributions": scores})
-    shuffled = script.alter(texts, 0.5, 0, np.random.Generator.permutation)
+    shuffled = script.alter_drawn(texts, 0.5, 0, np.random.Generator.permutation)
     found = shuffled["teacher_attributions"][:]
     assert [sorted(row) for row in found] == [sorted(row) for row in scores]
     # One order in six is the one that was there.
@@ -94,7 +119,7 @@ def test_a_share_of_the_attributions_is_shuffled(script):
 def test_a_share_of_the_attributions_is_hidden(script):
     scores = [[row + 1.0, -1.0, 2.5] for row in range(200)]
     texts = Dataset.from_dict({"text": ["a b c"] * 200, "teacher_attributions": scores})
-    hidden = script.alter(texts, 0.5, 0, lambda _, row: np.zeros_like(row))
+    hidden = script.alter_drawn(texts, 0.5, 0, lambda _, row: np.zeros_like(row))
     found = hidden["teacher_attributions"][:]
     assert all(one in (other, [0, 0, 0]) for one, other in zip(found, scores, strict=True))
     assert 80 < found.count([0, 0, 0]) < 120
