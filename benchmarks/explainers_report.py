@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
@@ -125,7 +126,9 @@ def _draw(records: Mapping[str, Record], path: Path) -> None:
             score = over_seeds(record.get("students", ()), "macro_f1")
             if score is not None:
                 _mark(student, row, record, score.mean, score.sd or 0.0)
-        faithful.set_xlim(left=0)
+        faithful.set_xlim(0, 1.1 * faithful.dataLim.xmax)
+        exponents = np.log10(time.dataLim.intervalx)
+        time.set_xlim(10 ** np.floor(exponents[0]), 10 ** np.ceil(exponents[1]))
         time.set_yticks(range(len(records)), list(records))
         time.set_ylim(len(records) - 0.5, -0.5)
         figure.savefig(path, metadata={"Software": None})

@@ -67,7 +67,9 @@ def _embedded(teacher: Teacher, words: Sequence[str]) -> np.ndarray:
     table = teacher.model.get_input_embeddings().weight.detach().float().cpu()
     if not words:
         return np.empty((0, table.shape[1]), np.float32)
-    tokens = teacher.tokenizer(list(words), add_special_tokens=False)["input_ids"]
+    # Byte-level tokenizers know a word behind a space by other tokens than one at the very front.
+    behind_a_space = [f" {word}" for word in words]
+    tokens = teacher.tokenizer(behind_a_space, add_special_tokens=False)["input_ids"]
     flat = torch.tensor([token for one in tokens for token in one], dtype=torch.long)
     starts = torch.tensor([0, *(len(one) for one in tokens[:-1])]).cumsum(0)
     return torch.nn.functional.embedding_bag(flat, table, starts, mode="mean").numpy()

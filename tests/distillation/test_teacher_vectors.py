@@ -6,6 +6,7 @@ import pytest
 
 from dixtill_hf import build_student, load_teacher, load_word_vectors, save_teacher_vectors
 from dixtill_hf.data.words import words_of
+from dixtill_hf.distillation import teacher_vectors as module
 
 
 @pytest.fixture
@@ -30,6 +31,17 @@ def test_all_components_keep_the_angles_of_the_embedding(teacher, sentences, tmp
     found = vectors.matrix[[vectors.rows[word] for word in words]]
     ratio = 0.5 / means.std()
     np.testing.assert_allclose(found @ found.T, means @ means.T * ratio**2, atol=1e-3)
+
+
+@pytest.mark.parametrize("architecture", ["roberta", "gpt2", "distilbert", "mpnet"])
+def test_words_are_read_as_they_stand_in_a_text(tiny_teacher_dir, architecture):
+    teacher = load_teacher(tiny_teacher_dir(architecture))
+    in_text = teacher.tokenizer("stock falls", add_special_tokens=False)["input_ids"]
+    first = teacher.tokenizer("stock", add_special_tokens=False)["input_ids"]
+    table = teacher.model.get_input_embeddings().weight.detach()
+    expected = table[in_text[len(first) :]].mean(0)
+    found = module._embedded(teacher, ["falls"])[0]
+    np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
 def test_components_come_in_the_order_of_their_size(teacher, sentences, tmp_path):
