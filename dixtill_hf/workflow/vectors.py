@@ -82,6 +82,6 @@ def check_word_vectors(name: str) -> None:
     elif name not in (NO_VECTORS, TEACHERS_VECTORS) and not Path(name).is_file():
         raise FileNotFoundError(
             f"There is no file of word vectors {name!r}. word_vectors is a file, "
-            f"{PACKAGED_GLOVE!r}, {TEACHERS_VECTORS!r} for those of its embedding, or 'none' for "
-            "random ones."
+            f"{PACKAGED_GLOVE!r}, {TEACHERS_VECTORS!r} for those of the teacher's embedding, "
+            "or 'none' for random ones."
         )
