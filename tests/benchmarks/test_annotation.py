@@ -65,7 +65,7 @@ def test_each_precision_is_timed_with_each_number_of_tokens(
     assert "| float32, products in TF32 |" in (tmp_path / "annotation_batches.md").read_text()
 
 
-def test_the_teacher_is_as_it_was_after_a_precision_was_tried(tiny_teacher_dir):
+def test_the_teacher_is_as_it_was_after_a_precision_was_tried(trial_options, tiny_teacher_dir):
     script = importlib.import_module("annotation_batches")
     teacher = load_teacher(tiny_teacher_dir("bert"))
     before = {name: weight.clone() for name, weight in teacher.model.state_dict().items()}
