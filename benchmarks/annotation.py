@@ -44,23 +44,11 @@ REFERENCE_STEPS = 200
 
 def main(argv: Sequence[str]) -> None:
     """Measure one teacher, add it to the results, and draw the page anew."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("teacher", help=f"Hub id, directory, or {RANDOM_BERT!r}")
-    parser.add_argument("--name", help="what the teacher is called; its own name if not given")
-    parser.add_argument(
-        "--source",
-        default="data/twitter_financial_news_sentiment/train.csv",
-        help="the texts, as load_text_classification takes them",
-    )
-    parser.add_argument("--texts", type=int, default=256)
+    parser = parser_of(__doc__, texts=256)
     parser.add_argument("--reference_texts", type=int, help="how many get a reference; all")
     parser.add_argument("--block", type=int, default=32, help="texts between turns")
     parser.add_argument("--tokens_per_batch", type=int, help="what suits the device")
-    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--results_dir", default=str(RESULTS), help=argparse.SUPPRESS)
     given = parser.parse_args(argv)
     torch.set_num_threads(given.threads)
     teacher = load(given.teacher)
@@ -70,6 +58,24 @@ def main(argv: Sequence[str]) -> None:
     entries[f"{given.name or given.teacher} on {machine(result['environment'])}"] = result
     path.write_text(json.dumps(entries, indent=1) + "\n", encoding="utf-8")
     write_report(entries, path.parent)
+
+
+def parser_of(description: str | None, texts: int) -> argparse.ArgumentParser:
+    """What every measurement of one teacher on a sample of texts is asked for."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("teacher", help=f"Hub id, directory, or {RANDOM_BERT!r}")
+    parser.add_argument("--name", help="what the teacher is called; its own name if not given")
+    parser.add_argument(
+        "--source",
+        default="data/twitter_financial_news_sentiment/train.csv",
+        help="the texts, as load_text_classification takes them",
+    )
+    parser.add_argument("--texts", type=int, default=texts)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--results_dir", default=str(RESULTS), help=argparse.SUPPRESS)
+    return parser
 
 
 def machine(environment: Mapping[str, Any]) -> str:

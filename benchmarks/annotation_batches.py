@@ -23,7 +23,7 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 import torch
-from annotation import load, machine, sample
+from annotation import REFERENCE_STEPS, load, machine, parser_of, sample
 from matplotlib.figure import Figure
 
 from dixtill_hf.reporting import formatting as fmt
@@ -33,9 +33,6 @@ from dixtill_hf.teacher.explainers.budget import TokenBudget
 from dixtill_hf.teacher.explainers.integrated_gradients import IntegratedGradients
 from dixtill_hf.teacher.loading import Teacher
 from dixtill_hf.workflow.environment import describe_environment
-
-RESULTS = Path(__file__).parent / "results"
-REFERENCE_STEPS = 200
 
 
 @dataclass(frozen=True)
@@ -77,22 +74,10 @@ PRECISIONS = {
 
 def main(argv: Sequence[str]) -> None:
     """Measure one teacher, add it to the results, and draw the page anew."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("teacher", help="Hub id, directory, or 'random-bert-base'")
-    parser.add_argument("--name", help="what the teacher is called; its own name if not given")
-    parser.add_argument(
-        "--source",
-        default="data/twitter_financial_news_sentiment/train.csv",
-        help="the texts, as load_text_classification takes them",
-    )
-    parser.add_argument("--texts", type=int, default=1024)
+    parser = parser_of(__doc__, texts=1024)
     parser.add_argument("--reference_texts", type=int, default=64)
     parser.add_argument("--tokens", type=int, nargs="+", default=[4096, 16384, 65536, 262144])
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--results_dir", default=str(RESULTS), help=argparse.SUPPRESS)
     given = parser.parse_args(argv)
     teacher = load(given.teacher)
     environment = describe_environment()

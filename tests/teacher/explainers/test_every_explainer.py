@@ -201,3 +201,38 @@ def test_only_settings_are_settings(setting):
 def test_an_unknown_name_gives_the_nearest(name, nearest):
     with pytest.raises(ValueError, match=f"did you mean '{nearest}'"):
         get_explainer(name)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("name", NAMES)
+def test_cuda_explains_as_the_cpu_does(each_teacher_dir, sentences, name):
+    settings = {"precision": "float32"} if name == "integrated_gradients" else {}
+    on_cpu, on_gpu = (
+        _explain(load_teacher(each_teacher_dir, device=device), name, sentences, **settings)
+        for device in ("cpu", "cuda")
+    )
+    for one, other in zip(on_cpu, on_gpu, strict=True):
+        assert (one.label, list(one.spans)) == (other.label, list(other.spans))
+        assert one.evaluations == other.evaluations
+        np.testing.assert_allclose(other.logits, one.logits, atol=1e-4)
+        np.testing.assert_allclose(other.scores, one.scores, atol=2e-3, rtol=1e-2)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_cuda_gradients_in_bfloat16_are_near_those_in_float32(each_teacher_dir, sentences):
+    name, settings = "integrated_gradients", {"steps": 20}
+    on_cpu, on_gpu = (load_teacher(each_teacher_dir, device=device) for device in ("cpu", "cuda"))
+    exact = _explain(on_cpu, name, sentences, precision="float32", **settings)
+    near = _explain(on_gpu, name, sentences, precision="bfloat16", **settings)
+    for one, other in zip(exact, near, strict=True):
+        np.testing.assert_allclose(other.logits, one.logits, atol=1e-4)  # of float32 weights
+        cosine = one.scores @ other.scores
+        cosine /= np.linalg.norm(one.scores) * np.linalg.norm(other.scores)
+        assert cosine > 0.99
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_cuda_teachers_may_be_loaded_in_bfloat16(each_teacher_dir, sentences):
+    teacher = load_teacher(each_teacher_dir, device="cuda", dtype=torch.bfloat16)
+    found = _explain(teacher, "integrated_gradients", sentences)
+    assert all(np.isfinite(one.scores).all() and one.scores.any() for one in found)
