@@ -11,12 +11,14 @@ import os
 import random
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from datasets import disable_progress_bars, load_from_disk
+from tqdm.auto import tqdm
 
 from dixtill_hf.teacher.annotation import assembly, planning
 from dixtill_hf.teacher.annotation.annotate import annotate
@@ -38,6 +40,9 @@ def start(cache: str, before: Callable[[], None] = lambda: None) -> int:
     """Annotate in a process of its own."""
     process = os.fork()
     if process == 0:
+        # Forked processes share the lock of progress bars: one that is killed while it draws would
+        # keep it, and all later ones wait for it for ever.
+        tqdm.set_lock(threading.RLock())
         before()
         settings = {"steps": 2, "precision": "float32"}
         annotate(CORPUS, TEACHER, cache_dir=DIRECTORY / cache, **settings)
