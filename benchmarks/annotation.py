@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import torch
 from annotation_methods import Method, Scores, captum_batched, captum_one_by_one, ours
-from annotation_report import write_report
+from annotation_report import chip, write_report
 from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
 
 from dixtill_hf import load_text_classification
@@ -34,6 +34,7 @@ from dixtill_hf.teacher.encoding import EncodedText, encode_texts
 from dixtill_hf.teacher.explainers.budget import TokenBudget
 from dixtill_hf.teacher.explainers.embeddings import EmbeddedTexts
 from dixtill_hf.teacher.explainers.integrated_gradients import IntegratedGradients
+from dixtill_hf.teacher.explainers.precision import resolve_precision
 from dixtill_hf.teacher.loading import Teacher, load_teacher
 from dixtill_hf.workflow.environment import describe_environment
 
@@ -81,7 +82,7 @@ def parser_of(description: str | None, texts: int) -> argparse.ArgumentParser:
 def machine(environment: Mapping[str, Any]) -> str:
     """What computed: an accelerator, or so many threads of a processor."""
     threads = fmt.counted(environment["threads"], "thread")
-    return environment["accelerator"] or f"{threads} of {environment['cpu']}"
+    return chip(environment) if environment["accelerator"] else f"{threads} of {chip(environment)}"
 
 
 def load(name: str) -> Teacher:
@@ -114,22 +115,24 @@ def measure(
     calibration_texts, measured = texts
     tokens = given.tokens_per_batch or default_tokens(teacher)
     budget = TokenBudget(tokens)
+    precisions = _precisions(teacher)
     started = time.perf_counter()
     prepared = {
         precision: IntegratedGradients(precision=precision).prepared(
             teacher, calibration_texts, budget
         )
-        for precision in ("float32", "bfloat16")
+        for precision in precisions
     }
     calibration_seconds = (time.perf_counter() - started) / len(prepared)
     methods: dict[str, Method] = {
         "captum, one text at a time": captum_one_by_one,
         "captum, batched": captum_batched,
-        "ours, 50 fixed steps, float32": ours(IntegratedGradients(steps=50, precision="float32")),
-        "ours, 50 fixed steps, bfloat16": ours(IntegratedGradients(steps=50, precision="bfloat16")),
-        "ours, adaptive, float32": ours(prepared["float32"]),
-        "ours, adaptive, bfloat16": ours(prepared["bfloat16"]),
     }
+    for precision in precisions:
+        fixed = IntegratedGradients(steps=50, precision=precision)
+        methods[f"ours, 50 fixed steps, {precision}"] = ours(fixed)
+    for precision in precisions:
+        methods[f"ours, adaptive, {precision}"] = ours(prepared[precision])
     seconds, rates, found = _race(teacher, methods, measured, tokens, given.block)
     count = given.reference_texts or len(measured)
     referred = np.linspace(0, len(measured) - 1, count).astype(int)  # of all lengths
@@ -166,6 +169,12 @@ def measure(
     }
 
 
+def _precisions(teacher: Teacher) -> tuple[str, ...]:
+    """Those that the device computes in: where bfloat16 is emulated, it can be 100 times slower."""
+    fast = resolve_precision("auto", teacher.device) == "bfloat16"
+    return ("float32", "bfloat16") if fast else ("float32",)
+
+
 def _race(
     teacher: Teacher,
     methods: dict[str, Method],
@@ -176,7 +185,7 @@ def _race(
     """Every method on every block; the first turns to the end of the order after each block."""
     names = list(methods)
     seconds: dict[str, list[float]] = {name: [] for name in names}
-    rates: dict[str, list[float]] = {"float32": [], "bfloat16": []}
+    rates: dict[str, list[float]] = {name: [] for name in _precisions(teacher)}
     found: dict[str, list[Scores]] = {name: [] for name in names}
     warming_up = texts[:2] if teacher.device.type == "cpu" else texts[-block:]
     for name in names:  # the first call of a kernel is slower, and a GPU has one for each size

@@ -34,7 +34,7 @@ its 95 % bootstrap interval. `missed` is the mean completeness error of the inte
 |Σ scores − (F(text) − F(baseline))|. The adaptive engine then shares what is missed among the
 tokens, so that what it returns is complete to float32; how near the scores are to the exact
 integral is what `cosine` and `distance` say (the latter relative, in L2), against 200 steps in
-float32.
+float32. Where a processor only emulates bfloat16, nothing is measured in it.
 
 ![Speed-up of each method, and its cosine with the exact integral](annotation.png)
 """
@@ -55,13 +55,15 @@ def _by_machine(entries: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The entries of each processor or accelerator."""
     machines: dict[str, dict[str, Any]] = {}
     for name, entry in entries.items():
-        machines.setdefault(_machine(entry), {})[name] = entry
+        machines.setdefault(chip(entry["environment"]), {})[name] = entry
     return list(machines.values())
 
 
-def _machine(entry: Mapping[str, Any]) -> str:
-    environment = entry["environment"]
-    return environment["accelerator"] or environment["cpu"]
+def chip(environment: Mapping[str, Any]) -> str:
+    """What computed: the accelerator, or the processor with its vector instructions."""
+    vectors = environment.get("vector_instructions")  # the oldest entries do not know them
+    processor = f"{environment['cpu']} ({vectors})" if vectors else environment["cpu"]
+    return environment["accelerator"] or processor
 
 
 def _section(teacher: str, entry: Mapping[str, Any]) -> str:
@@ -75,10 +77,10 @@ def _section(teacher: str, entry: Mapping[str, Any]) -> str:
 {settings["texts"]} texts of {settings["source"]} (seed {settings["seed"]}),
 {entry["tokens_per_text"]:.0f} tokens each on average, {settings["tokens_per_batch"]} tokens a
 batch; cosine and distance on {entry["reference_texts"]} of them.
-{_machine(entry)}, {settings["threads"]} threads; {versions};
+{chip(environment)}, {settings["threads"]} threads; {versions};
 {environment["date"]}. A plain matrix product of the same shape reached
-{rates["float32"] / 1e9:,.0f} GFLOP/s in float32 and {rates["bfloat16"] / 1e9:,.0f} in bfloat16 in
-between. Fitting the rule to the teacher took {entry["calibration_seconds"]:.1f} s, once.
+{" and ".join(f"{rate / 1e9:,.0f} GFLOP/s in {name}" for name, rate in rates.items())} in between.
+Fitting the rule to the teacher took {entry["calibration_seconds"]:.1f} s, once.
 
 {_table(entry)}
 """
@@ -91,6 +93,7 @@ def _cost_model(machines: Sequence[Mapping[str, Any]]) -> str:
         for (_, known), *others in (teachers.items() for teachers in machines)
         for teacher, entry in others
         for name in _PREDICTED
+        if name in entry["methods"] and name in known["methods"]
     ]
     predicted = [
         np.divide(one["operations_by_block"], share * _rate(entry, name))

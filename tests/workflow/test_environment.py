@@ -13,4 +13,5 @@ def test_versions_and_hardware_are_told_as_json():
     assert json.loads(json.dumps(described)) == described
     assert described["versions"]["torch"] == torch.__version__
     assert described["cores"] >= 1
+    assert described["vector_instructions"] == torch.backends.cpu.get_cpu_capability()
     assert described["memory_bytes"] > 0
