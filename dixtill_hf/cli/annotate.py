@@ -96,15 +96,15 @@ def _check_variants(output: AnnotatedOutput, processes: int) -> None:
 
 
 def _check_replacements(output: AnnotatedOutput) -> None:
-    from dixtill_hf.workflow.vectors import NO_VECTORS, TEACHERS_VECTORS, check_word_vectors
+    from dixtill_hf.workflow.vectors import (
+        NO_VECTORS,
+        check_word_vectors,
+        refuse_teachers_vectors,
+    )
 
     if output.word_vectors == NO_VECTORS:
         raise ValueError("replacement_words come from word_vectors, which are 'none': name some.")
-    if output.word_vectors == TEACHERS_VECTORS:
-        raise ValueError(
-            "Only dixtill-hf run makes word vectors of the teacher's embedding by itself: make the "
-            "file with save_teacher_vectors, and name it."
-        )
+    refuse_teachers_vectors(output.word_vectors)
     if output.replacement_words < 0 or not output.variants:
         raise ValueError(
             "Words of the variants are replaced by replacement_words, which must be 0 or more, "

@@ -28,6 +28,13 @@ class TrainArguments:
         default="glove-packaged",
         metadata={"help": "Start of the embedding: 'glove-packaged', a file, or 'none'."},
     )
+    embedding_size: int | None = field(
+        default=None,
+        metadata={
+            "help": "Embedding dimensions; word vectors with more are reduced to their principal "
+            "components. Those of the word vectors, and 50 without, when not given."
+        },
+    )
     hidden_size: int = field(
         default=50, metadata={"help": "Units of the bi-LSTM in each direction."}
     )
@@ -62,7 +69,9 @@ def main(argv: Sequence[str]) -> None:
     from dixtill_hf.distillation.building import build_student
     from dixtill_hf.distillation.trainer import DistillationTrainer
     from dixtill_hf.distillation.transfer_set import with_transfer_set
+    from dixtill_hf.workflow.vectors import refuse_teachers_vectors, word_vector_source
 
+    refuse_teachers_vectors(ours.word_vectors)
     data = load_from_disk(ours.annotated)
     train = data["train"]
     further_texts: list[str] = []
@@ -74,12 +83,13 @@ def main(argv: Sequence[str]) -> None:
         data["train"][TEXT][:],
         label_names(data),
         args.preset,
-        word_vectors=None if ours.word_vectors == "none" else ours.word_vectors,
+        word_vectors=word_vector_source(ours.word_vectors),
         min_frequency=ours.min_frequency,
         further_words=ours.further_words,
         further_texts=further_texts,
         seed=args.seed,
         hidden_size=ours.hidden_size,
+        embedding_size=ours.embedding_size,
     )
     trainer = DistillationTrainer(
         model,

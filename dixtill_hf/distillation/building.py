@@ -43,8 +43,9 @@ def build_student(
             of the texts. Training then shows words now and then with the vectors that they started
             from, so that the words which no text has are read by theirs. Default 0.
         further_texts: Variants of the texts, of which words that no text has are known too.
-        embedding_size: Dimensions of the embedding; None takes those of the word vectors, and 50
-            without them.
+        embedding_size: Dimensions of the embedding; word vectors that have more are reduced to
+            their first principal components. None takes those of the word vectors, and 50 without
+            them.
         seed: Of all that is drawn at random.
         **config: Fields of `DixtillConfig` that differ from the preset's.
 

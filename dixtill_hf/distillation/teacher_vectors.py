@@ -17,7 +17,7 @@ import torch
 from safetensors.numpy import save_file
 
 from dixtill_hf.data.words import words_of
-from dixtill_hf.student.word_vectors import DEFAULT_SIZE
+from dixtill_hf.student.word_vectors import DEFAULT_SIZE, principal_components
 from dixtill_hf.teacher.loading import Teacher
 
 # Of all values; about that of published word vectors, which students were tuned with.
@@ -55,7 +55,7 @@ def save_teacher_vectors(
             f"Vectors of {size} dimensions cannot be made of {len(words)} words with embeddings of "
             f"{embedded.shape[-1]}: size must be between 1 and the smaller of the two."
         )
-    reduced = _principal(embedded, size)
+    reduced = _spread(principal_components(embedded, size))
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".tmp")
     save_file({"vectors": reduced}, temporary, metadata={"words": json.dumps(words)})
@@ -75,10 +75,6 @@ def _embedded(teacher: Teacher, words: Sequence[str]) -> np.ndarray:
     return torch.nn.functional.embedding_bag(flat, table, starts, mode="mean").numpy()
 
 
-def _principal(vectors: np.ndarray, size: int) -> np.ndarray:
-    """The first principal components, float32 `(words, size)`, all values spread as vectors are."""
-    centred = vectors - vectors.mean(0)
-    _, directions = np.linalg.eigh(centred.T.astype(np.float64) @ centred)
-    reduced = centred @ directions[:, ::-1][:, :size]
-    spread = float(reduced.std()) or 1.0
-    return np.ascontiguousarray(reduced * (_SPREAD / spread), np.float32)
+def _spread(vectors: np.ndarray) -> np.ndarray:
+    """The vectors with all their values as far apart as those of published ones."""
+    return vectors * np.float32(_SPREAD / (vectors.std() or 1.0))

@@ -92,21 +92,27 @@ def load_word_vectors(
             - None: no vectors; every word will get a random one.
         words: The words to look for, as they stand in the vocabulary. Special tokens are not
             looked for.
-        size: The dimensions that the vectors must have. Defaults to those of the source, and to
-            50 without one.
+        size: Dimensions of the vectors. Those of a source that has more are reduced to their first
+            principal components. Defaults to those of the source, and to 50 without one.
 
     Raises:
         FileNotFoundError: If `source` is no file.
         ImportError: If the packaged GloVe is not installed.
-        ValueError: If the vectors do not have `size` dimensions, or the file is malformed.
+        ValueError: If `size` is below 1 or above the dimensions of the source, or the file is
+            malformed.
     """
+    if size is not None and size < 1:
+        raise ValueError(f"The size of word vectors must be at least 1, got {size}.")
     wanted = set(words) - set(SPECIAL_TOKENS)
     rows, matrix = _read(source, wanted, DEFAULT_SIZE if size is None else size)
-    if size is not None and matrix.shape[1] != size:
+    own = matrix.shape[1]
+    if size is not None and size > own:
         raise ValueError(
-            f"The word vectors of {source} have {matrix.shape[1]} dimensions, but {size} are "
-            f"needed: choose other vectors or set embedding_size={matrix.shape[1]}."
+            f"The word vectors of {source} have {own} dimensions, and {size} cannot be made of "
+            f"them: set embedding_size to {own} or less, or choose other vectors."
         )
+    if size is not None and size < own:
+        matrix = principal_components(matrix, size)
     vectors = WordVectors(rows, matrix, len(wanted))
     few = source is not None and vectors.coverage < _LOW_COVERAGE
     logger.log(
@@ -119,6 +125,23 @@ def load_word_vectors(
         ". Are they of the language of the texts? Without vectors, words start at random." * few,
     )
     return vectors
+
+
+def principal_components(vectors: np.ndarray, size: int) -> np.ndarray:
+    """The first principal components of vectors, the largest first.
+
+    Args:
+        vectors: `(words, dims)`.
+        size: How many, at most `dims`.
+
+    Returns:
+        float32 `(words, size)`, each with mean 0.
+    """
+    if not len(vectors):
+        return np.empty((0, size), np.float32)
+    centred = vectors - vectors.mean(0, dtype=np.float64)
+    _, directions = np.linalg.eigh(centred.T @ centred)
+    return np.ascontiguousarray(centred @ directions[:, ::-1][:, :size], np.float32)
 
 
 def frequent_words(source: str | Path | None, count: int) -> list[str]:

@@ -7,9 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from datasets import DatasetDict
+from transformers import PretrainedConfig
 
 from dixtill_hf.data.columns import TEXT
 from dixtill_hf.data.packaged import packaged_glove, sha256_of
+from dixtill_hf.data.words import words_of
 from dixtill_hf.distillation.teacher_vectors import save_teacher_vectors
 from dixtill_hf.student.word_vectors import DEFAULT_SIZE, PACKAGED_GLOVE
 from dixtill_hf.teacher.cross_fitting import TeacherEnsemble
@@ -55,6 +57,29 @@ def with_teachers_vectors(
     return replace(arguments, word_vectors=str(path))
 
 
+def check_teachers_vectors(
+    arguments: StudentArguments, teacher: PretrainedConfig, data: DatasetDict
+) -> None:
+    """Refuse vectors of the teacher's embedding that cannot be made, before anything is computed.
+
+    Raises:
+        ValueError: The embedding has fewer dimensions than `embedding_size`, or the training texts
+            fewer words than that or, by default, than 50.
+    """
+    if arguments.word_vectors != TEACHERS_VECTORS:
+        return
+    # Some teachers' embeddings are narrower than their layers; that of ALBERT for example.
+    own: int = getattr(teacher, "embedding_size", getattr(teacher, "hidden_size", DEFAULT_SIZE))
+    size = arguments.embedding_size or min(DEFAULT_SIZE, own)
+    words = {word for text in data["train"][TEXT] for word in words_of(text)}
+    if size > min(own, len(words)):
+        raise ValueError(
+            f"The word vectors of the teacher would have {size} dimensions, and they are made of "
+            f"{len(words)} words with embeddings of {own}: set embedding_size to the smaller of "
+            "the two or less, or name other word_vectors."
+        )
+
+
 def without_teachers_vectors(arguments: StudentArguments) -> StudentArguments:
     """The arguments with random vectors in place of `teacher`: what can be tried before it is."""
     if arguments.word_vectors != TEACHERS_VECTORS:
@@ -68,6 +93,19 @@ def identify_word_vectors(name: str) -> str:
     if name in (NO_VECTORS, PACKAGED_GLOVE) or not path.is_file():
         return name
     return sha256_of(path)
+
+
+def refuse_teachers_vectors(name: str) -> None:
+    """For what cannot make them by itself.
+
+    Raises:
+        ValueError: The vectors are to be made of the teacher's embedding.
+    """
+    if name == TEACHERS_VECTORS:
+        raise ValueError(
+            "Only dixtill-hf run makes word vectors of the teacher's embedding by itself: make the "
+            "file with save_teacher_vectors, and name it."
+        )
 
 
 def check_word_vectors(name: str) -> None:

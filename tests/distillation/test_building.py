@@ -35,6 +35,15 @@ def test_vectors_start_the_embedding(tmp_path):
     assert not model.embedding.weight[tokenizer.pad_token_id].any()
 
 
+def test_a_smaller_embedding_starts_from_what_is_left_of_the_vectors(tmp_path):
+    path = tmp_path / "vectors.txt"
+    path.write_text("profit 1 1 3\nfalls 3 3 3\n")
+    model, tokenizer = build_student(TEXTS, LABELS, word_vectors=path, embedding_size=1)
+    assert model.config.embedding_size == 1
+    rows = model.embedding.weight[tokenizer.convert_tokens_to_ids(["profit", "falls"])]
+    assert rows[:, 0].detach().abs().tolist() == pytest.approx([2**0.5, 2**0.5])
+
+
 def test_words_of_variants_are_known_too(tmp_path):
     _, tokenizer = build_student(TEXTS, LABELS, min_frequency=1, further_texts=["brandnew word"])
     assert {"brandnew", "word"} <= set(tokenizer.get_vocab())

@@ -99,9 +99,36 @@ def test_the_first_words_of_a_source(source: str, request: pytest.FixtureRequest
     assert frequent_words(given, 0) == frequent_words(None, 3) == []
 
 
-def test_wrong_dimensions_are_refused(text_file: Path) -> None:
-    with pytest.raises(ValueError, match="have 2 dimensions, but 50 are needed"):
-        load_word_vectors(text_file, VOCABULARY, size=50)
+def test_fewer_dimensions_keep_the_distances_as_well_as_they_can(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    plane = generator.normal(size=(40, 2)) @ generator.normal(size=(2, 6)) + 3.0
+    words = [f"word{row}" for row in range(40)]
+    path = tmp_path / "plane.safetensors"
+    save_file({"vectors": torch.tensor(plane)}, path, {"words": json.dumps(words)})
+    reduced = load_word_vectors(path, words, size=2)
+    assert (reduced.size, reduced.coverage) == (2, 1)
+    np.testing.assert_allclose(_distances(reduced.matrix), _distances(plane), rtol=1e-5)
+    (largest,) = load_word_vectors(path, words, size=1).matrix.T
+    np.testing.assert_allclose(largest.var(), np.linalg.eigvalsh(np.cov(plane.T, ddof=0))[-1])
+
+
+def _distances(points: np.ndarray) -> np.ndarray:
+    """Of the first point to all others."""
+    return np.linalg.norm(points[1:] - points[0], axis=1)
+
+
+def test_of_no_vectors_fewer_dimensions_are_none(text_file: Path) -> None:
+    vectors = load_word_vectors(text_file, {"[UNK]": 0, "new": 1}, size=1)
+    assert (vectors.size, vectors.coverage) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("size", "message"),
+    [(3, "have 2 dimensions, and 3 cannot be made of them"), (0, "at least 1, got 0")],
+)
+def test_other_dimensions_are_refused(text_file: Path, size: int, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        load_word_vectors(text_file, VOCABULARY, size=size)
 
 
 def test_a_missing_file_is_named() -> None:
