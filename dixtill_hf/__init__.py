@@ -25,6 +25,7 @@ _MODULES = {
     "OnnxStudent": "deployment.onnx_student",
     "Teacher": "teacher.loading",
     "WordTokenizer": "student.tokenization",
+    "add_unlabelled_texts": "data.unlabelled",
     "annotate": "teacher.annotation.annotate",
     "annotate_cross_fitted": "teacher.cross_fitting",
     "average_annotations": "teacher.annotation.averaging",

@@ -88,7 +88,7 @@ def model_card(
         seeds=len(one.results),
         labels=[fmt.text(label) for label in metrics["dataset"]["labels"]],
         dataset=fmt.text(dataset_id or short_name(metrics["dataset"]["source"])),
-        training_texts=training_texts(metrics["dataset"]["splits"]["train"], one),
+        training_texts=training_texts(metrics["dataset"], one),
         teacher=fmt.text(base_model or short_name(metrics["teacher"]["name"])),
         smaller=_smaller(metrics, result["bytes"]),
         parameters=fmt.count(result["parameters"]),

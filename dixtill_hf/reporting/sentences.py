@@ -45,15 +45,20 @@ def _what(metrics: Mapping[str, Any], one: Series) -> str:
         f"parameters, beside its teacher {fmt.text(short_name(teacher['name']))} "
         f"({fmt.count(number(teacher.get('parameters')))} parameters{tuned}); "
         f"data: {fmt.text(short_name(dataset['source']))}, labels {labels}; "
-        f"{training_texts(splits['train'], one)} to learn from, "
+        f"{training_texts(dataset, one)} to learn from, "
         f"{fmt.counted(splits['test'], 'text')} to test on."
     )
 
 
-def training_texts(train: int, one: Series) -> str:
+def training_texts(dataset: Mapping[str, Any], one: Series) -> str:
     """The texts that students learn from: "90 texts and 350 variants ..."."""
+    train = dataset["splits"]["train"]
+    counts = dataset.get("label_counts")
+    unlabelled = train - sum(counts["train"].values()) if counts else 0
     added = round((one.mean("train_texts") or train) - train)
     texts = fmt.counted(train, "text")
+    if unlabelled:
+        texts += f" ({fmt.count(unlabelled)} of them without a label)"
     return f"{texts} and {fmt.count(added)} variants that the teacher labels" if added else texts
 
 

@@ -146,6 +146,7 @@ def quick_recipe(recipe: Recipe) -> Recipe:
         recipe.data,
         max_train_texts=_at_most(recipe.data.max_train_texts, 1000),
         max_test_texts=_at_most(recipe.data.max_test_texts, 400),
+        unlabelled_source=None,
     )
     student = replace(recipe.student, seeds=min(recipe.student.seeds, 2))
     return replace(recipe, data=data, student=student)

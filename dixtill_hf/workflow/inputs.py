@@ -18,6 +18,7 @@ from dixtill_hf.data.labels import label_names
 from dixtill_hf.data.loading import load_text_classification
 from dixtill_hf.data.packaged import packaged_encoder
 from dixtill_hf.data.splitting import hold_out
+from dixtill_hf.data.unlabelled import add_unlabelled_texts
 from dixtill_hf.teacher.annotation.annotate import annotate
 from dixtill_hf.teacher.annotation.annotator import ENGINE_VERSION
 from dixtill_hf.teacher.cross_fitting import (
@@ -50,7 +51,7 @@ ANNOTATION_RECORD = "annotation.json"
 
 
 def load_data(arguments: DataArguments, require_test: bool = True) -> DatasetDict:
-    """Read and check the data of a recipe; see `load_text_classification`.
+    """Read and check the data of a recipe: `load_text_classification`, `add_unlabelled_texts`.
 
     Raises:
         ValueError: The data fail a check, or a subset of them would be too small.
@@ -77,6 +78,8 @@ def load_data(arguments: DataArguments, require_test: bool = True) -> DatasetDic
         data["train"] = _subset(data["train"], arguments.max_train_texts, arguments.data_seed)
         if not arguments.unlabelled:
             check_classes(data)  # a rare label may have been left out
+    if arguments.unlabelled_source is not None:  # while all texts of the test split are known
+        data = add_unlabelled_texts(data, arguments.unlabelled_source, arguments.text_column)
     if arguments.max_test_texts is not None and "test" in data:
         data["test"] = _subset(data["test"], arguments.max_test_texts, arguments.data_seed)
     return data
@@ -118,10 +121,9 @@ def prepare_teacher(
     Raises:
         ValueError: Several teachers are asked for, and the one given is fine-tuned already.
     """
-    packaged = is_packaged(arguments)
-    source = packaged_encoder() if packaged else arguments.teacher
+    source = teacher_source(arguments)
     label_map = parse_label_map(arguments.label_map) if arguments.label_map else None
-    if not packaged and has_classification_head(load_config(source)):
+    if not is_packaged(arguments) and has_classification_head(load_config(source)):
         if arguments.teacher_folds:
             raise ValueError(
                 f"teacher_folds={arguments.teacher_folds} fine-tunes a teacher for every fold, but "
@@ -156,6 +158,11 @@ def teacher_name(arguments: TeacherArguments) -> str:
 def is_packaged(arguments: TeacherArguments) -> bool:
     """Whether the teacher is the encoder of the extra `embedded`."""
     return arguments.teacher == "packaged"
+
+
+def teacher_source(arguments: TeacherArguments) -> str | Path:
+    """Where the teacher of a recipe is, or what becomes it."""
+    return packaged_encoder() if is_packaged(arguments) else arguments.teacher
 
 
 def hub_id(source: str) -> str | None:

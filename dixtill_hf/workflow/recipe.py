@@ -45,6 +45,12 @@ class DataArguments:
     unlabelled: bool = described(
         False, "Accept training texts without a label; they learn from the teacher alone."
     )
+    unlabelled_source: str | None = described(
+        None,
+        "Further training texts, which learn from the teacher alone: a source of the same kinds, "
+        "with the same text_column; labels in it are not read. The method 'none' needs labels and "
+        "has to be left out.",
+    )
     validation_fraction: float = described(
         0.1, "Share of train held out, stratified, when the source has no validation split."
     )
@@ -53,7 +59,9 @@ class DataArguments:
     )
     data_seed: int = described(0, "Seed of what is held out and of the subset of train.")
     max_train_texts: int | None = described(
-        None, "Use a random subset of this many training texts; all when not given."
+        None,
+        "Use a random subset of this many training texts; all when not given. Those of "
+        "unlabelled_source come on top.",
     )
     max_test_texts: int | None = described(
         None, "Use a random subset of this many test texts; all when not given."
@@ -135,7 +143,9 @@ class StudentArguments:
         "file, 'teacher' (made of the teacher's own embedding), or 'none' (random).",
     )
     embedding_size: int | None = described(
-        None, "Embedding dimensions; those of the word vectors, and 50 without, when not given."
+        None,
+        "Embedding dimensions; word vectors with more are reduced to their principal components. "
+        "Those of the word vectors, and 50 without, when not given.",
     )
     hidden_size: int = described(50, "Units of the bi-LSTM in each direction.")
     epochs: float | None = described(None, "Passes over the training texts.")

@@ -20,7 +20,7 @@ from dixtill_hf.reporting.model_card import model_card
 from dixtill_hf.reporting.report import write_report
 from dixtill_hf.teacher.cross_fitting import TeacherEnsemble
 from dixtill_hf.teacher.fingerprint import hash_json
-from dixtill_hf.teacher.loading import Teacher
+from dixtill_hf.teacher.loading import Teacher, load_config
 from dixtill_hf.workflow.environment import describe_environment
 from dixtill_hf.workflow.examples import explained_examples
 from dixtill_hf.workflow.inputs import (
@@ -34,6 +34,7 @@ from dixtill_hf.workflow.inputs import (
     prepare_teacher,
     split_names,
     teacher_name,
+    teacher_source,
 )
 from dixtill_hf.workflow.jobs import (
     StudentJob,
@@ -62,7 +63,11 @@ from dixtill_hf.workflow.students import (
     train_students,
 )
 from dixtill_hf.workflow.transfer import all_variant_settings, label_variants_of
-from dixtill_hf.workflow.vectors import with_teachers_vectors, without_teachers_vectors
+from dixtill_hf.workflow.vectors import (
+    check_teachers_vectors,
+    with_teachers_vectors,
+    without_teachers_vectors,
+)
 
 
 @dataclass(frozen=True)
@@ -70,7 +75,7 @@ class FinishedRun:
     """What a run has left, for whoever measures more of it.
 
     Attributes:
-        recipe: What was asked for.
+        recipe: What was asked for, with a file in the place of the teacher's word vectors.
         annotated: The splits, with the teacher's annotation.
         annotation_key: Hash of all that the annotation depends on.
         teacher: The teacher, or the teachers of the folds.
@@ -140,7 +145,8 @@ def complete_run(recipe: Recipe, command: str) -> FinishedRun:
     with log.timed("load", hash_json(recipe.to_dict())):
         data = load_data(recipe.data)
     _check_labelled(recipe, data)
-    # Which finds what cannot be built.
+    # Which find what cannot be built.
+    check_teachers_vectors(recipe.student, load_config(teacher_source(recipe.teacher)), data)
     describe_vocabularies(without_teachers_vectors(recipe.student), data, {})
     teacher, finetuned = prepare_teacher(recipe.teacher, data, output_dir, log)
     asked = recipe.to_dict()

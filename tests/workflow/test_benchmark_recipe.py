@@ -53,9 +53,11 @@ def test_a_quick_benchmark_is_smaller_in_everything():
 
 
 def test_a_quick_recipe_takes_no_more_than_was_asked():
-    small = Recipe(data=DataArguments(max_train_texts=50), student=StudentArguments(seeds=1))
+    data = DataArguments(max_train_texts=50, unlabelled_source="more.csv")
+    small = Recipe(data=data, student=StudentArguments(seeds=1))
     quick = quick_recipe(small)
     assert quick.data.max_train_texts == 50
+    assert quick.data.unlabelled_source is None
     assert quick.student.seeds == 1
     large = quick_recipe(Recipe(student=StudentArguments(seeds=10)))
     assert large.data.max_train_texts == 1000

@@ -21,6 +21,28 @@ def test_a_subset_of_train_keeps_the_shares_of_the_labels(recipe):
     assert [labels.count(label) for label in range(3)] == [10, 10, 10]
 
 
+def test_texts_without_a_label_come_behind_the_subset(recipe, data_dir):
+    recipe.data.max_train_texts = 30
+    recipe.data.unlabelled_source = str(data_dir / "train.csv")
+    train = load_data(recipe.data)["train"]
+    labels = train["label"][:]
+    assert len(set(labels[:30])) == 3
+    assert set(labels[30:]) == {-100}
+    assert len(set(train["text"][:])) == len(train)
+
+
+def test_no_text_of_the_test_source_is_learned_from(recipe, data_dir, tmp_path):
+    recipe.data.max_test_texts = 5
+    more = tmp_path / "more.csv"
+    lines = (data_dir / "test.csv").read_text().splitlines()
+    more.write_text("\n".join([*lines, '"A text of its own.",']) + "\n")
+    recipe.data.unlabelled_source = str(more)
+    data = load_data(recipe.data)
+    assert len(data["test"]) == 5
+    assert data["train"]["text"][-1] == "A text of its own."
+    assert data["train"]["label"][:].count(-100) == 1
+
+
 def test_a_trained_classifier_is_used_as_it_is(recipe, tmp_path):
     data, run = load_data(recipe.data), tmp_path / "run"
     teacher, finetuned = prepare_teacher(recipe.teacher, data, run, StageLog(run))

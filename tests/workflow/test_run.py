@@ -184,6 +184,21 @@ def test_texts_without_a_label_learn_from_the_teacher_alone(recipe, data_dir, te
     assert all(row["validation"]["accuracy"] is None for row in metrics["results"])
 
 
+def test_a_student_learns_of_texts_that_only_the_teacher_labels(recipe, data_dir):
+    recipe.data.max_train_texts = 20
+    recipe.data.unlabelled_source = str(data_dir / "train.csv")
+    recipe.student.methods, recipe.student.seeds = "kl,dixtill", 1
+    road.run(recipe, "dixtill-hf run")
+    metrics = json.loads((Path(recipe.output.output_dir) / "metrics.json").read_text())
+    train = metrics["dataset"]["splits"]["train"]
+    assert train > 20
+    assert sum(metrics["dataset"]["label_counts"]["train"].values()) == 20
+    taught = [row for row in metrics["results"] if row["method"] in ("kl", "dixtill")]
+    assert all(row["train_texts"] > train for row in taught)  # variants of all of them too
+    report = (Path(recipe.output.output_dir) / "report.md").read_text()
+    assert f"({train - 20} of them without a label)" in report
+
+
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
