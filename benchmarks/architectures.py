@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from dixtill_hf import DixtillForSequenceClassification
+from dixtill_hf.data.words import MOST_WORDS
 from dixtill_hf.student.modeling_dixtill import DixtillAttention, DixtillLayer
 
 
@@ -33,16 +34,16 @@ def two_heads(model: DixtillForSequenceClassification) -> None:
     model.attention = _TwoHeads(model.attention, DixtillAttention(model.config))
 
 
-def low_rank(model: DixtillForSequenceClassification) -> None:
-    """Word vectors are kept with half as many numbers, and a matrix that makes the rest of them."""
-    model.embedding = _LowRank(model.embedding, model.config.embedding_size // 2)
+def positions(model: DixtillForSequenceClassification) -> None:
+    """A vector of its place in the text is added to that of every word."""
+    model.encoder.layers[0] = _Placed(model.encoder.layers[0], model.config.embedding_size)
 
 
 ARCHITECTURES: dict[str, Callable[[DixtillForSequenceClassification], None]] = {
     "gru": gru,
     "convolution": convolution,
     "two_heads": two_heads,
-    "low_rank": low_rank,
+    "positions": positions,
 }
 """Changes of a student by the name that a setting gives."""
 
@@ -68,20 +69,14 @@ class _TwoHeads(nn.Module):
         return torch.stack(scores).mean(0), torch.stack(weights).mean(0)
 
 
-class _LowRank(nn.Module):
-    """Begins with what is nearest to the table among tables of that rank."""
-
-    def __init__(self, table: nn.Embedding, rank: int) -> None:
+class _Placed(nn.Module):
+    def __init__(self, layer: DixtillLayer, size: int) -> None:
         super().__init__()
-        left, sizes, right = torch.linalg.svd(table.weight.detach(), full_matrices=False)
-        numbers = left[:, :rank] * sizes[:rank]
-        self.table = nn.Embedding.from_pretrained(
-            numbers, freeze=False, padding_idx=table.padding_idx
-        )
-        self.directions = nn.Parameter(right[:rank].clone())
+        self.layer = layer
+        self.places = nn.Parameter(torch.zeros(MOST_WORDS, size))
 
-    def forward(self, word_ids: Tensor) -> Tensor:
-        return self.table(word_ids) @ self.directions
+    def forward(self, states: Tensor, reversal: Tensor) -> Tensor:
+        return self.layer(states + self.places[: states.shape[1]], reversal)
 
 
 def _initialised(cell: nn.GRU) -> nn.GRU:

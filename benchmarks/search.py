@@ -26,7 +26,9 @@ import torch
 from datasets import Dataset, disable_progress_bars, load_from_disk
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
-from settings import Bench, Setting, Task
+from settings import Bench
+from settings_rows import Setting
+from settings_students import Task
 from transformers import PreTrainedModel, PrinterCallback
 
 from dixtill_hf.cli.arguments import read_arguments

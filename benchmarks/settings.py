@@ -16,10 +16,9 @@ import argparse
 import multiprocessing
 import shlex
 import sys
-import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -27,39 +26,21 @@ from typing import Any
 
 import numpy as np
 import torch
-import yaml
-from architectures import ARCHITECTURES
-from datasets import Dataset, DatasetDict, disable_progress_bars, load_from_disk
-from numpy.typing import NDArray
-from scipy.special import rel_entr
+from datasets import DatasetDict, disable_progress_bars
 from settings_report import write_report
-from teachings import TEACHINGS
-from transformers import PrinterCallback
+from settings_rows import Setting, read_settings
+from settings_students import Task, comprehensiveness, rows_seen, train
 from transformers.utils import logging as transformers_logging
-from trials import scores_by_words
 
 from dixtill_hf.cli.arguments import read_arguments
-from dixtill_hf.data.columns import (
-    EXPLAINED_LABEL,
-    LABEL,
-    TEACHER_ATTRIBUTIONS,
-    TEACHER_LOGITS,
-    TEXT,
-)
-from dixtill_hf.data.labels import label_names
-from dixtill_hf.data.names import check_name
-from dixtill_hf.data.splitting import hold_out
-from dixtill_hf.distillation.arguments import DistillationArguments
-from dixtill_hf.distillation.building import build_student
-from dixtill_hf.distillation.trainer import DistillationTrainer
-from dixtill_hf.distillation.transfer_set import label_variants, with_transfer_set
+from dixtill_hf.data.columns import LABEL, TEACHER_LOGITS, TEXT
+from dixtill_hf.distillation.transfer_set import label_variants
 from dixtill_hf.evaluation.classification import softmax
-from dixtill_hf.evaluation.faithfulness import faithfulness, teacher_probabilities
 from dixtill_hf.evaluation.significance import paired_bootstrap
 from dixtill_hf.teacher.cross_fitting import TeacherEnsemble
 from dixtill_hf.teacher.fingerprint import hash_json
 from dixtill_hf.teacher.loading import Teacher
-from dixtill_hf.workflow.assessment import ask, assess, quality
+from dixtill_hf.workflow.assessment import quality
 from dixtill_hf.workflow.environment import describe_environment
 from dixtill_hf.workflow.inputs import (
     annotate_data,
@@ -73,89 +54,10 @@ from dixtill_hf.workflow.metrics import describe_dataset
 from dixtill_hf.workflow.recipe import RECIPE_PARTS, Recipe
 from dixtill_hf.workflow.stages import StageLog, write_json
 from dixtill_hf.workflow.transfer import VariantSettings
-from dixtill_hf.workflow.vectors import word_vector_source
+from dixtill_hf.workflow.vectors import identify_word_vectors, refuse_teachers_vectors
 
 Students = dict[str, list[dict[str, Any]]]
 COMPARED = ("accuracy", "macro_f1")
-
-
-@dataclass(frozen=True)
-class Setting:
-    """One row of the table.
-
-    Attributes:
-        name: What the row is called.
-        group: Rows of one group stand in one table.
-        method: Name in `METHODS`.
-        preset: Name in `PRESETS`.
-        variants: Variants of every text that the teacher labels.
-        explained: Of these, so many are explained too.
-        unexplained: Share of the texts whose explanations the student does not see.
-        share: Share of the training texts that the student sees; another draw for every seed.
-        poisoned: Share of the texts whose attributions are shuffled among their words.
-        unfaithful: Share of the texts whose explanations the student does not see: those whose
-            most important words the teacher needs least.
-        min_frequency: Words seen less often are unknown; the preset's if not given.
-        further_words: Words of the word vectors that are known beside those of the texts.
-        replacement_words: Of the word vectors, that may stand for words of the variants.
-        word_vectors: Start of the embedding, as a recipe names it; that of the recipe if not given.
-        architecture: Name in `ARCHITECTURES`, for a student of another shape than the library's.
-        teaching: Name in `TEACHINGS`, for another trainer than the library's.
-        training: Fields of `DistillationArguments`.
-        student: Fields of `DixtillConfig`.
-        seeds: How many; that of the command line if not given.
-        against: Row that this one is compared with by the paired bootstrap.
-    """
-
-    name: str
-    group: str = ""
-    method: str = "dixtill"
-    preset: str = "default"
-    variants: int = 0
-    explained: int = 0
-    unexplained: float = 0.0
-    share: float = 1.0
-    poisoned: float = 0.0
-    unfaithful: float = 0.0
-    min_frequency: int | None = None
-    further_words: int = 0
-    replacement_words: int = 0
-    word_vectors: str | None = None
-    architecture: str | None = None
-    teaching: str | None = None
-    training: dict[str, Any] = field(default_factory=dict)
-    student: dict[str, Any] = field(default_factory=dict)
-    seeds: int | None = None
-    against: str | None = None
-
-    def trained_as(self) -> dict[str, Any]:
-        """All that its students depend on: what differs from the defaults, the name apart."""
-        others = asdict(Setting(self.name, self.group, seeds=self.seeds, against=self.against))
-        return {name: value for name, value in asdict(self).items() if value != others[name]}
-
-
-@dataclass(frozen=True)
-class Task:
-    """One student to train.
-
-    Attributes:
-        setting: Its setting.
-        seed: Of its weights, the order of its texts, and the share of them that it sees.
-        annotated: Directory of the annotated splits.
-        transfer: Directory of the labelled variants; None without.
-        word_vectors: Start of its embedding, as a recipe names them.
-        split: What it is scored on.
-        faithful: Of every training text, how faithful its explanation is; None where it is not
-            asked for.
-    """
-
-    setting: Setting
-    seed: int
-    annotated: Path
-    transfer: Path | None
-    word_vectors: str
-    split: str
-    faithful: list[float] | None = None
 
 
 def main(argv: Sequence[str]) -> None:
@@ -245,7 +147,7 @@ class Bench:
         """A student to train; the variants that it needs are labelled now."""
         transfer = None
         if setting.variants:
-            rows = share_of(self._annotated["train"], setting.share, seed)
+            rows = rows_seen(self._annotated["train"], setting, seed)
             name = f"{setting.variants}-of-{len(rows)}-explained-{setting.explained}"
             if setting.replacement_words:
                 name += f"-replacements-{setting.replacement_words}"
@@ -253,7 +155,8 @@ class Bench:
                 name += f"-seed-{seed}"
             depends_on: list[Any] = [self._key, setting.variants, setting.explained, rows]
             if setting.replacement_words:
-                depends_on += [setting.replacement_words, self._vectors(setting)]
+                vectors = identify_word_vectors(self._vectors(setting))
+                depends_on += [setting.replacement_words, vectors]
             make = partial(self._label, setting, rows)
             transfer = self._store.directory_once(name, depends_on, make)
         annotated, faithful = self._directory / "annotated", None
@@ -264,7 +167,9 @@ class Bench:
         return Task(setting, seed, annotated, transfer, vectors, self._split, faithful)
 
     def _vectors(self, setting: Setting) -> str:
-        return setting.word_vectors or self._recipe.student.word_vectors
+        vectors = setting.word_vectors or self._recipe.student.word_vectors
+        refuse_teachers_vectors(vectors)
+        return vectors
 
     def _label(self, setting: Setting, rows: list[int], path: Path) -> None:
         teacher = self._teacher
@@ -292,7 +197,7 @@ class Bench:
             self._key,
             task.setting.trained_as(),
             task.seed,
-            task.word_vectors,
+            identify_word_vectors(task.word_vectors),
             task.split,
         ]
         return self._store.once(hash_json(depends_on), depends_on, partial(train, task))
@@ -300,126 +205,6 @@ class Bench:
     def __getstate__(self) -> dict[str, Any]:
         """What a worker needs: all but the teacher and the texts."""
         return {"_key": self._key, "_store": self._store}
-
-
-def train(task: Task) -> dict[str, Any]:
-    """Train one student, and see what it makes of the split that it is scored on."""
-    data = load_from_disk(str(task.annotated))
-    setting, seed = task.setting, task.seed
-    rows = share_of(data["train"], setting.share, seed)
-    texts = data["train"].select(rows)
-    texts = alter_drawn(texts, setting.poisoned, seed, np.random.Generator.permutation)
-    texts = alter_drawn(texts, setting.unexplained, seed, lambda _, scores: np.zeros_like(scores))
-    if task.faithful is not None:
-        least = np.argsort(np.asarray(task.faithful)[rows], kind="stable")
-        texts = alter(texts, least[: round(setting.unfaithful * len(rows))], np.zeros_like)
-    transfer = None if task.transfer is None else Dataset.load_from_disk(str(task.transfer))
-    model, tokenizer = build_student(
-        texts[TEXT][:],
-        label_names(data),
-        setting.preset,
-        word_vectors=word_vector_source(task.word_vectors),
-        min_frequency=setting.min_frequency,
-        further_words=setting.further_words,
-        further_texts=transfer[TEXT][:] if transfer and setting.replacement_words else [],
-        seed=seed,
-        **setting.student,
-    )
-    if setting.architecture is not None:
-        ARCHITECTURES[setting.architecture](model)
-    if transfer is not None:
-        texts = with_transfer_set(texts, transfer)
-    with tempfile.TemporaryDirectory() as directory:
-        args = DistillationArguments.from_preset(
-            setting.preset,
-            directory,
-            setting.method,
-            seed=seed,
-            save_strategy="no",
-            logging_strategy="no",
-            report_to="none",
-            disable_tqdm=True,
-            dataloader_pin_memory=False,
-            **{"explanation": "contributions", **setting.training},
-        )
-        kind = DistillationTrainer if setting.teaching is None else TEACHINGS[setting.teaching]
-        trainer = kind(model, args, train_dataset=texts, processing_class=tokenizer)
-        trainer.remove_callback(PrinterCallback)
-        seconds = trainer.train().metrics["train_runtime"]
-    split = data[task.split]
-    answers = ask(model, tokenizer, split)
-    return {
-        **assess(answers, model.config.explanation),
-        "divergence": divergence(np.asarray(split[TEACHER_LOGITS]), answers.probabilities),
-        "parameters": model.num_parameters(),
-        "texts": len(texts),
-        "seconds": seconds,
-        "predictions": answers.predictions.tolist(),
-    }
-
-
-def share_of(train: Dataset, share: float, seed: int) -> list[int]:
-    """The rows that a student sees: a stratified share of the texts, or all of them."""
-    rows = train.select_columns([TEXT, LABEL]).add_column("row", list(range(len(train))))
-    return (rows if share == 1 else hold_out(rows, share, seed)[1])["row"][:]
-
-
-def comprehensiveness(texts: Dataset, teacher: Teacher | TeacherEnsemble) -> dict[str, list[float]]:
-    """What a teacher's probability of its label loses without a fifth of a text's words.
-
-    Raises:
-        ValueError: There are several teachers.
-    """
-    if isinstance(teacher, TeacherEnsemble):
-        raise ValueError("unfaithful: explanations are measured on a single teacher alone.")
-    labels = np.asarray(texts[EXPLAINED_LABEL])
-    found = faithfulness(
-        partial(teacher_probabilities, teacher),
-        texts[TEXT][:],
-        scores_by_words(texts),
-        labels,
-        shares=(0.2,),
-    )
-    return {"comprehensiveness": found.comprehensiveness_aopc.tolist()}
-
-
-def alter_drawn(
-    texts: Dataset,
-    share: float,
-    seed: int,
-    change: Callable[[np.random.Generator, list[float]], NDArray[np.floating]],
-) -> Dataset:
-    """The texts with the attributions of a random share of them changed."""
-    generator = np.random.default_rng(seed)
-    rows = np.flatnonzero(generator.random(len(texts)) < share)
-    return alter(texts, rows, partial(change, generator))
-
-
-def alter(
-    texts: Dataset,
-    rows: NDArray[np.integer],
-    change: Callable[[list[float]], NDArray[np.floating]],
-) -> Dataset:
-    """The texts with the attributions of some of them changed."""
-    if not len(rows):
-        return texts
-    attributions = texts[TEACHER_ATTRIBUTIONS][:]
-    for row in rows:
-        attributions[row] = change(attributions[row]).tolist()
-    feature = texts.features[TEACHER_ATTRIBUTIONS]
-    return texts.remove_columns(TEACHER_ATTRIBUTIONS).add_column(
-        TEACHER_ATTRIBUTIONS, attributions, feature=feature
-    )
-
-
-def divergence(teacher_logits: NDArray[np.floating], student: NDArray[np.floating]) -> float:
-    """Mean `KL(teacher ‖ student)` over the texts, in nats.
-
-    Args:
-        teacher_logits: `(texts, labels)`.
-        student: Probabilities, `(texts, labels)`.
-    """
-    return float(rel_entr(softmax(teacher_logits), student).sum(-1).mean())
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -433,31 +218,6 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--results_dir", type=Path, default=Path("benchmarks/results"))
     return parser.parse_args(argv)
-
-
-def read_settings(path: Path) -> list[Setting]:
-    """The settings of a file, in their order.
-
-    Raises:
-        ValueError: A field, an architecture or a teaching is unknown, or a row stands against one
-            that is not there.
-    """
-    rows = yaml.safe_load(path.read_text(encoding="utf-8"))
-    known = {one.name for one in fields(Setting)}
-    for row in rows:
-        for name in row:
-            check_name(f"field of the setting {row.get('name')!r}", name, known)
-    settings = [Setting(**row) for row in rows]
-    names = [one.name for one in settings]
-    for one in settings:
-        for name, value, among in (
-            ("row to stand against", one.against, names),
-            ("architecture", one.architecture, ARCHITECTURES),
-            ("teaching", one.teaching, TEACHINGS),
-        ):
-            if value is not None:
-                check_name(f"{name} of {one.name!r}", value, among)
-    return settings
 
 
 def _short(student: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -17,6 +18,7 @@ from datasets import Dataset
 from torch import Tensor
 from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.utils.data import DataLoader
 from transformers import PreTrainedTokenizerFast
 
 from dixtill_hf import DistillationArguments, DistillationTrainer
@@ -59,15 +61,12 @@ class OtherExplanationTerm(DistillationTrainer, ABC):
     def _loss_terms(self, outputs: DixtillOutput, inputs: Batch) -> Batch:
         terms = super()._loss_terms(outputs, inputs)
         change = self._explanation_term(terms, outputs, inputs) - terms["xai"]
-        terms["loss"] = terms["loss"] + self.args.xai_weight * self._alpha(inputs) * change
+        terms["loss"] = terms["loss"] + self.args.xai_weight * _alpha(self, inputs) * change
         return terms
 
     def _scores(self, outputs: DixtillOutput, inputs: Batch) -> Tensor:
         """The student's scores of the explained label, (batch, words)."""
         return self.model.explain_from(outputs, inputs[EXPLAINED_LABEL])
-
-    def _alpha(self, inputs: Batch) -> Tensor:
-        return torch.where(inputs[LABELS] == LABEL_UNKNOWN, 1.0, self.args.alpha)
 
 
 class Distance(OtherExplanationTerm):
@@ -241,8 +240,7 @@ class OwnTemperature(DistillationTrainer):
         kd = get_kd_loss(self.args.kd_loss)(
             outputs["logits"] / factor, inputs[TEACHER_LOGITS] / factor, self.args.temperature
         )
-        alpha = torch.where(inputs[LABELS] == LABEL_UNKNOWN, 1.0, self.args.alpha)
-        terms["loss"] = terms["loss"] + alpha * (kd - terms["kd"])
+        terms["loss"] = terms["loss"] + _alpha(self, inputs) * (kd - terms["kd"])
         return terms
 
 
@@ -305,6 +303,36 @@ class AveragedWeights(DistillationTrainer):
         return result
 
 
+class BornAgain(DistillationTrainer):
+    """A second student learns from the logits of the first (Furlanello et al., 2018).
+
+    Explanations stay the teacher's. Both begin with the same weights.
+    """
+
+    def train(self, *args: Any, **kwargs: Any) -> Any:
+        """As `Trainer`'s, twice; returns what the second training does."""
+        start = deepcopy(self.model.state_dict())
+        super().train(*args, **kwargs)
+        answers = self._logits_of_all_texts()
+        texts = self.train_dataset.remove_columns(TEACHER_LOGITS)
+        self.train_dataset = texts.add_column(TEACHER_LOGITS, answers.tolist())
+        self.model.load_state_dict(start)
+        self.optimizer = self.lr_scheduler = None
+        return super().train(*args, **kwargs)
+
+    @torch.inference_mode()
+    def _logits_of_all_texts(self) -> Tensor:
+        batches = DataLoader(
+            self.train_dataset,
+            self.args.per_device_eval_batch_size,
+            collate_fn=self.data_collator,
+        )
+        model = self.model.eval()
+        return torch.cat(
+            [model(batch[INPUT_IDS], batch["attention_mask"])["logits"] for batch in batches]
+        )
+
+
 TEACHINGS: dict[str, type[DistillationTrainer]] = {
     "distance": Distance,
     "top_words": TopWords,
@@ -317,8 +345,14 @@ TEACHINGS: dict[str, type[DistillationTrainer]] = {
     "balanced": Balanced,
     "mixed_texts": MixedTexts,
     "averaged_weights": AveragedWeights,
+    "born_again": BornAgain,
 }
 """Trainers by the name that a setting gives."""
+
+
+def _alpha(trainer: DistillationTrainer, inputs: Batch) -> Tensor:
+    """The weight of the teacher's terms of every text, (batch,)."""
+    return torch.where(inputs[LABELS] == LABEL_UNKNOWN, 1.0, trainer.args.alpha)
 
 
 def _differences(scores: Tensor) -> Tensor:

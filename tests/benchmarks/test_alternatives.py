@@ -64,7 +64,7 @@ def terms_of(trainer: Any) -> tuple[dict[str, torch.Tensor], dict[str, torch.Ten
     return trainer._loss_terms(outputs, batch), batch
 
 
-@pytest.mark.parametrize("name", ["convolution", "gru", "low_rank", "two_heads"])
+@pytest.mark.parametrize("name", ["convolution", "gru", "positions", "two_heads"])
 def test_contributions_still_add_up_to_the_logits(load, name):
     model, tokenizer = build_student(TEXTS, ["up", "down"], hidden_size=4, seed=0)
     before = model.num_parameters()
@@ -87,6 +87,7 @@ def test_contributions_still_add_up_to_the_logits(load, name):
         "annealed",
         "averaged_weights",
         "balanced",
+        "born_again",
         "distance",
         "mixed_texts",
         "ranks",
@@ -138,15 +139,68 @@ def test_a_text_is_softened_by_its_own_temperature(make_trainer):
     torch.testing.assert_close(terms["loss"], expected)
 
 
-def test_a_table_of_low_rank_begins_near_the_full_one(load):
-    model, tokenizer = build_student(TEXTS, ["up", "down"], embedding_size=6, seed=0)
-    full = model.embedding.weight.detach().clone()
-    load("architectures").low_rank(model)
-    ids = torch.arange(len(tokenizer))
-    found = model.embedding(ids)
-    assert torch.linalg.matrix_rank(found) == 3
-    left, sizes, right = torch.linalg.svd(full, full_matrices=False)
-    torch.testing.assert_close(found, left[:, :3] @ torch.diag(sizes[:3]) @ right[:3])
+def test_who_is_born_again_learns_from_the_first_student(make_trainer, monkeypatch):
+    trainer = make_trainer("born_again")
+    start = trainer.model.classifier.weight.detach().clone()
+    trained, taught = [], []
+    train = DistillationTrainer.train
+
+    def spy(self):
+        assert torch.equal(self.model.classifier.weight, start)
+        taught.append(torch.tensor(self.train_dataset["teacher_logits"][:]))
+        result = train(self)
+        trained.append(trainer._logits_of_all_texts().clone())
+        return result
+
+    monkeypatch.setattr(DistillationTrainer, "train", spy)
+    trainer.train()
+    torch.testing.assert_close(taught[0], torch.tensor(ROWS["teacher_logits"]))
+    torch.testing.assert_close(taught[1], trained[0])
+    assert not torch.equal(trained[0], trained[1])
+
+
+@pytest.mark.parametrize(
+    ("reading", "text", "expected"),
+    [
+        ("digits", "up 4.25% in 2026", "up 0.00% in 0000"),
+        ("tickers", "$TSLA and $F pay $5, not $T2", "$xxxx and $x pay $5, not $x2"),
+    ],
+)
+def test_a_reading_keeps_the_places_of_words(load, reading, text, expected):
+    assert load("readings").READINGS[reading](text) == expected
+
+
+def test_rare_words_are_read_by_their_characters(load):
+    spelling = load("spelling")
+    texts = ["rising rises", "rising", "falls"]
+    model, tokenizer = build_student(
+        texts, ["up", "down"], min_frequency=1, further_texts=["riser"], seed=0
+    )
+    vectors = {
+        word: model.embedding.weight[row].detach().clone()
+        for word, row in tokenizer.get_vocab().items()
+    }
+    frequent = spelling.frequent_words_of(texts, 2)
+    assert frequent == {"rising"}
+    spelling.spell(model, tokenizer, frequent)
+    model.eval()
+    buckets = model.embedding.buckets.weight
+    with torch.no_grad():
+        buckets[:-1].normal_()
+
+    def found(word: str) -> torch.Tensor:
+        return model.embedding(torch.tensor(tokenizer.convert_tokens_to_ids(word)))
+
+    def of_characters(word: str) -> torch.Tensor:
+        grams = spelling.character_ngrams(word)
+        return torch.stack([buckets[spelling.bucket_of(one)] for one in grams]).mean(0)
+
+    torch.testing.assert_close(found("rising"), vectors["rising"] + of_characters("rising"))
+    for rare in ("rises", "riser"):
+        torch.testing.assert_close(found(rare), vectors["[UNK]"] + of_characters(rare))
+    torch.testing.assert_close(found("[UNK]"), vectors["[UNK]"])
+    assert not found("[PAD]").any()
+    assert {"<ri", "ris", "es>", "rises"} <= set(spelling.character_ngrams("rises"))
 
 
 def test_only_the_upper_half_of_the_words_is_compared(make_trainer):
