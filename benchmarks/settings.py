@@ -29,7 +29,7 @@ import torch
 from datasets import DatasetDict, disable_progress_bars
 from settings_report import write_report
 from settings_rows import Setting, read_settings
-from settings_students import Task, comprehensiveness, rows_seen, train
+from settings_students import Task, comprehensiveness, share_of, train
 from transformers.utils import logging as transformers_logging
 
 from dixtill_hf.cli.arguments import read_arguments
@@ -147,7 +147,7 @@ class Bench:
         """A student to train; the variants that it needs are labelled now."""
         transfer = None
         if setting.variants:
-            rows = rows_seen(self._annotated["train"], setting, seed)
+            rows = share_of(self._annotated["train"], setting.share, seed)
             name = f"{setting.variants}-of-{len(rows)}-explained-{setting.explained}"
             if setting.replacement_words:
                 name += f"-replacements-{setting.replacement_words}"

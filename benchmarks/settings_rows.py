@@ -28,7 +28,6 @@ class Setting:
         explained: Of these, so many are explained too.
         unexplained: Share of the texts whose explanations the student does not see.
         share: Share of the training texts that the student sees; another draw for every seed.
-        labelled: Whether it sees only those that have a label of their own.
         poisoned: Share of the texts whose attributions are shuffled among their words.
         unfaithful: Share of the texts whose explanations the student does not see: those whose
             most important words the teacher needs least.
@@ -37,8 +36,9 @@ class Setting:
         replacement_words: Of the word vectors, that may stand for words of the variants.
         word_vectors: Start of the embedding, as a recipe names it; that of the recipe if not given.
         reading: Name in `READINGS`, for texts that are changed before a student reads them.
-        spelled: Whether words seen less often than the preset asks for are read by their
-            characters, those of the scored texts too.
+        spelled: Whether words seen less often than the preset asks for, those of the scored texts
+            too, are read by their characters, as the known ones are.
+        pieces: So many pieces of words are known, which unknown words are cut into.
         architecture: Name in `ARCHITECTURES`, for a student of another shape than the library's.
         teaching: Name in `TEACHINGS`, for another trainer than the library's.
         training: Fields of `DistillationArguments`.
@@ -55,7 +55,6 @@ class Setting:
     explained: int = 0
     unexplained: float = 0.0
     share: float = 1.0
-    labelled: bool = False
     poisoned: float = 0.0
     unfaithful: float = 0.0
     min_frequency: int | None = None
@@ -64,6 +63,7 @@ class Setting:
     word_vectors: str | None = None
     reading: str | None = None
     spelled: bool = False
+    pieces: int = 0
     architecture: str | None = None
     teaching: str | None = None
     training: dict[str, Any] = field(default_factory=dict)

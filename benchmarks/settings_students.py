@@ -15,6 +15,7 @@ import numpy as np
 from architectures import ARCHITECTURES
 from datasets import Dataset, load_from_disk
 from numpy.typing import NDArray
+from pieces import read_in_pieces
 from readings import READINGS
 from scipy.special import rel_entr
 from settings_rows import Setting
@@ -26,7 +27,6 @@ from trials import scores_by_words
 from dixtill_hf.data.columns import (
     EXPLAINED_LABEL,
     LABEL,
-    LABEL_UNKNOWN,
     TEACHER_ATTRIBUTIONS,
     TEACHER_LOGITS,
     TEXT,
@@ -98,7 +98,7 @@ def train(task: Task) -> dict[str, Any]:
 def _texts_seen(task: Task, train: Dataset) -> Dataset:
     """The training texts that a student sees, with the explanations that it sees."""
     setting, seed = task.setting, task.seed
-    rows = rows_seen(train, setting, seed)
+    rows = share_of(train, setting.share, seed)
     texts = train.select(rows)
     texts = alter_drawn(texts, setting.poisoned, seed, np.random.Generator.permutation)
     texts = alter_drawn(texts, setting.unexplained, seed, lambda _, scores: np.zeros_like(scores))
@@ -127,7 +127,10 @@ def _student(
     )
     if setting.spelled:
         at_least = PRESETS[setting.preset].vocabulary["min_frequency"]
-        spell(model, tokenizer, frequent_words_of(texts[TEXT][:], at_least))
+        frequent = frequent_words_of(texts[TEXT][:], at_least)
+        spell(model, tokenizer, frequent | frequent_words_of(further_texts, at_least))
+    if setting.pieces:
+        tokenizer = read_in_pieces(model, tokenizer, texts[TEXT][:], setting.pieces)
     if setting.architecture is not None:
         ARCHITECTURES[setting.architecture](model)
     return model, tokenizer
@@ -162,14 +165,10 @@ def _trained(
         return time.perf_counter() - started
 
 
-def rows_seen(train: Dataset, setting: Setting, seed: int) -> list[int]:
+def share_of(train: Dataset, share: float, seed: int) -> list[int]:
     """The rows that a student sees: a stratified share of the texts, or all of them."""
     rows = train.select_columns([TEXT, LABEL]).add_column("row", list(range(len(train))))
-    if setting.share < 1:
-        _, rows = hold_out(rows, setting.share, seed)
-    if setting.labelled:
-        rows = rows.select(np.flatnonzero(np.asarray(rows[LABEL]) != LABEL_UNKNOWN))
-    return rows["row"][:]
+    return (rows if share == 1 else hold_out(rows, share, seed)[1])["row"][:]
 
 
 def with_texts_read(reading: Callable[[str], str], texts: Dataset) -> Dataset:

@@ -1,26 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Words that are read by their characters too: what benchmarks/settings.py compares.
+"""Words that no text had are read by their characters too: what benchmarks/settings.py compares.
 
-The vector of a word is that of its row, which all rare words share, and the mean of the vectors of
-its character n-grams, which stand in hashed buckets (Bojanowski et al., 2017).
+The vector of a word is that of its row, which all rare words share, and what it shares by its
+character n-grams with all others.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from zlib import crc32
 
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedTokenizerFast
 
-from dixtill_hf import DixtillForSequenceClassification
+from dixtill_hf import DixtillConfig, DixtillForSequenceClassification
 from dixtill_hf.data.words import words_of
+from dixtill_hf.student.modeling_dixtill import DixtillNgrams
+from dixtill_hf.student.ngrams import hashed_ngrams
 from dixtill_hf.student.tokenization import SPECIAL_TOKENS
 
 BUCKETS = 4000
-LENGTHS = (3, 4, 5)
 
 
 def frequent_words_of(texts: Sequence[str], at_least: int) -> set[str]:
@@ -49,44 +49,28 @@ def spell(
     table = nn.Embedding.from_pretrained(
         model.embedding.weight.detach()[kept].clone(), freeze=False, padding_idx=0
     )
-    grams = [[] if word in SPECIAL_TOKENS else character_ngrams(word) for word in words]
-    model.embedding = _Spelled(table, rows, grams, model.config.word_dropout)
+    config = DixtillConfig(
+        vocab_size=len(words), embedding_size=table.embedding_dim, ngram_buckets=BUCKETS
+    )
+    ngrams = hashed_ngrams(tokenizer.get_vocab(), BUCKETS)
+    config.ngrams_per_word = ngrams.shape[1]
+    shared = DixtillNgrams(config)
+    shared.ngrams.copy_(ngrams)
+    model.embedding = _Spelled(table, rows, shared, model.config.word_dropout)
     model.config.word_dropout = 0.0
-
-
-def character_ngrams(word: str) -> list[str]:
-    """The n-grams of a word and its borders: `up` has `<up`, `up>` and `<up>`."""
-    bounded = f"<{word}>"
-    return [
-        bounded[start : start + length]
-        for length in LENGTHS
-        for start in range(len(bounded) - length + 1)
-    ]
-
-
-def bucket_of(ngram: str) -> int:
-    """The bucket that an n-gram shares with others."""
-    return crc32(ngram.encode()) % BUCKETS
 
 
 class _Spelled(nn.Module):
     def __init__(
-        self, table: nn.Embedding, rows: Tensor, grams: Sequence[Sequence[str]], dropout: float
+        self, table: nn.Embedding, rows: Tensor, ngrams: DixtillNgrams, dropout: float
     ) -> None:
         super().__init__()
-        self.table, self.dropout = table, dropout  # row 0 is padding's, row 1 the unknown word's
-        self.buckets = nn.Embedding(BUCKETS + 1, table.embedding_dim, padding_idx=BUCKETS)
-        nn.init.zeros_(self.buckets.weight)
-        hashed = [torch.tensor([bucket_of(one) for one in of], dtype=torch.long) for of in grams]
-        padded = nn.utils.rnn.pad_sequence(hashed, batch_first=True, padding_value=BUCKETS)
-        self.register_buffer("rows", rows)
-        self.register_buffer("grams", padded)
-        self.register_buffer("counts", torch.tensor([max(len(of), 1) for of in grams]))
+        self.table, self.ngrams, self.dropout = table, ngrams, dropout
+        self.register_buffer("rows", rows)  # row 0 is padding's, row 1 the unknown word's
 
     def forward(self, word_ids: Tensor) -> Tensor:
         rows = self.rows[word_ids]
         if self.training:
             dropped = (torch.rand(rows.shape) < self.dropout) & (rows != 0)
             rows = rows.masked_fill(dropped, 1)
-        spelled = self.buckets(self.grams[word_ids]).sum(-2) / self.counts[word_ids][..., None]
-        return self.table(rows) + spelled
+        return self.table(rows) + self.ngrams(word_ids)

@@ -38,6 +38,13 @@ class TrainArguments:
     hidden_size: int = field(
         default=50, metadata={"help": "Units of the bi-LSTM in each direction."}
     )
+    ngram_buckets: int = field(
+        default=0,
+        metadata={
+            "help": "While it is trained, its words share so many vectors by their character "
+            "n-grams, which are then added to the words' own; 4000 is a good number."
+        },
+    )
     min_frequency: int | None = field(
         default=None, metadata={"help": "Words seen less often become [UNK]."}
     )
@@ -90,6 +97,7 @@ def main(argv: Sequence[str]) -> None:
         seed=args.seed,
         hidden_size=ours.hidden_size,
         embedding_size=ours.embedding_size,
+        ngram_buckets=ours.ngram_buckets,
     )
     trainer = DistillationTrainer(
         model,

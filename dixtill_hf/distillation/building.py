@@ -14,6 +14,7 @@ from dixtill_hf.data.names import check_name
 from dixtill_hf.distillation.presets import PRESETS
 from dixtill_hf.student.configuration_dixtill import DixtillConfig
 from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification
+from dixtill_hf.student.ngrams import hashed_ngrams
 from dixtill_hf.student.tokenization import train_word_tokenizer
 from dixtill_hf.student.word_vectors import WordVectors, frequent_words, load_word_vectors
 
@@ -47,7 +48,9 @@ def build_student(
             their first principal components. None takes those of the word vectors, and 50 without
             them.
         seed: Of all that is drawn at random.
-        **config: Fields of `DixtillConfig` that differ from the preset's.
+        **config: Fields of `DixtillConfig` that differ from the preset's. With `ngram_buckets`
+            words share vectors by their character n-grams until they are folded into the words'
+            own, which `DistillationTrainer` does after the training.
 
     Returns:
         The student and its tokenizer.
@@ -61,6 +64,9 @@ def build_student(
         texts, preset, word_vectors, min_frequency, further_words, embedding_size, further_texts
     )
     words = tokenizer.get_vocab()
+    settings = {**PRESETS[preset].student, **config}
+    ngrams = hashed_ngrams(words, settings.get("ngram_buckets", 0))
+    settings["ngrams_per_word"] = ngrams.shape[1]
     set_seed(seed)
     model = DixtillForSequenceClassification(
         DixtillConfig(
@@ -70,9 +76,11 @@ def build_student(
             label2id={name: index for index, name in enumerate(label_names)},
             pad_token_id=tokenizer.pad_token_id,
             unk_token_id=tokenizer.unk_token_id,
-            **{**PRESETS[preset].student, **config},
+            **settings,
         )
     )
+    if model.ngrams is not None:
+        model.ngrams.ngrams.copy_(ngrams)
     with torch.no_grad():
         model.embedding.weight.copy_(vectors.embedding_matrix(words, seed))
     if further_words:

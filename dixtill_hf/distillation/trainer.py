@@ -20,7 +20,7 @@ from transformers import (
     TrainingArguments,
 )
 from transformers.trainer import TRAINING_ARGS_NAME
-from transformers.trainer_utils import EvalLoopOutput
+from transformers.trainer_utils import EvalLoopOutput, TrainOutput
 from transformers.training_args import OptimizerNames
 
 from dixtill_hf.distillation.annotating_teacher import AnnotatingTeacher
@@ -149,6 +149,15 @@ class DistillationTrainer(Trainer):
         model = super().call_model_init(trial)
         model.config.explanation = self.args.explanation
         return model
+
+    def train(self, *args: Any, **kwargs: Any) -> TrainOutput:
+        """Train as `Trainer` does; in the end what words share by n-grams becomes their own.
+
+        Checkpoints still have the n-grams, so that the training can be resumed.
+        """
+        result = super().train(*args, **kwargs)
+        self.model.fold_ngrams()
+        return result
 
     def get_eval_dataloader(self, eval_dataset: str | Dataset | None = None) -> Any:
         """Batches to evaluate on; a dataset is prepared first."""

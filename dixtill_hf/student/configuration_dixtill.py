@@ -24,6 +24,9 @@ class DixtillConfig(PretrainedConfig):
         hidden_dropout: Share of the hidden-state elements dropped in training, in every layer.
         word_dropout: Share of the words replaced by `unk_token_id` in training, or by their initial
             vectors, see `DixtillForSequenceClassification.keep_initial_vectors`.
+        ngram_buckets: While it is trained, words share so many vectors by their character n-grams,
+            see `DixtillNgrams`; 0 when they do not, or when that is folded into their own vectors.
+        ngrams_per_word: The most n-grams that a word has.
         explanation: Which scores explain a prediction: `"contributions"`, what each word adds to
             the logit of a class, or `"attention"`, the paper's class-agnostic score.
         pad_token_id: Id of the padding token.
@@ -47,6 +50,8 @@ class DixtillConfig(PretrainedConfig):
         embedding_dropout: float = 0.2,
         hidden_dropout: float = 0.2,
         word_dropout: float = 0.1,
+        ngram_buckets: int = 0,
+        ngrams_per_word: int = 0,
         explanation: str = "contributions",
         pad_token_id: int = 0,
         unk_token_id: int = 1,
@@ -60,6 +65,8 @@ class DixtillConfig(PretrainedConfig):
         self.embedding_dropout = embedding_dropout
         self.hidden_dropout = hidden_dropout
         self.word_dropout = word_dropout
+        self.ngram_buckets = ngram_buckets
+        self.ngrams_per_word = ngrams_per_word
         self.explanation = explanation
         self.unk_token_id = unk_token_id
         super().__init__(pad_token_id=pad_token_id, **kwargs)
@@ -71,6 +78,9 @@ class DixtillConfig(PretrainedConfig):
         for name in ("vocab_size", "embedding_size", "hidden_size", "num_layers", "attention_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}.")
+        for name in ("ngram_buckets", "ngrams_per_word"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}.")
         for name in ("embedding_dropout", "hidden_dropout", "word_dropout"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} must be in [0, 1), got {getattr(self, name)}.")

@@ -94,6 +94,32 @@ class DixtillEncoder(nn.Module):
         return states.masked_fill(~mask.unsqueeze(-1), 0)
 
 
+class DixtillNgrams(nn.Module):
+    """Vectors that words share by their character n-grams (Bojanowski et al. 2017), in training.
+
+    What is learned of a word is learned of all words that are spelled alike. `buckets` start at 0;
+    row 0 stays 0.
+
+    Attributes:
+        ngrams: The rows of `buckets` that each word has, (vocab_size, ngrams_per_word), 0 behind
+            the last.
+    """
+
+    ngrams: torch.Tensor
+
+    def __init__(self, config: DixtillConfig) -> None:
+        super().__init__()
+        self.buckets = nn.Parameter(torch.zeros(config.ngram_buckets + 1, config.embedding_size))
+        words = torch.zeros(config.vocab_size, config.ngrams_per_word, dtype=torch.long)
+        self.register_buffer("ngrams", words)
+
+    def forward(self, word_ids: torch.Tensor) -> torch.Tensor:
+        """Return the mean vector of the n-grams of each word, (..., embedding_size); 0 of none."""
+        ngrams = self.ngrams[word_ids]
+        total = nn.functional.embedding(ngrams, self.buckets, padding_idx=0).sum(dim=-2)
+        return total / (ngrams != 0).sum(dim=-1, keepdim=True).clamp(min=1)
+
+
 class DixtillAttention(nn.Module):
     """Masked additive attention over the words (Cantini et al. 2024), without biases."""
 
@@ -132,6 +158,7 @@ class DixtillForSequenceClassification(PreTrainedModel):
         self.embedding = nn.Embedding(
             config.vocab_size, config.embedding_size, padding_idx=config.pad_token_id
         )
+        self.ngrams: DixtillNgrams | None = DixtillNgrams(config) if config.ngram_buckets else None
         self.embedding_dropout = nn.Dropout(config.embedding_dropout)
         self.encoder = DixtillEncoder(config)
         self.attention = DixtillAttention(config)
@@ -146,6 +173,19 @@ class DixtillForSequenceClassification(PreTrainedModel):
     def set_input_embeddings(self, value: nn.Embedding) -> None:
         """Replace the embedding table."""
         self.embedding = value
+
+    @torch.no_grad()
+    def fold_ngrams(self) -> None:
+        """Add to the vector of each word what it shares by its n-grams, for good.
+
+        The student answers as before, and is as small and fast as one without n-grams.
+        """
+        if self.ngrams is None:
+            return
+        words = torch.arange(self.config.vocab_size, device=self.embedding.weight.device)
+        self.embedding.weight += self.ngrams(words)
+        self.ngrams = None
+        self.config.ngram_buckets = self.config.ngrams_per_word = 0
 
     def keep_initial_vectors(self, has_vector: torch.Tensor) -> None:
         """From now on let the words that word dropout takes have the vectors that they have now.
@@ -176,6 +216,8 @@ class DixtillForSequenceClassification(PreTrainedModel):
             nn.init.xavier_uniform_(module.weight)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
+        elif isinstance(module, DixtillNgrams):
+            nn.init.zeros_(module.buckets)
         elif isinstance(module, nn.Embedding):
             nn.init.normal_(module.weight, std=0.1)
             if not getattr(module.weight, "_is_hf_initialized", False):  # a row has no such mark
@@ -265,6 +307,11 @@ class DixtillForSequenceClassification(PreTrainedModel):
         return attention_mask.bool()
 
     def _word_vectors(self, word_ids: torch.Tensor) -> torch.Tensor:
+        """Look words up, and add what they share by their n-grams."""
+        vectors = self._own_vectors(word_ids)
+        return vectors if self.ngrams is None else vectors + self.ngrams(word_ids)
+
+    def _own_vectors(self, word_ids: torch.Tensor) -> torch.Tensor:
         """Look words up; in training, a random share of them as words that training never saw."""
         if not self.training or self.config.word_dropout == 0:
             return self.embedding(word_ids)

@@ -148,6 +148,11 @@ class StudentArguments:
         "Those of the word vectors, and 50 without, when not given.",
     )
     hidden_size: int = described(50, "Units of the bi-LSTM in each direction.")
+    ngram_buckets: int = described(
+        0,
+        "While a student is trained, its words share so many vectors by their character n-grams, "
+        "which are then added to the words' own; 4000 is a good number. 0: they share none.",
+    )
     epochs: float | None = described(None, "Passes over the training texts.")
     learning_rate: float | None = described(None, "Peak learning rate.")
     batch_size: int | None = described(None, "Texts a step.")

@@ -110,6 +110,7 @@ def _trainer(job: StudentJob, data: DatasetDict, checkpoints: Path) -> Distillat
         seed=job.seed,
         hidden_size=arguments.hidden_size,
         embedding_size=arguments.embedding_size,
+        ngram_buckets=arguments.ngram_buckets,
     )
     args = training_arguments(arguments, job.preset, job.method, job.seed, checkpoints)
     train = data["train"]

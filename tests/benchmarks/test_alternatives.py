@@ -13,6 +13,7 @@ from datasets import Dataset
 
 from dixtill_hf import DistillationArguments, DistillationTrainer, build_student
 from dixtill_hf.distillation.losses import cosine_explanation_loss, normalized_kl
+from dixtill_hf.student.ngrams import hashed_ngrams
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 TEXTS = ["it rises now", "it falls", "stock rises on news today"] * 4
@@ -184,23 +185,36 @@ def test_rare_words_are_read_by_their_characters(load):
     assert frequent == {"rising"}
     spelling.spell(model, tokenizer, frequent)
     model.eval()
-    buckets = model.embedding.buckets.weight
+    buckets = model.embedding.ngrams.buckets
     with torch.no_grad():
-        buckets[:-1].normal_()
+        buckets[1:].normal_()
 
     def found(word: str) -> torch.Tensor:
         return model.embedding(torch.tensor(tokenizer.convert_tokens_to_ids(word)))
 
     def of_characters(word: str) -> torch.Tensor:
-        grams = spelling.character_ngrams(word)
-        return torch.stack([buckets[spelling.bucket_of(one)] for one in grams]).mean(0)
+        return buckets[hashed_ngrams({word: 0}, spelling.BUCKETS)[0]].mean(0)
 
     torch.testing.assert_close(found("rising"), vectors["rising"] + of_characters("rising"))
     for rare in ("rises", "riser"):
         torch.testing.assert_close(found(rare), vectors["[UNK]"] + of_characters(rare))
     torch.testing.assert_close(found("[UNK]"), vectors["[UNK]"])
     assert not found("[PAD]").any()
-    assert {"<ri", "ris", "es>", "rises"} <= set(spelling.character_ngrams("rises"))
+
+
+def test_unknown_words_are_cut_into_pieces_and_known_ones_are_not(load):
+    texts = ["stocks rise", "stocks rise", "bondholders gripe", "shareholders wipe"]
+    model, tokenizer = build_student(texts, ["up", "down"], seed=0)
+    assert tokenizer.convert_tokens_to_ids("bondholders") == tokenizer.unk_token_id
+    before = model.embedding.weight.detach().clone()
+    cutting = load("pieces").read_in_pieces(model, tokenizer, texts, 30)
+    ids = cutting("stocks rise bondholders")["input_ids"]
+    assert ids[:2] == tokenizer("stocks rise")["input_ids"]
+    assert len(ids) > 3
+    assert cutting.unk_token_id not in ids
+    assert model.config.vocab_size == len(cutting) == len(model.embedding.weight)
+    assert torch.equal(model.embedding.weight[: len(before)], before)
+    assert model(torch.tensor([ids])).logits.shape == (1, 2)
 
 
 def test_only_the_upper_half_of_the_words_is_compared(make_trainer):

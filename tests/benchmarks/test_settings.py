@@ -4,7 +4,6 @@
 import importlib
 import json
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from types import ModuleType
 
@@ -112,19 +111,13 @@ def test_what_does_not_differ_from_the_defaults_is_no_part_of_a_setting(rows):
     assert rows.Setting("a", variants=2).trained_as() == {"variants": 2}
 
 
-def test_another_seed_sees_another_share(students, rows):
+def test_another_seed_sees_another_share(students):
     train = Dataset.from_dict({"text": list("abcdefghij"), "label": [0, 1] * 5})
-    seen = partial(students.rows_seen, train)
-    assert seen(rows.Setting("a"), 0) == list(range(10))
-    first, second = (seen(rows.Setting("a", share=0.4), seed) for seed in (0, 1))
+    assert students.share_of(train, 1.0, 0) == list(range(10))
+    first, second = (students.share_of(train, 0.4, seed) for seed in (0, 1))
     assert len(first) == len(second) == 4
     assert first != second
     assert sum(row % 2 for row in first) == 2  # stratified
-
-
-def test_texts_without_a_label_can_be_left_out(students, rows):
-    train = Dataset.from_dict({"text": list("abcd"), "label": [0, -100, 1, -100]})
-    assert students.rows_seen(train, rows.Setting("a", labelled=True), 0) == [0, 2]
 
 
 def test_a_share_of_the_attributions_is_shuffled(students):

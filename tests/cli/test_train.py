@@ -29,13 +29,13 @@ def test_a_preset_gives_the_student_and_its_training(annotated_dir, tmp_path, fr
         (tmp_path / "recipe.yaml").write_text("preset: paper\nmethod: kl\n")
         given = [str(tmp_path / "recipe.yaml")]
     own = ["--num_train_epochs", "1", "--word_vectors", "none", "--hidden_size", "4"]
-    own += ["--embedding_size", "6"]
+    own += ["--embedding_size", "6", "--ngram_buckets", "20"]
     where = ["--annotated", str(annotated_dir), "--output_dir", str(tmp_path / "student")]
     main([*given, *own, *where, "--report_to", "none"])
     student = json.loads((tmp_path / "student" / "config.json").read_text())
     assert (student["word_dropout"], student["hidden_dropout"]) == (0.0, 0.0)
     assert (student["explanation"], student["hidden_size"]) == ("attention", 4)
-    assert student["embedding_size"] == 6
+    assert (student["embedding_size"], student["ngram_buckets"]) == (6, 0)  # folded
     trained = json.loads((tmp_path / "student" / "training_args.json").read_text())
     assert (trained["optim"], trained["optim_args"]) == ("sgd", "momentum=0.9")
     assert (trained["kd_loss"], trained["xai_weight"]) == ("kl", 0.0)

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from dixtill_hf.distillation.building import build_student
+from dixtill_hf.student.ngrams import hashed_ngrams
 
 TEXTS = ["profit rises", "profit falls", "profit falls again"]
 LABELS = ["down", "up"]
@@ -42,6 +43,18 @@ def test_a_smaller_embedding_starts_from_what_is_left_of_the_vectors(tmp_path):
     assert model.config.embedding_size == 1
     rows = model.embedding.weight[tokenizer.convert_tokens_to_ids(["profit", "falls"])]
     assert rows[:, 0].detach().abs().tolist() == pytest.approx([2**0.5, 2**0.5])
+
+
+def test_words_share_what_their_ngrams_learn():
+    model, tokenizer = build_student(TEXTS, LABELS, min_frequency=1, ngram_buckets=50)
+    words = tokenizer.get_vocab()
+    assert model.config.ngrams_per_word == model.ngrams.ngrams.shape[1]
+    assert torch.equal(model.ngrams.ngrams, hashed_ngrams(words, 50))
+    plain, _ = build_student(TEXTS, LABELS, min_frequency=1)
+    assert plain.ngrams is None
+    batch = tokenizer(TEXTS, padding=True, return_tensors="pt")
+    with torch.inference_mode():  # at first they have learnt nothing
+        assert torch.equal(model.eval()(**batch).logits, plain.eval()(**batch).logits)
 
 
 def test_words_of_variants_are_known_too(tmp_path):
