@@ -13,6 +13,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from trials import over_seeds
 
 from dixtill_hf.reporting import formatting as fmt
@@ -87,6 +88,7 @@ def _draw(rows: Sequence[Row], teacher: Mapping[str, Any], path: Path) -> None:
         for axes, title in zip(panels, drawn, strict=True):
             name = _COLUMNS[title][0]
             axes.set_title(title)
+            axes.xaxis.set_major_locator(MaxNLocator(4))
             if name in teacher:
                 axes.axvline(teacher[name], **TEACHER_LINE)
             for place, row in enumerate(rows):

@@ -49,11 +49,13 @@ def spell(
     table = nn.Embedding.from_pretrained(
         model.embedding.weight.detach()[kept].clone(), freeze=False, padding_idx=0
     )
-    config = DixtillConfig(
-        vocab_size=len(words), embedding_size=table.embedding_dim, ngram_buckets=BUCKETS
-    )
     ngrams = hashed_ngrams(tokenizer.get_vocab(), BUCKETS)
-    config.ngrams_per_word = ngrams.shape[1]
+    config = DixtillConfig(
+        vocab_size=len(words),
+        embedding_size=table.embedding_dim,
+        ngram_buckets=BUCKETS,
+        ngrams_per_word=ngrams.shape[1],
+    )
     shared = DixtillNgrams(config)
     shared.ngrams.copy_(ngrams)
     model.embedding = _Spelled(table, rows, shared, model.config.word_dropout)

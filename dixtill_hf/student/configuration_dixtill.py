@@ -81,6 +81,11 @@ class DixtillConfig(PretrainedConfig):
         for name in ("ngram_buckets", "ngrams_per_word"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}.")
+        if self.ngram_buckets and not self.ngrams_per_word:
+            raise ValueError(
+                f"ngram_buckets is {self.ngram_buckets}, but ngrams_per_word is 0: make the "
+                "student with build_student, which knows the n-grams of its words."
+            )
         for name in ("embedding_dropout", "hidden_dropout", "word_dropout"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} must be in [0, 1), got {getattr(self, name)}.")

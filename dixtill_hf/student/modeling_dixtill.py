@@ -115,9 +115,10 @@ class DixtillNgrams(nn.Module):
 
     def forward(self, word_ids: torch.Tensor) -> torch.Tensor:
         """Return the mean vector of the n-grams of each word, (..., embedding_size); 0 of none."""
-        ngrams = self.ngrams[word_ids]
-        total = nn.functional.embedding(ngrams, self.buckets, padding_idx=0).sum(dim=-2)
-        return total / (ngrams != 0).sum(dim=-1, keepdim=True).clamp(min=1)
+        means = nn.functional.embedding_bag(
+            self.ngrams[word_ids.flatten()], self.buckets, mode="mean", padding_idx=0
+        )
+        return means.view(*word_ids.shape, -1)
 
 
 class DixtillAttention(nn.Module):

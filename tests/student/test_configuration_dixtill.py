@@ -46,6 +46,7 @@ def test_label_ids_follow_from_their_names() -> None:
         ("attention_size", 0),
         ("embedding_dropout", 1.0),
         ("word_dropout", -0.1),
+        ("ngram_buckets", -1),
         ("pad_token_id", 30_000),
         ("unk_token_id", -1),
         ("explanation", "gradients"),
@@ -56,6 +57,11 @@ def test_values_out_of_range_are_named(field: str, value: object) -> None:
     message = "1 label" if field == "num_labels" else f"{field} must be .*{value}"
     with pytest.raises(ValueError, match=message):
         DixtillConfig(**{field: value})
+
+
+def test_ngrams_of_no_word_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"ngram_buckets is 40.*build_student"):
+        DixtillConfig(ngram_buckets=40)
 
 
 @pytest.mark.parametrize("problem", ["regression", "multi_label_classification"])
