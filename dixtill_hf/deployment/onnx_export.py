@@ -60,6 +60,7 @@ def export_student(
     directory = Path(output_dir)
     directory.mkdir(parents=True, exist_ok=True)
     student = copy.deepcopy(model).cpu().float()
+    student.fold_ngrams()
     axes = {name: {0: "batch", 1: "words"} for name in (*INPUTS, *OUTPUTS)}
     axes["logits"] = {0: "batch"}
     with warnings.catch_warnings():

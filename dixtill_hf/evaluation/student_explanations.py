@@ -107,7 +107,7 @@ def _integrate(
     """Scores of a batch, `(texts, words)`, in float64."""
     rule = gauss_legendre(steps)
     with torch.no_grad():
-        vectors = model.get_input_embeddings()(ids)
+        vectors = model.word_vectors(ids)
         baseline = model.get_input_embeddings().weight[model.config.pad_token_id]
         change = vectors - baseline
     gradients = torch.zeros_like(change, dtype=torch.float64)

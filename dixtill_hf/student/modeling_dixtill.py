@@ -175,6 +175,15 @@ class DixtillForSequenceClassification(PreTrainedModel):
         """Replace the embedding table."""
         self.embedding = value
 
+    def word_vectors(self, word_ids: torch.Tensor) -> torch.Tensor:
+        """Return the vector of each word, (..., embedding_size), with what it shares by n-grams.
+
+        Args:
+            word_ids: (...,); in training some of them are dropped, see `config.word_dropout`.
+        """
+        vectors = self._own_vectors(word_ids)
+        return vectors if self.ngrams is None else vectors + self.ngrams(word_ids)
+
     @torch.no_grad()
     def fold_ngrams(self) -> None:
         """Add to the vector of each word what it shares by its n-grams, for good.
@@ -262,7 +271,7 @@ class DixtillForSequenceClassification(PreTrainedModel):
         mask = self._real_words(inputs, attention_mask)
         places = _front_places(mask)
         mask_in_front, in_front = _to_front(mask, places), _to_front(inputs, places)
-        vectors = self._word_vectors(in_front) if inputs_embeds is None else in_front
+        vectors = self.word_vectors(in_front) if inputs_embeds is None else in_front
         states = self.encoder(self.embedding_dropout(vectors), mask_in_front)
         scores, weights = self.attention(states, mask_in_front)
         evidence = nn.functional.linear(states, self.classifier.weight)
@@ -306,11 +315,6 @@ class DixtillForSequenceClassification(PreTrainedModel):
                 f"got {tuple(attention_mask.shape)}."
             )
         return attention_mask.bool()
-
-    def _word_vectors(self, word_ids: torch.Tensor) -> torch.Tensor:
-        """Look words up, and add what they share by their n-grams."""
-        vectors = self._own_vectors(word_ids)
-        return vectors if self.ngrams is None else vectors + self.ngrams(word_ids)
 
     def _own_vectors(self, word_ids: torch.Tensor) -> torch.Tensor:
         """Look words up; in training, a random share of them as words that training never saw."""

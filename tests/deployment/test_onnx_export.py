@@ -14,7 +14,8 @@ pytest.importorskip("onnxruntime", reason="needs the extra onnx")
 import onnxruntime
 
 from dixtill_hf.deployment.onnx_export import export_student
-from dixtill_hf.deployment.onnx_student import OUTPUTS
+from dixtill_hf.deployment.onnx_student import OUTPUTS, OnnxStudent
+from dixtill_hf.distillation.building import build_student
 from dixtill_hf.student.configuration_dixtill import DixtillConfig
 from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification
 from dixtill_hf.student.tokenization import train_word_tokenizer
@@ -86,6 +87,17 @@ def test_the_student_stays_as_it_was_and_is_exported_as_it_predicts(student, tmp
     session = onnxruntime.InferenceSession(directory / "model.onnx")
     input_ids = torch.randint(1, model.config.vocab_size, (2, 9))
     assert_same(student[0], session, input_ids, torch.ones_like(input_ids))
+
+
+def test_a_checkpoint_is_exported_with_what_its_words_share(sentences, tmp_path):
+    model, tokenizer = build_student(sentences, ["a", "b"], min_frequency=1, ngram_buckets=9)
+    torch.nn.init.normal_(model.ngrams.buckets[1:])
+    directory = export_student(model.eval(), tokenizer, tmp_path)
+    assert model.ngrams is not None
+    assert OnnxStudent(directory).labels == ["a", "b"]
+    session = onnxruntime.InferenceSession(directory / "model.onnx")
+    input_ids = torch.randint(2, model.config.vocab_size, (2, 9))
+    assert_same(model, session, input_ids, torch.ones_like(input_ids))
 
 
 def test_exporting_is_quiet(student, tmp_path):

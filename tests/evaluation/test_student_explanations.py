@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+from dixtill_hf.distillation.building import build_student
 from dixtill_hf.evaluation.agreement import explanation_agreement
 from dixtill_hf.evaluation.student_explanations import (
     integrated_gradients_of_student,
@@ -62,6 +63,17 @@ def test_scores_are_the_mean_gradient_along_the_path(student, tokenizer, sentenc
     expected = (path.grad.sum(0) * (vectors - baseline)).sum(-1)[0].numpy()
     (found,) = integrated_gradients_of_student(model, tokenizer, sentences[:1], [1], steps=50)
     np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_what_words_share_is_explained_too(sentences):
+    model, tokenizer = build_student(sentences, ["a", "b"], min_frequency=1, ngram_buckets=9)
+    torch.nn.init.normal_(model.ngrams.buckets[1:])
+    labels = [0] * len(sentences)
+    shared = integrated_gradients_of_student(model.eval(), tokenizer, sentences, labels)
+    model.fold_ngrams()
+    folded = integrated_gradients_of_student(model, tokenizer, sentences, labels)
+    for one, other in zip(shared, folded, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
 
 
 def test_batches_and_their_padding_change_nothing(student, tokenizer, sentences, labels):
