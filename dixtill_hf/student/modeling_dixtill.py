@@ -118,7 +118,7 @@ class DixtillNgrams(nn.Module):
         means = nn.functional.embedding_bag(
             self.ngrams[word_ids.flatten()], self.buckets, mode="mean", padding_idx=0
         )
-        return means.view(*word_ids.shape, -1)
+        return means.view(*word_ids.shape, self.buckets.shape[1])
 
 
 class DixtillAttention(nn.Module):

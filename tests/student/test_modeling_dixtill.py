@@ -269,6 +269,12 @@ def test_words_have_the_mean_of_their_ngrams_beside_their_own_vector() -> None:
     torch.testing.assert_close(model(ids).logits, expected.logits)
 
 
+def test_texts_without_words_have_no_ngrams() -> None:
+    model = sharing_model().train()
+    output = model(torch.zeros(2, 0, dtype=torch.long))
+    torch.testing.assert_close(output.logits, model.classifier.bias.expand(2, -1))
+
+
 def test_folded_ngrams_change_no_answer() -> None:
     model, ids = sharing_model(), word_ids(3, 6)
     before, parameters = model(ids), model.num_parameters()
