@@ -151,7 +151,8 @@ class StudentArguments:
     ngram_buckets: int = described(
         0,
         "While a student is trained, its words share so many vectors by their character n-grams, "
-        "which are then added to the words' own; 4000 is a good number. 0: they share none.",
+        "which are then added to the words' own; 4000 is a good number for many texts. 0: they "
+        "share none.",
     )
     epochs: float | None = described(None, "Passes over the training texts.")
     learning_rate: float | None = described(None, "Peak learning rate.")
