@@ -42,7 +42,8 @@ class TrainArguments:
         default=0,
         metadata={
             "help": "While it is trained, its words share so many vectors by their character "
-            "n-grams, which are then added to the words' own; 4000 is a good number."
+            "n-grams, which are then added to the words' own; 4000 is a good number for "
+            "many texts."
         },
     )
     min_frequency: int | None = field(

@@ -35,7 +35,9 @@ from dixtill_hf.workflow.vectors import (
 TRAINING_VERSION = 1
 _LEAST = {
     "seeds": 1,
+    "embedding_size": 1,
     "hidden_size": 1,
+    "ngram_buckets": 0,
     "workers": 0,
     "variants": 0,
     "explained_variants": 0,

@@ -206,6 +206,8 @@ def test_a_student_learns_of_texts_that_only_the_teacher_labels(recipe, data_dir
         ("presets", "papr", "paper"),
         ("seeds", 0, "seeds must be at least 1, got 0"),
         ("workers", -1, "workers must be at least 0, got -1"),
+        ("ngram_buckets", -1, "ngram_buckets must be at least 0, got -1"),
+        ("embedding_size", 0, "embedding_size must be at least 1, got 0"),
         ("alpha", 1.5, r"alpha must be in \[0, 1\], got 1.5"),
         ("explanation", "contribution", "contributions"),
     ],
