@@ -8,7 +8,7 @@ from datasets import ClassLabel, Dataset
 
 from dixtill_hf.data.columns import LABEL
 from dixtill_hf.teacher.explainers.base import Explainer
-from dixtill_hf.teacher.loading import Teacher, load_teacher
+from dixtill_hf.teacher.loading import Teacher, check_same_labels, load_teacher
 
 
 class AnnotatingTeacher:
@@ -51,6 +51,9 @@ class AnnotatingTeacher:
         Args:
             dataset: With a column `text`.
             label_names: The labels where those of the dataset have no names.
+
+        Raises:
+            LabelMismatchError: The teacher's labels do not match these.
         """
         # Explainers are heavy to import, and most datasets come annotated.
         from dixtill_hf.teacher.annotation.annotate import annotate
@@ -62,6 +65,7 @@ class AnnotatingTeacher:
     def _load(self, label_names: tuple[str, ...]) -> Teacher:
         """The teacher with its logits in the order of these labels."""
         if isinstance(self._given, Teacher):
+            check_same_labels(self._given, label_names)
             return self._given
         if label_names not in self._loaded:
             self._loaded[label_names] = load_teacher(self._given, label_names, self._label_map)

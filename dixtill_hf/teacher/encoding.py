@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -72,7 +73,7 @@ def encode_texts(
         return_offsets_mapping=True,
         return_special_tokens_mask=True,
     )
-    names = [name for name in tokenizer.model_input_names if name in encoded]
+    names = [name for name in _inputs_of(teacher) if name in encoded]
     rows = rows if rows is not None else [{}] * len(texts)
     results = []
     for index, (text, row) in enumerate(zip(texts, rows, strict=True)):
@@ -89,6 +90,14 @@ def encode_texts(
             )
         )
     return results
+
+
+def _inputs_of(teacher: Teacher) -> list[str]:
+    """What the tokenizer gives that the model takes; one made for another model may give more."""
+    names = teacher.tokenizer.model_input_names
+    taken = inspect.signature(teacher.model.forward).parameters
+    # A model that is wrapped in another one may not say what it takes.
+    return [name for name in names if name in taken or "input_ids" not in taken]
 
 
 def collate(teacher: Teacher, texts: Sequence[EncodedText], width: int = 1) -> EncodedBatch:

@@ -106,13 +106,14 @@ def build_trainer(
     model = AutoModelForSequenceClassification.from_pretrained(
         encoder,
         dtype=torch.float32,  # some are stored in half precision, which AdamW's steps vanish in
+        ignore_mismatched_sizes=True,  # a head for other labels is drawn anew
         num_labels=len(names),
         id2label=dict(enumerate(names)),
         label2id={name: index for index, name in enumerate(names)},
     )
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
-        model.config.pad_token_id = tokenizer.pad_token_id
+    model.config.pad_token_id = tokenizer.pad_token_id  # what a decoder looks for the end by
     max_length = min(
         settings.max_length or input_limit(model, tokenizer), input_limit(model, tokenizer)
     )

@@ -82,6 +82,14 @@ def _explain_mismatch(
         f"{teacher}={data}" for teacher, data in zip(teacher_labels, data_labels, strict=False)
     )
     used = f"\n  label map given:  {dict(label_map)}" if label_map else ""
+    if len(teacher_labels) != len(data_labels):
+        return (
+            f"The teacher has {len(teacher_labels)} labels and the data {len(data_labels)}; each "
+            "must stand for one of the other.\n"
+            f"{_both_lists(teacher_labels, data_labels)}{used}\n"
+            "Name a teacher with the data's labels, or fine-tune this one on the data: "
+            "finetune_teacher(...), teacher_finetune in a recipe."
+        )
     return (
         "The labels of the teacher and of the data do not match by name.\n"
         f"{_both_lists(teacher_labels, data_labels)}{used}\n"

@@ -19,7 +19,7 @@ from transformers import (
 )
 
 from dixtill_hf.teacher.attention import attention_of_any_size
-from dixtill_hf.teacher.labels import match_labels
+from dixtill_hf.teacher.labels import LabelMismatchError, match_labels
 from dixtill_hf.teacher.processes import launched_processes
 
 # Tokenizers without a limit report a huge sentinel; no classifier reads a million tokens.
@@ -36,6 +36,8 @@ class Teacher:
         label_order: Position of every label of the data among the model's logits.
         name: The name or path that it was loaded from.
         max_length: Longest input in tokens, special tokens included.
+        labels: Names of the data's labels that `label_order` is for; empty where they are not
+            known, so that nothing can be checked.
     """
 
     model: PreTrainedModel
@@ -43,6 +45,7 @@ class Teacher:
     label_order: Sequence[int]
     name: str = ""
     max_length: int = field(default=0)
+    labels: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         """Freeze the model and complete what a decoder lacks to read padded batches."""
@@ -94,11 +97,38 @@ def load_teacher(
             "or name a model saved as ...ForSequenceClassification."
         )
     _check_single_label(config, name)
-    own_names = [config.id2label[i] for i in range(config.num_labels)]
-    order = match_labels(own_names, own_names if label_names is None else label_names, label_map)
+    own_names = label_names_of(config)
+    labels = list(own_names if label_names is None else label_names)
+    order = match_labels(own_names, labels, label_map)
     model = AutoModelForSequenceClassification.from_pretrained(name, dtype=dtype)
     tokenizer = AutoTokenizer.from_pretrained(name)
-    return Teacher(model.to(device or _default_device()), tokenizer, order, name)
+    device = device or _default_device()
+    return Teacher(model.to(device), tokenizer, order, name, labels=labels)
+
+
+def label_names_of(config: PretrainedConfig) -> list[str]:
+    """What a classifier calls its labels, in the order of its logits."""
+    return [config.id2label[i] for i in range(config.num_labels)]
+
+
+def check_same_labels(teacher: Teacher, data_labels: Sequence[str] | None) -> None:
+    """Refuse a loaded teacher whose logits stand in another order than the data's labels.
+
+    Args:
+        teacher: The teacher; with `labels` unknown nothing is checked.
+        data_labels: In the order of the data's ClassLabel; None where they have no names.
+
+    Raises:
+        LabelMismatchError: Order or names differ.
+    """
+    if not teacher.labels or data_labels is None:
+        return
+    if match_labels(teacher.labels, data_labels) != list(range(len(data_labels))):
+        raise LabelMismatchError(
+            f"The teacher's logits stand in the order {list(teacher.labels)}, the data's labels "
+            f"are {list(data_labels)}: load it for them, with load_teacher(..., "
+            f"label_names={list(data_labels)})."
+        )
 
 
 def load_config(name_or_path: str | Path) -> PretrainedConfig:
@@ -124,11 +154,17 @@ def has_classification_head(config: PretrainedConfig) -> bool:
 
 
 def check_architecture(config: PretrainedConfig, name: str) -> None:
-    """Refuse models that embed a text twice: a token would have two attributions.
+    """Refuse models whose tokens cannot be told apart from padding, or are embedded twice.
 
     Raises:
-        ValueError: An encoder-decoder.
+        ValueError: An encoder-decoder, in which a token would have two attributions, or XLNet.
     """
+    if config.model_type == "xlnet":
+        raise ValueError(
+            f"{name!r} is an XLNet, which classifies by the last place of a batch, padding or not; "
+            "such teachers are not supported. Name an encoder (BERT, RoBERTa, DeBERTa, ...) or a "
+            "decoder (GPT-2, Llama, ...)."
+        )
     if config.is_encoder_decoder:
         raise ValueError(
             f"{name!r} ({config.model_type}) is an encoder-decoder, whose two halves both read the "
@@ -182,7 +218,11 @@ def _check_single_label(config: PretrainedConfig, name: str) -> None:
 
 
 def _complete_padding(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> None:
-    """Give decoders such as GPT-2 the padding token that batches and the baseline need."""
+    """Give decoders such as GPT-2 the padding token that batches and the baseline need.
+
+    A decoder classifies by the last token that is not its configuration's padding: with another
+    one than the tokenizer's it would read shorter texts at their padding.
+    """
     tokenizer.padding_side = "right"
     if tokenizer.pad_token_id is None:
         if tokenizer.eos_token is None:
@@ -191,8 +231,7 @@ def _complete_padding(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast
                 "end-of-sequence token. Set tokenizer.pad_token and save it beside the model."
             )
         tokenizer.pad_token = tokenizer.eos_token
-    if getattr(model.config, "pad_token_id", None) is None:
-        model.config.pad_token_id = tokenizer.pad_token_id
+    model.config.pad_token_id = tokenizer.pad_token_id
 
 
 def _default_device() -> str | torch.device:

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Texts as teachers read them: spans point at the raw characters, budgets hold."""
 
+import shutil
+
 import pytest
 
-from dixtill_hf.teacher.encoding import batches_by_tokens, encode_texts
+from dixtill_hf.teacher.encoding import batches_by_tokens, collate, encode_texts
 from dixtill_hf.teacher.loading import load_teacher
 
 
@@ -36,3 +38,19 @@ def test_batches_keep_to_the_budget_and_hold_every_text_once(tokens):
     assert sorted(i for batch in batches for i in batch) == list(range(len(lengths)))
     for batch in batches:
         assert len(batch) == 1 or max(lengths[i] for i in batch) * len(batch) <= tokens
+
+
+def test_what_the_model_does_not_take_is_left_out(tiny_teacher_dir, teacher_labels, tmp_path):
+    """A DistilBERT beside the tokenizer of a BERT, which gives token types."""
+    for architecture in ("bert", "distilbert"):  # the second one's model wins
+        shutil.copytree(
+            tiny_teacher_dir(architecture),
+            tmp_path,
+            dirs_exist_ok=True,
+            ignore=shutil.ignore_patterns("tokenizer*" if architecture == "distilbert" else ""),
+        )
+    teacher = load_teacher(tmp_path, teacher_labels)
+    assert "token_type_ids" in teacher.tokenizer.model_input_names
+    batch = collate(teacher, encode_texts(teacher, ["Acme fell.", "Up"]))
+    assert set(batch.inputs) == {"input_ids", "attention_mask"}
+    assert teacher.logits(batch.inputs).shape == (2, 3)

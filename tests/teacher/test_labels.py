@@ -65,3 +65,8 @@ def test_a_typed_map_is_read():
 def test_a_mistyped_map_shows_the_form(text):
     with pytest.raises(ValueError, match="positive=Bullish"):
         parse_label_map(text)
+
+
+def test_another_number_of_labels_gets_advice_that_helps():
+    with pytest.raises(LabelMismatchError, match=r"2 labels and the data 3.*\n.*\n.*\n.*fine-tune"):
+        match_labels(["no", "yes"], ["bearish", "bullish", "neutral"])

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Teachers of every family load, frozen, with their labels in the data's order."""
 
+import json
+import shutil
+
 import pytest
 import torch
 from transformers import (
@@ -9,11 +12,12 @@ from transformers import (
     AutoModelForSequenceClassification,
     BartConfig,
     T5Config,
+    XLNetConfig,
 )
 
 from dixtill_hf.teacher.encoding import collate, encode_texts
 from dixtill_hf.teacher.labels import LabelMismatchError
-from dixtill_hf.teacher.loading import load_teacher
+from dixtill_hf.teacher.loading import check_same_labels, load_teacher
 
 
 def test_logits_come_in_the_order_of_the_data(tiny_teacher_dir, teacher_labels, sentences):
@@ -77,6 +81,38 @@ def test_an_encoder_decoder_is_refused_before_its_weights_are_read(config_class,
     config_class(architectures=[name]).save_pretrained(tmp_path)
     with pytest.raises(ValueError, match="is an encoder-decoder"):
         load_teacher(tmp_path, ["a", "b", "c"])
+
+
+def test_xlnet_is_refused_before_its_weights_are_read(tmp_path):
+    XLNetConfig(architectures=["XLNetForSequenceClassification"]).save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match=r"is an XLNet.*last place of a batch"):
+        load_teacher(tmp_path, ["a", "b"])
+
+
+@pytest.mark.parametrize("pad_token_id", [-1, 7])
+def test_a_decoder_whose_padding_is_not_its_tokenizers_reads_texts_to_their_end(
+    tiny_teacher_dir, teacher_labels, sentences, tmp_path, pad_token_id
+):
+    shutil.copytree(tiny_teacher_dir("llama"), tmp_path / "llama")
+    path = tmp_path / "llama" / "config.json"
+    config = json.loads(path.read_text()) | {"pad_token_id": pad_token_id}
+    path.write_text(json.dumps(config))
+    teacher = load_teacher(tmp_path / "llama", teacher_labels)
+    encoded = encode_texts(teacher, sentences)
+    with torch.inference_mode():
+        together = teacher.logits(collate(teacher, encoded).inputs)
+        alone = torch.cat([teacher.logits(collate(teacher, [text]).inputs) for text in encoded])
+    torch.testing.assert_close(together, alone, atol=1e-5, rtol=1e-5)
+
+
+def test_a_loaded_teacher_knows_whose_labels_it_answers_for(tiny_teacher_dir, teacher_labels):
+    teacher = load_teacher(tiny_teacher_dir("bert"), teacher_labels)
+    check_same_labels(teacher, [name.upper() for name in teacher_labels])
+    check_same_labels(teacher, None)
+    with pytest.raises(LabelMismatchError, match="stand in the order"):
+        check_same_labels(teacher, teacher_labels[::-1])
+    with pytest.raises(LabelMismatchError, match="do not match by name"):
+        check_same_labels(teacher, ["no", "yes", "maybe"])
 
 
 def test_without_names_the_teacher_keeps_its_own_order(tiny_teacher_dir):

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,8 +17,10 @@ from datasets import (
     Features,
     IterableDataset,
     IterableDatasetDict,
+    Value,
     concatenate_datasets,
 )
+from transformers import PretrainedConfig
 
 from dixtill_hf.data import columns
 from dixtill_hf.data.labels import label_names
@@ -28,7 +31,14 @@ from dixtill_hf.teacher.annotation.streaming import annotate_stream
 from dixtill_hf.teacher.annotation.team import Team
 from dixtill_hf.teacher.explainers.base import Explainer
 from dixtill_hf.teacher.explainers.registry import get_explainer
-from dixtill_hf.teacher.loading import Teacher, load_teacher
+from dixtill_hf.teacher.labels import LabelMismatchError
+from dixtill_hf.teacher.loading import (
+    Teacher,
+    check_same_labels,
+    label_names_of,
+    load_config,
+    load_teacher,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -84,7 +94,8 @@ def annotate(
         dataset: With a column `text`, as from `load_text_classification`; and with those that the
             explainer reads (`label` for `target="true"`). It keeps its format ("torch", ...).
         teacher: A loaded teacher, or the name or path of one. Its labels are matched with those of
-            `label`, a ClassLabel; without one, the data's labels are the teacher's own.
+            `label`, a ClassLabel, or must be the same where it is loaded; without the column, the
+            data's labels are the teacher's own.
         explainer: Name in the registry, or an explainer with its settings.
         label_map: Teacher label → data label where the names differ; with a name or path only.
         tokens_per_batch: Most tokens in memory at once; None takes what suits the device.
@@ -110,8 +121,13 @@ def annotate(
     }
     for name, split in splits.items():
         _check_columns(split, name, method)
-    if not isinstance(teacher, Teacher):
-        teacher = load_teacher(teacher, _data_labels(splits, method), label_map)
+    data_labels = _data_labels(splits, method)
+    if isinstance(teacher, Teacher):
+        check_same_labels(teacher, data_labels)
+    else:
+        if data_labels is None:
+            _refuse_numbers_for_names(splits, load_config(teacher))
+        teacher = load_teacher(teacher, data_labels, label_map)
     team = Team.launched()
     annotator = Annotator.prepared(
         teacher,
@@ -184,3 +200,29 @@ def _data_labels(
         or isinstance(split.features.get(columns.LABEL), ClassLabel)
     ]
     return label_names(named[0]) if named else None
+
+
+def _refuse_numbers_for_names(
+    splits: Mapping[str, Dataset | IterableDataset], config: PretrainedConfig
+) -> None:
+    """Refuse labels that are numbers beside a teacher's names: their order may be another one."""
+    names = label_names_of(config)
+    if all(re.fullmatch(r"LABEL_\d+", name) for name in names):
+        return  # the teacher knows its labels by numbers too
+    for split in splits.values():
+        feature = split.features.get(columns.LABEL)
+        if isinstance(feature, Value) and "int" in feature.dtype and _has_labels(split):
+            raise LabelMismatchError(
+                f"The labels of the data are numbers without names, the teacher's are {names}: "
+                "they are matched by name. Give the data's labels their names, in the order of "
+                "their numbers: load_text_classification(..., label_names=[...]) or "
+                "dataset.cast_column('label', ClassLabel(names=[...]))."
+            )
+
+
+def _has_labels(split: Dataset | IterableDataset) -> bool:
+    """Whether a text has a label; of a stream it is not known, so that it may."""
+    if isinstance(split, IterableDataset):
+        return True
+    labels = split.with_format(None)[columns.LABEL]
+    return any(label is not None and label >= 0 for label in labels)

@@ -2,7 +2,9 @@
 """`annotate`: what it adds, and that nothing is computed twice or lost."""
 
 import errno
+import json
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from dixtill_hf.teacher.annotation.results import added_features
 from dixtill_hf.teacher.encoding import encode_texts
 from dixtill_hf.teacher.explainers.integrated_gradients import IntegratedGradients
 from dixtill_hf.teacher.explainers.saliency import Saliency
+from dixtill_hf.teacher.labels import LabelMismatchError
 from dixtill_hf.teacher.loading import load_teacher
 
 
@@ -392,3 +395,23 @@ def test_scores_that_do_not_fit_the_spans_name_the_rows(dataset, cheaply, monkey
 def test_a_budget_below_one_is_refused(dataset, teacher_dir):
     with pytest.raises(ValueError, match="tokens_per_batch must be at least 1, got 0"):
         annotate(dataset, teacher_dir, tokens_per_batch=0)
+
+
+def test_a_loaded_teacher_must_answer_in_the_order_of_the_labels(dataset, teacher, teacher_labels):
+    turned = dataset.cast_column("label", ClassLabel(names=teacher_labels[::-1]))
+    with pytest.raises(LabelMismatchError, match=r"stand in the order.*load_teacher"):
+        annotate(turned, teacher)
+
+
+def test_numbers_are_no_names_to_match_labels_by(dataset, teacher_dir, tmp_path, cheaply):
+    numbers = dataset.cast_column("label", Value("int64"))
+    with pytest.raises(LabelMismatchError, match=r"numbers without names.*ClassLabel"):
+        annotate(numbers, teacher_dir)
+    unlabelled = numbers.map(lambda row: {"label": -100})
+    assert "teacher_logits" in cheaply(unlabelled, teacher=teacher_dir).column_names
+
+    shutil.copytree(teacher_dir, tmp_path / "unnamed")
+    path = tmp_path / "unnamed" / "config.json"
+    names = {str(label): f"LABEL_{label}" for label in range(3)}
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"id2label": names}))
+    assert "teacher_logits" in cheaply(numbers, teacher=tmp_path / "unnamed").column_names
