@@ -72,11 +72,12 @@ def main() -> None:
     """Annotate, distil, evaluate, save."""
     source, annotation, script, args = read_arguments()
     set_seed(args.seed)
-    data = load_data(source)
+    explainer = explainer_of(annotation)
+    data = load_data(source, keep_columns=explainer.reads)
     data = annotate(  # shared among the processes
         data,
         script.teacher,
-        explainer_of(annotation),
+        explainer,
         label_map=parse_label_map(script.label_map) if script.label_map else None,
         tokens_per_batch=annotation.tokens_per_batch,
     )

@@ -55,14 +55,22 @@ def main(argv: Sequence[str]) -> None:
         argv,
     )
     from dixtill_hf.teacher.annotation.team import Team
-    from dixtill_hf.workflow.inputs import annotate_data, load_data, prepare_teacher
+    from dixtill_hf.workflow.inputs import (
+        annotate_data,
+        check_teacher,
+        explainer_of,
+        load_data,
+        prepare_teacher,
+    )
     from dixtill_hf.workflow.stages import StageLog
     from dixtill_hf.workflow.transfer import VariantSettings, label_variants_of
 
     directory = Path(output.output_dir)
     log = StageLog(directory, Team.launched())
     _check_variants(output, log.team.size)
-    splits = load_data(data, require_test=False)
+    check_teacher(teacher)
+    reads = explainer_of(annotation).reads
+    splits = load_data(data, require_test=False, keep_columns=reads)
     loaded, _ = prepare_teacher(teacher, splits, directory, log)
     annotate_data(annotation, splits, loaded, directory, log)
     if log.team.is_main:

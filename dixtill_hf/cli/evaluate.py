@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from dixtill_hf.cli.arguments import UsageError, read_arguments
+from dixtill_hf.cli.arguments import read_arguments
 
 
 @dataclass
@@ -31,14 +31,11 @@ def main(argv: Sequence[str]) -> None:
         (EvaluateArguments,),
         argv,
     )
-    from datasets import load_from_disk
-
     from dixtill_hf.student.loading import load_student
     from dixtill_hf.workflow.assessment import ask, assess
+    from dixtill_hf.workflow.inputs import load_annotated
 
-    data = load_from_disk(arguments.annotated)
-    if arguments.split not in data:
-        raise UsageError(f"There is no split {arguments.split!r}, only {', '.join(data)}.")
+    data = load_annotated(arguments.annotated, arguments.split)
     model, tokenizer = load_student(arguments.student)
     answers = ask(model, tokenizer, data[arguments.split])
     print(json.dumps(assess(answers, model.config.explanation), indent=2))

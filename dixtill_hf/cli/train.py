@@ -70,17 +70,18 @@ def main(argv: Sequence[str]) -> None:
         (TrainArguments, DistillationArguments),
         argv,
     )
-    from datasets import Dataset, load_from_disk
+    from datasets import Dataset
 
     from dixtill_hf.data.columns import TEXT
     from dixtill_hf.data.labels import label_names
     from dixtill_hf.distillation.building import build_student
     from dixtill_hf.distillation.trainer import DistillationTrainer
     from dixtill_hf.distillation.transfer_set import with_transfer_set
+    from dixtill_hf.workflow.inputs import load_annotated
     from dixtill_hf.workflow.vectors import refuse_teachers_vectors, word_vector_source
 
     refuse_teachers_vectors(ours.word_vectors)
-    data = load_from_disk(ours.annotated)
+    data = load_annotated(ours.annotated, "train")
     train = data["train"]
     further_texts: list[str] = []
     if ours.transfer is not None:

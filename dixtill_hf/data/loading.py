@@ -33,6 +33,7 @@ def load_text_classification(
     unlabelled: bool = False,
     require_test: bool = True,
     test_fraction: float | None = None,
+    keep_columns: Sequence[str] = (),
 ) -> DatasetDict:
     """Read data, check them, and hold a validation split out of train if they have none.
 
@@ -58,10 +59,13 @@ def load_text_classification(
             the labels stay without names.
         require_test: Whether the lack of a test split is an error.
         test_fraction: Share of train held out as the test split, for a source that has none.
+        keep_columns: Further columns that every split has to have, such as scores of your own for
+            the explainer ``precomputed``.
 
     Returns:
         The splits train, validation and, if there is one, test, with the columns ``text``
-        (string), ``label`` (``ClassLabel``) and, where the source has it, ``rationale``.
+        (string), ``label`` (``ClassLabel``), those of ``keep_columns`` and, where the source has
+        it, ``rationale``.
 
     Raises:
         ValueError: If the data fail a check; says which rows or columns, and what to do.
@@ -74,7 +78,9 @@ def load_text_classification(
     _check_test_split(data, require_test, test_fraction)
     data = DatasetDict(
         {
-            split: _select_columns(dataset, split, text_column, label_column, unlabelled)
+            split: _select_columns(
+                dataset, split, text_column, label_column, unlabelled, keep_columns
+            )
             for split, dataset in data.items()
         }
     )
@@ -120,6 +126,7 @@ def _select_columns(
     text_column: str | None,
     label_column: str | None,
     unlabelled: bool,
+    keep_columns: Sequence[str],
 ) -> Dataset:
     """The columns of a split that are used, under our names."""
     columns = dataset.column_names
@@ -127,7 +134,10 @@ def _select_columns(
     label = find_label_column(columns, label_column, split, optional=unlabelled)
     if text == label:
         raise ValueError(f"The column {text!r} of split {split!r} is both the text and the label.")
-    keep = {text: TEXT}
+    missing = [name for name in keep_columns if name not in (*columns, TEXT, LABEL)]
+    if missing:
+        raise ValueError(f"Split {split!r} has no columns {missing}, only {', '.join(columns)}.")
+    keep = {name: name for name in keep_columns if name in columns} | {text: TEXT}
     if label is not None:
         keep[label] = LABEL
     if RATIONALE in columns:

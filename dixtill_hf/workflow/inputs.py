@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -48,10 +49,25 @@ from dixtill_hf.workflow.stages import StageLog, write_json
 PACKAGED_NAME = "all-MiniLM-L6-v2"
 PACKAGED_HUB_ID = f"sentence-transformers/{PACKAGED_NAME}"
 ANNOTATION_RECORD = "annotation.json"
+_FINETUNING = (
+    "teacher_epochs",
+    "teacher_learning_rate",
+    "teacher_batch_size",
+    "teacher_max_length",
+    "teacher_seed",
+    "teacher_folds",
+)
 
 
-def load_data(arguments: DataArguments, require_test: bool = True) -> DatasetDict:
+def load_data(
+    arguments: DataArguments, require_test: bool = True, keep_columns: Sequence[str] = ()
+) -> DatasetDict:
     """Read and check the data of a recipe: `load_text_classification`, `add_unlabelled_texts`.
+
+    Args:
+        arguments: The data's part of a recipe.
+        require_test: Whether the lack of a test split is an error.
+        keep_columns: What an explainer reads of the data.
 
     Raises:
         ValueError: The data fail a check, or a subset of them would be too small.
@@ -73,6 +89,7 @@ def load_data(arguments: DataArguments, require_test: bool = True) -> DatasetDic
         require_test=require_test,
         splits=parse_splits(arguments.splits),
         unlabelled=arguments.unlabelled,
+        keep_columns=keep_columns,
     )
     if arguments.max_train_texts is not None:
         data["train"] = _subset(data["train"], arguments.max_train_texts, arguments.data_seed)
@@ -94,7 +111,7 @@ def _subset(split: Dataset, size: int, seed: int) -> Dataset:
 
 
 def data_fingerprint(data: DatasetDict) -> str:
-    """Hash of the texts, labels, rationales and label names of all splits."""
+    """Hash of the texts, labels, rationales, further columns and label names of all splits."""
     return hash_json(
         {
             "labels": label_names(data),
@@ -103,6 +120,10 @@ def data_fingerprint(data: DatasetDict) -> str:
                     hash_texts(split[TEXT]),
                     hash_json(list(split[LABEL])),
                     hash_json(list(split[RATIONALE]) if RATIONALE in split.column_names else None),
+                    *(
+                        hash_json([column, list(split[column])])
+                        for column in sorted({*split.column_names} - {TEXT, LABEL, RATIONALE})
+                    ),
                 ]
                 for name, split in data.items()
             },
@@ -119,17 +140,12 @@ def prepare_teacher(
         The teacher, or several with `teacher_folds`, and whether it was fine-tuned here.
 
     Raises:
-        ValueError: Several teachers are asked for, and the one given is fine-tuned already.
+        ValueError: A setting has no effect on this teacher, or its labels do not match.
     """
+    check_teacher(arguments)
     source = teacher_source(arguments)
-    label_map = parse_label_map(arguments.label_map) if arguments.label_map else None
-    if not is_packaged(arguments) and has_classification_head(load_config(source)):
-        if arguments.teacher_folds:
-            raise ValueError(
-                f"teacher_folds={arguments.teacher_folds} fine-tunes a teacher for every fold, but "
-                f"{source!r} is fine-tuned already: name a bare encoder, or leave teacher_folds "
-                "out."
-            )
+    if is_fine_tuned(arguments):
+        label_map = parse_label_map(arguments.label_map) if arguments.label_map else None
         return load_teacher(source, label_names(data), label_map), False
     settings = FinetuningSettings(
         epochs=arguments.teacher_epochs,
@@ -146,6 +162,39 @@ def prepare_teacher(
     with log.timed("finetune", hash_json(given)):
         finetune_teacher(data, source, directory, settings)
     return load_teacher(directory, label_names(data)), True
+
+
+def check_teacher(arguments: TeacherArguments) -> None:
+    """Refuse settings that the teacher of a recipe would not heed.
+
+    Raises:
+        ValueError: Fine-tuning is described for a teacher that is fine-tuned already, or a label
+            map is given for one that gets the data's labels here.
+        OSError: The teacher cannot be read.
+    """
+    if not is_fine_tuned(arguments):
+        if arguments.label_map:
+            raise ValueError(
+                f"label_map={arguments.label_map!r} is for a teacher that has labels of its own, "
+                f"and {arguments.teacher!r} gets the data's labels as it is fine-tuned: leave it "
+                "out."
+            )
+        return
+    defaults = TeacherArguments()
+    unheeded = [n for n in _FINETUNING if getattr(arguments, n) != getattr(defaults, n)]
+    if unheeded:
+        raise ValueError(
+            f"{', '.join(unheeded)}: for fine-tuning, and {arguments.teacher!r} is fine-tuned "
+            "already. Leave it out, or have the teacher fine-tuned once more on the data with "
+            "teacher_finetune."
+        )
+
+
+def is_fine_tuned(arguments: TeacherArguments) -> bool:
+    """Whether the teacher of a recipe is asked as it is, and not fine-tuned first."""
+    if is_packaged(arguments) or arguments.teacher_finetune:
+        return False
+    return has_classification_head(load_config(teacher_source(arguments)))
 
 
 def teacher_name(arguments: TeacherArguments) -> str:
@@ -205,6 +254,24 @@ def annotate_data(
     record = {"fingerprint": key, "explainer": explainer.settings()}
     log.team.from_main(lambda: _keep(annotated, directory, record))
     return annotated, key
+
+
+def load_annotated(directory: str | Path, split: str) -> DatasetDict:
+    """Annotated splits that were saved, of which one is needed.
+
+    Raises:
+        FileNotFoundError: There is no saved dataset.
+        ValueError: It is one without splits, or without this one.
+    """
+    data = load_from_disk(str(directory))
+    if not isinstance(data, DatasetDict):
+        raise ValueError(
+            f"{str(directory)!r} holds a dataset without splits: save it as "
+            f"DatasetDict({{{split!r}: dataset}}).save_to_disk(...)."
+        )
+    if split not in data:
+        raise ValueError(f"There is no split {split!r}, only {', '.join(data)}.")
+    return data
 
 
 def _keep(annotated: DatasetDict, directory: Path, record: dict[str, Any]) -> str:

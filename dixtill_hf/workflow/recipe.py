@@ -81,6 +81,11 @@ class TeacherArguments:
         None,
         "Teacher label=data label pairs where the names differ: 'positive=Bullish,...'.",
     )
+    teacher_finetune: bool = described(
+        False,
+        "Fine-tune a teacher that is fine-tuned already once more, on these data: for labels that "
+        "it does not have. Its head is drawn anew where it has not as many.",
+    )
     teacher_epochs: float | None = described(
         None,
         "Epochs of fine-tuning, of which the best is kept; 4, for few texts up to 20, if left out.",

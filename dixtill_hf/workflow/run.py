@@ -19,6 +19,7 @@ from dixtill_hf.evaluation.efficiency import directory_bytes
 from dixtill_hf.reporting.model_card import model_card
 from dixtill_hf.reporting.report import write_report
 from dixtill_hf.teacher.cross_fitting import TeacherEnsemble
+from dixtill_hf.teacher.explainers.base import Explainer
 from dixtill_hf.teacher.fingerprint import hash_json
 from dixtill_hf.teacher.loading import Teacher, load_config
 from dixtill_hf.workflow.environment import describe_environment
@@ -26,6 +27,7 @@ from dixtill_hf.workflow.examples import explained_examples
 from dixtill_hf.workflow.inputs import (
     PACKAGED_HUB_ID,
     annotate_data,
+    check_teacher,
     data_fingerprint,
     explainer_of,
     hub_id,
@@ -139,11 +141,12 @@ def complete_run(recipe: Recipe, command: str) -> FinishedRun:
             "share one training among several processes, launch examples/run_distillation.py."
         )
     check_comparison(recipe.student)  # before any hour is spent
-    _check_explainer(recipe)
+    explainer = _checked_explainer(recipe)
+    check_teacher(recipe.teacher)
     output_dir = Path(recipe.output.output_dir)
     log = StageLog(output_dir)
     with log.timed("load", hash_json(recipe.to_dict())):
-        data = load_data(recipe.data)
+        data = load_data(recipe.data, keep_columns=explainer.reads)
     _check_labelled(recipe, data)
     # Which find what cannot be built.
     check_teachers_vectors(recipe.student, load_config(teacher_source(recipe.teacher)), data)
@@ -179,8 +182,8 @@ def complete_run(recipe: Recipe, command: str) -> FinishedRun:
     return FinishedRun(recipe, annotated, key, teacher, jobs, metrics)
 
 
-def _check_explainer(recipe: Recipe) -> None:
-    """Refuse an explainer that is wrong, or gives nothing where a method learns from it."""
+def _checked_explainer(recipe: Recipe) -> Explainer:
+    """The explainer, unless it is wrong, or gives nothing where a method learns from it."""
     methods = split_names(recipe.student.methods) or []
     explainer = explainer_of(recipe.annotation)
     learning = [method for method in methods if METHODS[method]["xai_weight"] > 0]
@@ -189,6 +192,7 @@ def _check_explainer(recipe: Recipe) -> None:
             f"The explainer 'none' explains nothing, and {', '.join(learning)} learns from "
             "explanations: name another explainer, or leave the method out."
         )
+    return explainer
 
 
 def _check_labelled(recipe: Recipe, data: DatasetDict) -> None:

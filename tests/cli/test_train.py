@@ -47,3 +47,10 @@ def test_the_teachers_word_vectors_have_to_be_made_first(annotated_dir, tmp_path
     where = ["--annotated", str(annotated_dir), "--output_dir", str(tmp_path / "student")]
     with pytest.raises(ValueError, match="make the file with save_teacher_vectors"):
         main([*where, "--word_vectors", "teacher"])
+
+
+def test_a_dataset_without_splits_is_refused(annotated_dir, tmp_path):
+    Dataset.from_dict({"text": ["a"]}).save_to_disk(tmp_path / "single")
+    where = ["--annotated", str(tmp_path / "single"), "--output_dir", str(tmp_path / "student")]
+    with pytest.raises(ValueError, match=r"a dataset without splits.*DatasetDict\(\{'train'"):
+        main(where)

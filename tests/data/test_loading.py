@@ -197,3 +197,13 @@ def test_saved_data_with_hub_style_unlabelled_test(tmp_path):
         load_text_classification(tmp_path / "glue")
     data = load_text_classification(tmp_path / "glue", splits={"test": "validation"})
     assert data["test"]["text"][0] == "dev 0"
+
+
+def test_further_columns_are_kept_where_they_are_asked_for(tmp_path):
+    rows = [(*row, "1 0 0") for row in sentences(40)]
+    path = write_csv(tmp_path / "train.csv", "sentence,sentiment,scores", rows)
+    data = load_text_classification(path, require_test=False, keep_columns=["scores", "label"])
+    assert data["train"].column_names == ["scores", "text", "label"]
+    assert set(data["validation"]["scores"]) == {"1 0 0"}
+    with pytest.raises(ValueError, match=r"no columns \['marks'\], only sentence"):
+        load_text_classification(path, require_test=False, keep_columns=["marks"])

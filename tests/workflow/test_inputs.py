@@ -7,6 +7,8 @@ import pytest
 
 from dixtill_hf.workflow.inputs import (
     annotate_data,
+    check_teacher,
+    data_fingerprint,
     load_data,
     parse_splits,
     prepare_teacher,
@@ -80,8 +82,41 @@ def test_lists_and_pairs_are_read_as_typed():
         parse_splits("validation")
 
 
-def test_folds_of_a_trained_classifier_are_refused(recipe, tmp_path):
-    recipe.teacher.teacher_folds = 2
+@pytest.mark.parametrize(
+    ("field", "value"), [("teacher_folds", 2), ("teacher_epochs", 1.0), ("teacher_max_length", 9)]
+)
+def test_what_a_trained_classifier_would_not_heed_is_refused(recipe, field, value):
+    setattr(recipe.teacher, field, value)
+    with pytest.raises(ValueError, match=rf"{field}: for fine-tuning.*teacher_finetune"):
+        check_teacher(recipe.teacher)
+    recipe.teacher.teacher_finetune = True
+    check_teacher(recipe.teacher)
+
+
+def test_a_label_map_of_an_encoder_is_refused(recipe, encoder):
+    recipe.teacher.teacher, recipe.teacher.label_map = str(encoder), "up=bullish"
+    with pytest.raises(ValueError, match="label_map='up=bullish' is for a teacher"):
+        check_teacher(recipe.teacher)
+
+
+def test_a_trained_classifier_is_fine_tuned_for_other_labels(recipe, tmp_path):
+    recipe.data.source = str(tmp_path / "two.csv")
+    lines = [f"text {i} is {name},{name}" for i in range(20) for name in ("good", "bad")]
+    Path(recipe.data.source).write_text("\n".join(["text,label", *lines]) + "\n")
+    recipe.data.test_fraction = 0.2
+    recipe.teacher.teacher_finetune, recipe.teacher.teacher_epochs = True, 1
     run = tmp_path / "run"
-    with pytest.raises(ValueError, match="is fine-tuned already: name a bare encoder"):
-        prepare_teacher(recipe.teacher, load_data(recipe.data), run, StageLog(run))
+    teacher, finetuned = prepare_teacher(recipe.teacher, load_data(recipe.data), run, StageLog(run))
+    assert finetuned
+    assert teacher.labels == ["bad", "good"]
+    assert teacher.model.config.num_labels == 2
+
+
+def test_scores_of_the_users_own_are_read_with_the_data(recipe, data_dir, tmp_path):
+    for path in data_dir.iterdir():
+        head, *rows = path.read_text().splitlines()
+        lines = [f"{row},{number}.5" for number, row in enumerate(rows)]
+        path.write_text("\n".join([f"{head},marks", *lines]) + "\n")
+    data = load_data(recipe.data, keep_columns=["marks"])
+    assert data_fingerprint(data) != data_fingerprint(load_data(recipe.data))
+    assert data["train"].features["marks"].dtype == "float64"
