@@ -17,6 +17,9 @@ from sklearn.linear_model import LogisticRegression
 
 from dixtill_hf.data.words import words_of
 
+# Of millions of texts there would be tens of millions, and each has a weight for every label.
+_MOST_FEATURES = 200_000
+
 _WEIGHTS, _FEATURES, _CONFIG = "model.safetensors", "vocab.json", "config.json"
 
 
@@ -28,7 +31,8 @@ class BagOfWords:
 
     Args:
         num_labels: Number of labels, at least 2; `predict_proba` gives each a column.
-        ngrams: Shortest and longest sequence of words that is counted.
+        ngrams: Shortest and longest sequence of words that is counted, as far as it is among the
+            200,000 most frequent ones.
         C: Inverse strength of the L2 penalty, above 0.
     """
 
@@ -187,6 +191,7 @@ class BagOfWords:
             lowercase=False,
             ngram_range=self.ngrams,
             vocabulary=vocabulary,
+            max_features=_MOST_FEATURES if vocabulary is None else None,
         )
 
     def _scores(self, counts: csr_matrix) -> NDArray[np.float64]:

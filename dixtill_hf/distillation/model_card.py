@@ -133,7 +133,14 @@ def _table(split: str, entry: Mapping[str, Any]) -> str:
         if key.startswith(f"{split}_")
     }
     rows = [
-        f"| {name} | {value:.4f} |" for name, value in metrics.items() if name not in _NOT_MEASURED
+        f"| {name} | {_cell(value)} |"
+        for name, value in metrics.items()
+        if name not in _NOT_MEASURED
     ]
     head = ["## Results", "", f"The last evaluation (`{split}`):", "", "| metric | value |"]
     return "\n".join([*head, "| --- | --- |", *rows]) + "\n\n"
+
+
+def _cell(value: object) -> str:
+    """A number with four digits; whatever else the user's own metrics return, as it is."""
+    return f"{value:.4f}" if isinstance(value, (int, float)) else str(value).replace("|", r"\|")

@@ -86,7 +86,7 @@ class DistillationTrainer(Trainer):
         optimizer_cls_and_kwargs: As for `Trainer`.
 
     Raises:
-        TypeError: No `DistillationArguments` or no tokenizer is given.
+        TypeError: No `DistillationArguments`, no student or no tokenizer is given.
         ValueError: Columns are missing, or do not fit the student or each other.
     """
 
@@ -134,6 +134,7 @@ class DistillationTrainer(Trainer):
             optimizers=optimizers,
             optimizer_cls_and_kwargs=optimizer_cls_and_kwargs,
         )
+        _check_student(self.model)
         # Our loss is a mean over texts: the Trainer has to divide it by the accumulated batches.
         self.model_accepts_loss_kwargs = False
         self.model.config.explanation = self.args.explanation
@@ -371,6 +372,14 @@ def _checked_arguments(args: object) -> DistillationArguments:
             "temperature and the losses beside all that TrainingArguments have"
         )
     return args
+
+
+def _check_student(model: PreTrainedModel) -> None:
+    if not hasattr(model, "explain_from"):
+        raise TypeError(
+            f"model is a {type(model).__name__}, which does not explain itself: make a student "
+            "with build_student(...), or load one with from_pretrained."
+        )
 
 
 def _as_list(given: str | list[str] | None) -> list[str]:

@@ -95,11 +95,14 @@ def _unlabelled(texts: list[str], train: Dataset) -> Dataset:
 def with_transfer_set(train: Dataset, transfer: Dataset) -> Dataset:
     """The annotated training texts and, behind them, texts that the teacher has labelled.
 
-    A text without explanation teaches through its logits alone.
+    A text without explanation teaches through its logits alone. Training texts without the column
+    `label` are unlabelled.
 
     Raises:
         ValueError: One of them is not annotated; the missing columns are named.
     """
+    if LABEL not in train.column_names:
+        train = train.add_column(LABEL, [LABEL_UNKNOWN] * len(train), feature=Value("int64"))
     for name, dataset in (("training texts", train), ("transfer set", transfer)):
         missing = [column for column in _COLUMNS if column not in dataset.column_names]
         if missing:

@@ -9,11 +9,17 @@ import torch
 from dixtill_hf.student.tokenization import SPECIAL_TOKENS
 
 LENGTHS = (3, 4, 5)
+# Of a longer word, such as a key or a laugh, this many characters at its beginning are read, the
+# border included: the word with the most n-grams decides how many all have room for.
+_MOST_CHARACTERS = 32
 
 
 def character_ngrams(word: str) -> list[str]:
-    """The n-grams of 3 to 5 characters of a word and its borders: `up` has `<up`, `up>`, `<up>`."""
-    bounded = f"<{word}>"
+    """The n-grams of 3 to 5 characters of a word and its borders: `up` has `<up`, `up>`, `<up>`.
+
+    A word of more than 30 characters is read at its beginning alone.
+    """
+    bounded = f"<{word}>"[:_MOST_CHARACTERS]
     return [
         bounded[start : start + length]
         for length in LENGTHS

@@ -49,16 +49,18 @@ def train_word_tokenizer(
     Args:
         texts: The training texts.
         min_frequency: How often a word must occur to be kept.
-        max_size: The largest vocabulary, special tokens included. Defaults to no limit.
+        max_size: The largest vocabulary, special tokens included and `further_words` apart.
+            Defaults to no limit.
         pre_tokenizer: How a text is split into words: `"words"` as `data.words.word_splitter` has
             it, `"whitespace"` at spaces alone, for texts that are split already; or any
             pre-tokenizer of the `tokenizers` library.
         normalizer: How a text is cleaned first: `"lowercase"` as `data.words.word_normalizer` has
             it; or any normalizer of the `tokenizers` library.
-        further_words: What is known beside the words of the texts, behind them, as far as there is
-            room; whatever is not one word to normalizer and pre-tokenizer is left out.
+        further_words: What is known beside the words of the texts, behind them, whatever
+            `max_size`; what is not one word to normalizer and pre-tokenizer is left out.
         further_texts: Made of the training texts, with words of their own. Those words that no
-            training text has are kept by the same rule, behind the words of the texts.
+            training text has are kept by the same rule, behind the words of the texts, as far as
+            `max_size` leaves room.
 
     Raises:
         TypeError: If `texts` is one string, or one of the texts is no string.
@@ -85,7 +87,8 @@ def train_word_tokenizer(
     made = _count_words(further_texts, cleaner, splitter)
     new = [w for w, count in made.most_common() if count >= min_frequency and w not in counts]
     alone = (word for word in further_words if _split(word, cleaner, splitter) == [word])
-    known = list(dict.fromkeys([*SPECIAL_TOKENS, *words, *new, *alone]))[:max_size]
+    counted = [*SPECIAL_TOKENS, *words, *new][:max_size]
+    known = list(dict.fromkeys([*counted, *alone]))
     _warn_of_unknown_words(counts, known)
     vocabulary = {word: i for i, word in enumerate(known)}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token=UNK_TOKEN))

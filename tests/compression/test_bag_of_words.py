@@ -8,6 +8,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 
+from dixtill_hf.compression import bag_of_words
 from dixtill_hf.compression.bag_of_words import BagOfWords
 from dixtill_hf.data.words import word_spans
 from dixtill_hf.evaluation.classifiers import predict_probabilities
@@ -174,3 +175,9 @@ def test_a_saved_model_answers_and_explains_as_before(labels, tmp_path):
 def test_a_directory_without_a_model_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError):
         BagOfWords.load(tmp_path)
+
+
+def test_the_most_frequent_features_alone_get_a_weight(monkeypatch):
+    monkeypatch.setattr(bag_of_words, "_MOST_FEATURES", 2)
+    model = BagOfWords(num_labels=3).fit([*TEXTS, "rise", "fall"], [*LABELS, 2, 0])
+    assert model.parameters == 2 + 1  # of "rise" and "fall", and a bias

@@ -17,7 +17,12 @@ import torch
 from datasets import Dataset
 from huggingface_hub import HfApi, ModelCard
 from safetensors.torch import load_file
-from transformers import EarlyStoppingCallback, PreTrainedModel, PreTrainedTokenizerFast
+from transformers import (
+    AutoModelForSequenceClassification,
+    EarlyStoppingCallback,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+)
 
 from dixtill_hf.distillation.trainer import DistillationTrainer
 from dixtill_hf.teacher.annotation.annotate import annotate
@@ -331,3 +336,22 @@ def test_resuming_within_an_epoch_on_any_number_of_processes(
     if "resumed_weights" not in result:
         pytest.skip("transformers 4 cannot resume several processes on the CPU")
     np.testing.assert_allclose(result["resumed_weights"], result["weights"], atol=1e-6)
+
+
+def test_a_model_that_is_no_student_is_refused_before_anything_is_annotated(
+    make_trainer: MakeTrainer, tiny_teacher_dir: Callable[[str], Path]
+) -> None:
+    model = AutoModelForSequenceClassification.from_pretrained(tiny_teacher_dir("bert"))
+    with pytest.raises(TypeError, match=r"BertForSequenceClassification.*build_student"):
+        make_trainer(model=model, teacher="no/such-teacher")
+
+
+def test_a_card_shows_metrics_that_are_no_numbers(make_trainer: MakeTrainer) -> None:
+    trainer = make_trainer(
+        num_train_epochs=1, compute_metrics=lambda _: {"by_label": [0.5, 1.0], "none": None}
+    )
+    trainer.evaluate()
+    trainer.create_model_card()
+    card = (Path(trainer.args.output_dir) / "README.md").read_text()
+    assert "| by_label | [0.5, 1.0] |" in card
+    assert "| none | None |" in card

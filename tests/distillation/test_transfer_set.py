@@ -123,3 +123,13 @@ def test_one_label_and_all_labels_do_not_mix(train: Dataset, teacher: Teacher, t
     )
     with pytest.raises(ValueError, match="annotate both with the same target"):
         with_transfer_set(one, both)
+
+
+def test_training_texts_without_a_label_column_are_unlabelled(
+    train: Dataset, teacher: Teacher, tmp_path: Path
+):
+    annotated = annotate(train.remove_columns("label"), teacher, "none", cache_dir=tmp_path)
+    variants = label_variants(annotated, teacher, 1, cache_dir=tmp_path)
+    together = with_transfer_set(annotated, variants)
+    assert len(together) == len(annotated) + len(variants)
+    assert set(together["label"]) == {-100}

@@ -32,3 +32,9 @@ def test_few_buckets_hold_all_ngrams():
     assert set(found[2].tolist()) == {1, 2, 3}
     assert set(found[3].tolist()) <= {0, 1, 2, 3}
     assert (found[3] != 0).sum() == len(character_ngrams("xyz"))
+
+
+def test_a_very_long_word_is_read_at_its_beginning():
+    laugh, longer = "ha" * 15, "ha" * 1000
+    assert set(character_ngrams(laugh)) - set(character_ngrams(longer)) == {"ha>", "aha>", "haha>"}
+    assert hashed_ngrams({"[PAD]": 0, "[UNK]": 1, longer: 2}, 100).shape[1] < 100

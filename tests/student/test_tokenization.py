@@ -36,12 +36,12 @@ def test_further_texts_add_words_that_no_text_has() -> None:
     assert list(known)[2:] == ["up", "down", "left"]
 
 
-def test_further_words_stand_behind_those_of_the_texts_as_far_as_there_is_room() -> None:
+def test_further_words_stand_behind_those_of_the_texts_beyond_any_limit() -> None:
     further = ["up", "Down", "left", "a-b", "two words", "right"]
     known = vocabulary(train_word_tokenizer(["up up so"], further_words=further))
     assert known[2:] == ["up", "so", "left", "right"]
-    known = vocabulary(train_word_tokenizer(["up up so"], max_size=5, further_words=further))
-    assert known[2:] == ["up", "so", "left"]
+    known = vocabulary(train_word_tokenizer(["up up so"], max_size=3, further_words=further))
+    assert known[2:] == ["up", "left", "right"]
 
 
 def test_words_not_in_the_vocabulary_are_unknown() -> None:
