@@ -20,5 +20,30 @@ def tickers(text: str) -> str:
     return re.sub(r"(?<=\$)[A-Za-z]+", lambda name: "x" * len(name[0]), text)
 
 
-READINGS: dict[str, Callable[[str], str]] = {"digits": digits, "tickers": tickers}
+def links(text: str) -> str:
+    """Every link is the word `http`."""
+    return re.sub(r"https?://\S+", lambda link: "http".ljust(len(link[0])), text)
+
+
+def hashtags(text: str) -> str:
+    """A hashtag is read without its sign, as the word that it is."""
+    return re.sub(r"#(?=\w)", " ", text)
+
+
+def capitals(text: str) -> str:
+    """Words in capitals are other words than the same in small letters.
+
+    Capitals A to Z are those of full width, which the student reads as letters of their own.
+    """
+    wide = {ord("A") + i: ord("\uff21") + i for i in range(26)}
+    return re.sub(r"\b[A-Z]{2,}\b", lambda word: word[0].translate(wide), text)
+
+
+READINGS: dict[str, Callable[[str], str]] = {
+    "digits": digits,
+    "tickers": tickers,
+    "links": links,
+    "hashtags": hashtags,
+    "capitals": capitals,
+}
 """Changes of a text by the name that a setting gives."""

@@ -165,6 +165,13 @@ def test_who_is_born_again_learns_from_the_first_student(make_trainer, monkeypat
     [
         ("digits", "up 4.25% in 2026", "up 0.00% in 0000"),
         ("tickers", "$TSLA and $F pay $5, not $T2", "$xxxx and $x pay $5, not $x2"),
+        ("links", "see https://t.co/aB now", "see http            now"),
+        ("hashtags", "#Fed cuts, #1 of C#", " Fed cuts,  1 of C#"),
+        (
+            "capitals",
+            "NYSE: up, I say USA",
+            "\uff2e\uff39\uff33\uff25: up, I say \uff35\uff33\uff21",
+        ),
     ],
 )
 def test_a_reading_keeps_the_places_of_words(load, reading, text, expected):
