@@ -189,6 +189,7 @@ class Students:
             PRESET,
             word_vectors=word_vector_source(self._task.word_vectors),
             seed=self._task.seed,
+            ngram_buckets=0,  # which the preset had not when it was searched
             **settings,
         )
 

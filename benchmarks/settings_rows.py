@@ -42,7 +42,7 @@ class Setting:
         architecture: Name in `ARCHITECTURES`, for a student of another shape than the library's.
         teaching: Name in `TEACHINGS`, for another trainer than the library's.
         training: Fields of `DistillationArguments`.
-        student: Fields of `DixtillConfig`.
+        student: Fields of `DixtillConfig`; without `ngram_buckets` words share no n-grams.
         seeds: How many; that of the command line if not given.
         against: Row that this one is compared with by the paired bootstrap.
     """

@@ -123,7 +123,7 @@ def _student(
         further_words=setting.further_words,
         further_texts=[*further_texts, *(scored[TEXT][:] if setting.spelled else [])],
         seed=task.seed,
-        **setting.student,
+        **{"ngram_buckets": 0, **setting.student},
     )
     if setting.spelled:
         at_least = PRESETS[setting.preset].vocabulary["min_frequency"]

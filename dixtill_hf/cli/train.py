@@ -38,12 +38,12 @@ class TrainArguments:
     hidden_size: int = field(
         default=50, metadata={"help": "Units of the bi-LSTM in each direction."}
     )
-    ngram_buckets: int = field(
-        default=0,
+    ngram_buckets: int | None = field(
+        default=None,
         metadata={
             "help": "While it is trained, its words share so many vectors by their character "
-            "n-grams, which are then added to the words' own; 4000 is a good number for "
-            "many texts."
+            "n-grams, which are then added to the words' own. Left out: that of the preset, "
+            "4000 from 5,000 texts on."
         },
     )
     min_frequency: int | None = field(

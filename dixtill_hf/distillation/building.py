@@ -29,6 +29,7 @@ def build_student(
     further_words: int = 0,
     further_texts: Sequence[str] = (),
     embedding_size: int | None = None,
+    ngram_buckets: int | None = None,
     seed: int = 0,
     **config: Any,
 ) -> tuple[DixtillForSequenceClassification, PreTrainedTokenizerFast]:
@@ -47,10 +48,11 @@ def build_student(
         embedding_size: Dimensions of the embedding; word vectors that have more are reduced to
             their first principal components. None takes those of the word vectors, and 50 without
             them.
+        ngram_buckets: How many vectors words share by their character n-grams, until they are
+            folded into the words' own: `DistillationTrainer` does so after the training,
+            `model.fold_ngrams()` after another one. None takes the preset's for so many texts.
         seed: Of all that is drawn at random.
-        **config: Fields of `DixtillConfig` that differ from the preset's. With `ngram_buckets`
-            words share vectors by their character n-grams until they are folded into the words'
-            own, which `DistillationTrainer` does after the training.
+        **config: Fields of `DixtillConfig` that differ from the preset's.
 
     Returns:
         The student and its tokenizer.
@@ -64,7 +66,9 @@ def build_student(
         texts, preset, word_vectors, min_frequency, further_words, embedding_size, further_texts
     )
     words = tokenizer.get_vocab()
-    settings = {**PRESETS[preset].student, **config}
+    settings = {**PRESETS[preset].student_of(len(texts)), **config}
+    if ngram_buckets is not None:
+        settings["ngram_buckets"] = ngram_buckets
     ngrams = hashed_ngrams(words, settings.get("ngram_buckets", 0))
     settings["ngrams_per_word"] = ngrams.shape[1]
     set_seed(seed)

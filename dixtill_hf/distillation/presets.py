@@ -2,7 +2,7 @@
 """Settings that go together: the paper's own, those found best, and the methods to compare."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -45,6 +45,8 @@ class Preset:
         student: Fields of `DixtillConfig`.
         vocabulary: Arguments of `train_word_tokenizer`.
         variants: Variants of every training text that the teacher labels for the student.
+        many_texts: From how many training texts on, variants apart, they are many.
+        student_of_many: What differs in `student` where they are.
         schedule: What of the training depends on the number of texts; None where nothing does.
     """
 
@@ -52,7 +54,14 @@ class Preset:
     student: Mapping[str, Any]
     vocabulary: Mapping[str, Any]
     variants: int = 0
+    many_texts: int = 0
+    student_of_many: Mapping[str, Any] = field(default_factory=dict)
     schedule: Schedule | None = None
+
+    def student_of(self, texts: int) -> dict[str, Any]:
+        """The fields of `DixtillConfig` for a student of so many training texts."""
+        many = self.student_of_many if texts >= self.many_texts else {}
+        return {**self.student, **many}
 
 
 PRESETS: dict[str, Preset] = {
@@ -75,8 +84,10 @@ PRESETS: dict[str, Preset] = {
         vocabulary={"min_frequency": 1},
     ),
     # The best found on financial tweets: the exact contributions as explanation, words seen once
-    # left out of the vocabulary, and four variants of every text. The limit of the vocabulary keeps
-    # a student of millions of texts at a few megabytes; the tweets do not reach it.
+    # left out of the vocabulary, four variants of every text, and n-grams where texts are many:
+    # they make a student of 8,600 tweets more accurate, and the explanations of one of 2,600 and
+    # fewer less like the teacher's. The limit of the vocabulary keeps a student of millions of
+    # texts at a few megabytes; the tweets do not reach it.
     "default": Preset(
         training={
             "explanation": "contributions",
@@ -90,6 +101,8 @@ PRESETS: dict[str, Preset] = {
         student={"embedding_dropout": 0.2, "hidden_dropout": 0.2, "word_dropout": 0.1},
         vocabulary={"min_frequency": 2, "max_size": 30_000},
         variants=4,
+        many_texts=5_000,
+        student_of_many={"ngram_buckets": 4_000},
         schedule=Schedule(),
     ),
 }

@@ -57,6 +57,20 @@ def test_words_share_what_their_ngrams_learn():
         assert torch.equal(model.eval()(**batch).logits, plain.eval()(**batch).logits)
 
 
+@pytest.mark.parametrize(
+    ("preset", "texts", "given", "buckets"),
+    [
+        ("default", 4_999, None, 0),
+        ("default", 5_000, None, 4_000),
+        ("default", 5_000, 0, 0),
+        ("paper", 5_000, None, 0),
+    ],
+)
+def test_many_texts_bring_ngrams_if_nothing_else_is_said(preset, texts, given, buckets):
+    model, _ = build_student(["up"] * texts, LABELS, preset, ngram_buckets=given)
+    assert model.config.ngram_buckets == buckets
+
+
 def test_words_of_variants_are_known_too(tmp_path):
     _, tokenizer = build_student(TEXTS, LABELS, min_frequency=1, further_texts=["brandnew word"])
     assert {"brandnew", "word"} <= set(tokenizer.get_vocab())
