@@ -1,8 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Names that the user types: an unknown one is answered with the nearest."""
+"""Names that the user types: the nearest to an unknown one, and those that are ids on the Hub."""
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
+
+from huggingface_hub.errors import HFValidationError
+from huggingface_hub.utils import validate_repo_id
+
+# What comes with the library, under names that look like those of the Hub.
+_OURS = ("embedded", "packaged")
+
+
+def hub_id(name: str) -> str | None:
+    """The name of a model or dataset if it is an id on the Hub; None of a path, or what is ours."""
+    if not name or name in _OURS or Path(name).exists():
+        return None
+    try:
+        validate_repo_id(name)
+    except HFValidationError:
+        return None
+    return name
 
 
 def check_name(setting: str, given: str, allowed: Iterable[str]) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from datasets import ClassLabel, Dataset
 
 from dixtill_hf.data.columns import LABEL
+from dixtill_hf.data.names import hub_id
 from dixtill_hf.teacher.explainers.base import Explainer
 from dixtill_hf.teacher.loading import Teacher, check_same_labels, load_teacher
 
@@ -42,8 +43,7 @@ class AnnotatingTeacher:
     @property
     def hub_id(self) -> str | None:
         """The teacher's name on the Hub; None if it came from a directory or has no name."""
-        name = self._given.name if isinstance(self._given, Teacher) else str(self._given)
-        return name if name and not Path(name).exists() else None
+        return hub_id(self._given.name if isinstance(self._given, Teacher) else str(self._given))
 
     def annotate(self, dataset: Dataset, label_names: Sequence[str]) -> Dataset:
         """Add the columns of `teacher.annotation.annotate` to a dataset.

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import (
@@ -71,6 +72,7 @@ def load_teacher(
     label_map: Mapping[str, str] | None = None,
     device: str | torch.device | None = None,
     dtype: torch.dtype = torch.float32,
+    **loading: Any,
 ) -> Teacher:
     """Load any `AutoModelForSequenceClassification` from the Hub or a directory as a teacher.
 
@@ -80,6 +82,8 @@ def load_teacher(
         label_map: Teacher label → data label where the names differ.
         device: Defaults to the process's accelerator, else the CPU.
         dtype: Precision of the weights.
+        **loading: What `from_pretrained` of configuration, tokenizer and model shall be given:
+            `revision`, `token`, `cache_dir`, `trust_remote_code`.
 
     Raises:
         OSError: The model is neither a directory nor reachable on the Hub.
@@ -88,7 +92,7 @@ def load_teacher(
             gives no offsets.
     """
     name = str(name_or_path)
-    config = load_config(name)
+    config = load_config(name, **loading)
     check_architecture(config, name)
     if not has_classification_head(config):
         raise ValueError(
@@ -100,8 +104,8 @@ def load_teacher(
     own_names = label_names_of(config)
     labels = list(own_names if label_names is None else label_names)
     order = match_labels(own_names, labels, label_map)
-    model = AutoModelForSequenceClassification.from_pretrained(name, dtype=dtype)
-    tokenizer = AutoTokenizer.from_pretrained(name)
+    model = AutoModelForSequenceClassification.from_pretrained(name, dtype=dtype, **loading)
+    tokenizer = AutoTokenizer.from_pretrained(name, **loading)
     device = device or _default_device()
     return Teacher(model.to(device), tokenizer, order, name, labels=labels)
 
@@ -131,14 +135,14 @@ def check_same_labels(teacher: Teacher, data_labels: Sequence[str] | None) -> No
         )
 
 
-def load_config(name_or_path: str | Path) -> PretrainedConfig:
+def load_config(name_or_path: str | Path, **loading: Any) -> PretrainedConfig:
     """Read a model's configuration, with an error that says what is missing when it cannot be had.
 
     Raises:
         OSError: Neither a directory with a config.json nor reachable on the Hub.
     """
     try:
-        return AutoConfig.from_pretrained(str(name_or_path))
+        return AutoConfig.from_pretrained(str(name_or_path), **loading)
     except OSError as error:
         raise OSError(
             f"The model {str(name_or_path)!r} could not be read: it is neither a local directory "

@@ -214,11 +214,6 @@ def teacher_source(arguments: TeacherArguments) -> str | Path:
     return packaged_encoder() if is_packaged(arguments) else arguments.teacher
 
 
-def hub_id(source: str) -> str | None:
-    """The source if it is an id on the Hub, None if it is a path or a name of ours."""
-    return source if source.count("/") == 1 and not Path(source).exists() else None
-
-
 def annotate_data(
     arguments: AnnotationArguments,
     data: DatasetDict,

@@ -14,6 +14,7 @@ from datasets import DatasetDict
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from dixtill_hf.data.columns import LABEL, LABEL_UNKNOWN
+from dixtill_hf.data.names import hub_id
 from dixtill_hf.distillation.presets import METHODS
 from dixtill_hf.evaluation.efficiency import directory_bytes
 from dixtill_hf.reporting.model_card import model_card
@@ -30,7 +31,6 @@ from dixtill_hf.workflow.inputs import (
     check_teacher,
     data_fingerprint,
     explainer_of,
-    hub_id,
     is_packaged,
     load_data,
     prepare_teacher,

@@ -10,6 +10,7 @@ from transformers import (
     AutoConfig,
     AutoModel,
     AutoModelForSequenceClassification,
+    AutoTokenizer,
     BartConfig,
     T5Config,
     XLNetConfig,
@@ -117,3 +118,17 @@ def test_a_loaded_teacher_knows_whose_labels_it_answers_for(tiny_teacher_dir, te
 
 def test_without_names_the_teacher_keeps_its_own_order(tiny_teacher_dir):
     assert load_teacher(tiny_teacher_dir("bert")).label_order == [0, 1, 2]
+
+
+def test_what_is_given_for_loading_reaches_all_parts(tiny_teacher_dir, monkeypatch):
+    seen = {}
+    for kind in (AutoConfig, AutoTokenizer, AutoModelForSequenceClassification):
+        real = kind.from_pretrained
+
+        def spy(name, *args, kind=kind, real=real, revision=None, **given):
+            seen.setdefault(kind, revision)  # transformers calls them too, later
+            return real(name, *args, **given)
+
+        monkeypatch.setattr(kind, "from_pretrained", spy)
+    load_teacher(tiny_teacher_dir("bert"), revision="v2")
+    assert list(seen.values()) == ["v2"] * 3
