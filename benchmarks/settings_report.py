@@ -70,7 +70,6 @@ def _table(rows: Sequence[Row]) -> str:
             ),
             fmt.column("parameters", [one["parameters"] for one in first], fmt.count),
             fmt.column("texts", [one["texts"] for one in first], fmt.count),
-            fmt.column("s", [_mean_seconds(row) for row in rows], fmt.count),
         ]
     )
 
@@ -129,10 +128,6 @@ def _comparisons(rows: Sequence[Row]) -> str:
 
 def _interval(row: Row) -> str:
     return f"[{fmt.signed(row['low'])}, {fmt.signed(row['high'])}]"
-
-
-def _mean_seconds(row: Row) -> float:
-    return sum(student["seconds"] for student in row["students"]) / len(row["students"])
 
 
 def _circumstances(content: Mapping[str, Any]) -> str:
