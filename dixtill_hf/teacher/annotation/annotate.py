@@ -23,7 +23,7 @@ from datasets import (
 from transformers import PretrainedConfig
 
 from dixtill_hf.data import columns
-from dixtill_hf.data.labels import label_names
+from dixtill_hf.data.labels import GLUE_UNKNOWN, label_names
 from dixtill_hf.teacher.annotation.annotator import Annotator
 from dixtill_hf.teacher.annotation.preparation import sample_rows
 from dixtill_hf.teacher.annotation.store import default_cache_dir
@@ -126,7 +126,7 @@ def annotate(
         check_same_labels(teacher, data_labels)
     else:
         if data_labels is None:
-            _refuse_numbers_for_names(splits, load_config(teacher))
+            _refuse_labels_without_names(splits, load_config(teacher))
         teacher = load_teacher(teacher, data_labels, label_map)
     team = Team.launched()
     annotator = Annotator.prepared(
@@ -202,21 +202,23 @@ def _data_labels(
     return label_names(named[0]) if named else None
 
 
-def _refuse_numbers_for_names(
+def _refuse_labels_without_names(
     splits: Mapping[str, Dataset | IterableDataset], config: PretrainedConfig
 ) -> None:
-    """Refuse labels that are numbers beside a teacher's names: their order may be another one."""
+    """Refuse labels whose order is not known by name: the teacher's may be another one."""
     names = label_names_of(config)
-    if all(re.fullmatch(r"LABEL_\d+", name) for name in names):
-        return  # the teacher knows its labels by numbers too
+    numbered = all(re.fullmatch(r"LABEL_\d+", name) for name in names)
     for split in splits.values():
         feature = split.features.get(columns.LABEL)
-        if isinstance(feature, Value) and "int" in feature.dtype and _has_labels(split):
+        if not isinstance(feature, Value) or (numbered and "int" in feature.dtype):
+            continue
+        if _has_labels(split):
             raise LabelMismatchError(
-                f"The labels of the data are numbers without names, the teacher's are {names}: "
-                "they are matched by name. Give the data's labels their names, in the order of "
-                "their numbers: load_text_classification(..., label_names=[...]) or "
-                "dataset.cast_column('label', ClassLabel(names=[...]))."
+                f"The column {columns.LABEL!r} holds {feature.dtype}, not class labels, so that "
+                f"their order beside the teacher's, {names}, is not known: labels are matched by "
+                "name. Load the data with load_text_classification(..., label_names=[...]), or "
+                "name them: dataset.cast_column('label', ClassLabel(names=[...])) for numbers, "
+                "dataset.class_encode_column('label') for words."
             )
 
 
@@ -224,5 +226,5 @@ def _has_labels(split: Dataset | IterableDataset) -> bool:
     """Whether a text has a label; of a stream it is not known, so that it may."""
     if isinstance(split, IterableDataset):
         return True
-    labels = split.with_format(None)[columns.LABEL]
-    return any(label is not None and label >= 0 for label in labels)
+    missing = (None, "", GLUE_UNKNOWN, columns.LABEL_UNKNOWN)
+    return any(label not in missing for label in split.with_format(None)[columns.LABEL])

@@ -403,10 +403,12 @@ def test_a_loaded_teacher_must_answer_in_the_order_of_the_labels(dataset, teache
         annotate(turned, teacher)
 
 
-def test_numbers_are_no_names_to_match_labels_by(dataset, teacher_dir, tmp_path, cheaply):
+def test_labels_without_names_cannot_be_matched(dataset, teacher_dir, tmp_path, cheaply):
     numbers = dataset.cast_column("label", Value("int64"))
-    with pytest.raises(LabelMismatchError, match=r"numbers without names.*ClassLabel"):
-        annotate(numbers, teacher_dir)
+    words = dataset.remove_columns("label").add_column("label", ["bearish"] * len(dataset))
+    for unnamed in (numbers, words):
+        with pytest.raises(LabelMismatchError, match=r"not class labels.*ClassLabel\(names"):
+            annotate(unnamed, teacher_dir)
     unlabelled = numbers.map(lambda row: {"label": -100})
     assert "teacher_logits" in cheaply(unlabelled, teacher=teacher_dir).column_names
 
