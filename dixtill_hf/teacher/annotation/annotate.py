@@ -121,10 +121,10 @@ def annotate(
     }
     for name, split in splits.items():
         _check_columns(split, name, method)
-    data_labels = _data_labels(splits, method)
     if isinstance(teacher, Teacher):
-        check_same_labels(teacher, data_labels)
+        check_same_labels(teacher, _names_of_labels(splits))
     else:
+        data_labels = _data_labels(splits, method)
         if data_labels is None:
             _refuse_labels_without_names(splits, load_config(teacher))
         teacher = load_teacher(teacher, data_labels, label_map)
@@ -192,14 +192,24 @@ def _check_columns(dataset: Dataset | IterableDataset, name: str, explainer: Exp
 def _data_labels(
     splits: Mapping[str, Dataset | IterableDataset], explainer: Explainer
 ) -> list[str] | None:
-    """The names that the teacher's labels are matched with; None where the data have none."""
-    named = [
-        split
-        for split in splits.values()
-        if columns.LABEL in explainer.reads
-        or isinstance(split.features.get(columns.LABEL), ClassLabel)
-    ]
-    return label_names(named[0]) if named else None
+    """The names that a teacher's labels are matched with; None where the data have none.
+
+    Raises:
+        ValueError: The explainer reads the labels, and they have no names.
+    """
+    names = _names_of_labels(splits)
+    if names is None and columns.LABEL in explainer.reads:
+        return label_names(next(iter(splits.values())))
+    return names
+
+
+def _names_of_labels(splits: Mapping[str, Dataset | IterableDataset]) -> list[str] | None:
+    """The labels of the first split with class labels; None where there is none."""
+    for split in splits.values():
+        feature = split.features.get(columns.LABEL)
+        if isinstance(feature, ClassLabel):
+            return list(feature.names)
+    return None
 
 
 def _refuse_labels_without_names(
