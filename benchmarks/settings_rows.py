@@ -42,8 +42,6 @@ class Setting:
         architecture: Name in `ARCHITECTURES`, for a student of another shape than the library's.
         teaching: Name in `TEACHINGS`, for another trainer than the library's.
         training: Fields of `DistillationArguments`.
-        members: So many students, each with a seed of its own, answer together: by the mean of
-            their logits and of their explanations.
         student: Fields of `DixtillConfig`; without `ngram_buckets` words share no n-grams.
         seeds: How many; that of the command line if not given.
         against: Row that this one is compared with by the paired bootstrap.
@@ -68,7 +66,6 @@ class Setting:
     pieces: int = 0
     architecture: str | None = None
     teaching: str | None = None
-    members: int = 1
     training: dict[str, Any] = field(default_factory=dict)
     student: dict[str, Any] = field(default_factory=dict)
     seeds: int | None = None

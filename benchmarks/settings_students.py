@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,7 @@ from dixtill_hf.evaluation.faithfulness import faithfulness, teacher_probabiliti
 from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification
 from dixtill_hf.teacher.cross_fitting import TeacherEnsemble
 from dixtill_hf.teacher.loading import Teacher
-from dixtill_hf.workflow.assessment import Answers, ask, assess
+from dixtill_hf.workflow.assessment import ask, assess
 from dixtill_hf.workflow.vectors import word_vector_source
 
 
@@ -80,35 +80,19 @@ def train(task: Task) -> dict[str, Any]:
     if setting.reading is not None:
         read = partial(with_texts_read, READINGS[setting.reading])
         texts, scored, transfer = read(texts), read(scored), transfer and read(transfer)
-    learned = texts if transfer is None else with_transfer_set(texts, transfer)
-    found: list[Answers] = []
-    seconds, parameters = 0.0, 0
-    for number in range(setting.members):
-        member = replace(task, seed=task.seed * setting.members + number)
-        model, tokenizer = _student(member, texts, transfer, scored, names)
-        seconds += _trained(member, model, tokenizer, learned)
-        found.append(ask(model, tokenizer, scored))
-        parameters += model.num_parameters()
-    answers = mean_answers(found)
+    model, tokenizer = _student(task, texts, transfer, scored, names)
+    if transfer is not None:
+        texts = with_transfer_set(texts, transfer)
+    seconds = _trained(task, model, tokenizer, texts)
+    answers = ask(model, tokenizer, scored)
     return {
         **assess(answers, model.config.explanation),
         "divergence": divergence(np.asarray(scored[TEACHER_LOGITS]), answers.probabilities),
-        "parameters": parameters,
-        "texts": len(learned),
+        "parameters": model.num_parameters(),
+        "texts": len(texts),
         "seconds": seconds,
         "predictions": answers.predictions.tolist(),
     }
-
-
-def mean_answers(members: Sequence[Answers]) -> Answers:
-    """What students say together of the same texts: their mean logits and mean explanations."""
-    logits = np.mean([np.log(one.probabilities) for one in members], axis=0)
-    explanations = zip(*(one.explanations for one in members), strict=True)
-    return replace(
-        members[0],
-        probabilities=softmax(logits),
-        explanations=[np.mean(scores, axis=0) for scores in explanations],
-    )
 
 
 def _texts_seen(task: Task, train: Dataset) -> Dataset:

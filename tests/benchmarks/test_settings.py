@@ -186,27 +186,3 @@ class _Done:
 
 def _refuse(task: object) -> None:
     raise AssertionError("trained again")
-
-
-def test_students_answer_together_by_their_mean(students):
-    def answers(probabilities, scores):
-        return students.Answers(
-            np.asarray(probabilities), [np.asarray(scores)], [np.ones(2)], np.ones(1), np.ones(1)
-        )
-
-    mean = students.mean_answers([answers([[0.5, 0.5]], [1, 3]), answers([[0.1, 0.9]], [3, 1])])
-    odds = (0.5 * 0.1 / (0.5 * 0.9)) ** 0.5  # the geometric mean of 1 and 1/9
-    np.testing.assert_allclose(mean.probabilities, [[odds / (1 + odds), 1 / (1 + odds)]])
-    assert mean.explanations[0].tolist() == [2, 2]
-
-
-def test_members_are_students_of_other_seeds(script, given, tmp_path, monkeypatch):
-    monkeypatch.setattr(script, "ProcessPoolExecutor", _Here)
-    path = tmp_path / "tried.yaml"
-    alone = yaml.safe_load(path.read_text())[0] | {"seeds": 2}
-    path.write_text(yaml.safe_dump([alone, {**alone, "name": "both", "members": 2, "seeds": 1}]))
-    script.main(given)
-    one, both = json.loads((tmp_path / "results" / "tried.json").read_text())["rows"]
-    assert both["students"][0]["parameters"] == 2 * one["students"][0]["parameters"]
-    losses = [student["divergence"] for student in one["students"]]
-    assert both["students"][0]["divergence"] <= max(losses)  # which is convex
