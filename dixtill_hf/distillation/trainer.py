@@ -42,6 +42,12 @@ from dixtill_hf.distillation.preparation import (
 )
 from dixtill_hf.distillation.sampling import LengthBucketSampler
 from dixtill_hf.distillation.term_averages import TermAverages
+from dixtill_hf.distillation.trainer_checks import (
+    check_padding,
+    check_student,
+    check_vocabulary,
+    checked_arguments,
+)
 from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification, DixtillOutput
 from dixtill_hf.teacher.explainers.base import Explainer
 from dixtill_hf.teacher.loading import Teacher
@@ -113,9 +119,9 @@ class DistillationTrainer(Trainer):
         optimizer_cls_and_kwargs: tuple[type, dict[str, Any]] | None = None,
     ) -> None:
         texts = 0 if train_dataset is None else len(checked_dataset(train_dataset))
-        args = _checked_arguments(args).for_texts(texts)
+        args = checked_arguments(args).for_texts(texts)
         tokenizer = checked_tokenizer(processing_class)
-        _check_padding(tokenizer)
+        check_padding(tokenizer)
         tokenizer.model_max_length = args.max_words  # what it learns from is what it will read
         annotating = None if teacher is None else AnnotatingTeacher(teacher, explainer, label_map)
         self._users_metrics = compute_metrics
@@ -134,11 +140,11 @@ class DistillationTrainer(Trainer):
             optimizers=optimizers,
             optimizer_cls_and_kwargs=optimizer_cls_and_kwargs,
         )
-        _check_student(self.model)
+        check_student(self.model)
         # Our loss is a mean over texts: the Trainer has to divide it by the accumulated batches.
         self.model_accepts_loss_kwargs = False
         self.model.config.explanation = self.args.explanation
-        _check_vocabulary(self.model, tokenizer)
+        check_vocabulary(self.model, tokenizer)
         self._preparer = DatasetPreparer(args, tokenizer, self.model, annotating)
         if train_dataset is not None:
             self.train_dataset = self._preparer.for_training(train_dataset)
@@ -365,41 +371,8 @@ def _forward(model: nn.Module, inputs: Batch) -> DixtillOutput:
     return model(input_ids=inputs[INPUT_IDS], attention_mask=inputs["attention_mask"])
 
 
-def _checked_arguments(args: object) -> DistillationArguments:
-    if not isinstance(args, DistillationArguments):
-        raise TypeError(
-            f"args must be DistillationArguments, got {type(args).__name__}: they hold alpha, "
-            "temperature and the losses beside all that TrainingArguments have"
-        )
-    return args
-
-
-def _check_student(model: PreTrainedModel) -> None:
-    if not hasattr(model, "explain_from"):
-        raise TypeError(
-            f"model is a {type(model).__name__}, which does not explain itself: make a student "
-            "with build_student(...), or load one with from_pretrained."
-        )
-
-
 def _as_list(given: str | list[str] | None) -> list[str]:
     return [given] if isinstance(given, str) else given or []
-
-
-def _check_padding(tokenizer: PreTrainedTokenizerFast) -> None:
-    if tokenizer.pad_token_id is None:
-        raise ValueError(
-            "the student's tokenizer has no padding token, which batches need: set "
-            "tokenizer.pad_token, to tokenizer.eos_token for example"
-        )
-
-
-def _check_vocabulary(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> None:
-    if len(tokenizer) > model.config.vocab_size:
-        raise ValueError(
-            f"the tokenizer knows {len(tokenizer)} words, the student's embedding has "
-            f"{model.config.vocab_size}: make it with DixtillConfig(vocab_size=len(tokenizer))"
-        )
 
 
 def _parse_settings(text: str | None) -> dict[str, float | bool]:

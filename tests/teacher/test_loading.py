@@ -32,12 +32,7 @@ def test_logits_come_in_the_order_of_the_data(tiny_teacher_dir, teacher_labels, 
 def test_every_family_reads_padded_batches_as_it_reads_single_texts(
     each_teacher_dir, teacher_labels, sentences
 ):
-    teacher = load_teacher(each_teacher_dir, teacher_labels)
-    encoded = encode_texts(teacher, sentences)
-    with torch.inference_mode():
-        together = teacher.logits(collate(teacher, encoded).inputs)
-        alone = torch.cat([teacher.logits(collate(teacher, [text]).inputs) for text in encoded])
-    torch.testing.assert_close(together, alone, atol=1e-5, rtol=1e-5)
+    _reads_a_batch_as_single_texts(load_teacher(each_teacher_dir, teacher_labels), sentences)
 
 
 def test_the_weights_are_frozen(tiny_teacher_dir, teacher_labels):
@@ -98,12 +93,7 @@ def test_a_decoder_whose_padding_is_not_its_tokenizers_reads_texts_to_their_end(
     path = tmp_path / "llama" / "config.json"
     config = json.loads(path.read_text()) | {"pad_token_id": pad_token_id}
     path.write_text(json.dumps(config))
-    teacher = load_teacher(tmp_path / "llama", teacher_labels)
-    encoded = encode_texts(teacher, sentences)
-    with torch.inference_mode():
-        together = teacher.logits(collate(teacher, encoded).inputs)
-        alone = torch.cat([teacher.logits(collate(teacher, [text]).inputs) for text in encoded])
-    torch.testing.assert_close(together, alone, atol=1e-5, rtol=1e-5)
+    _reads_a_batch_as_single_texts(load_teacher(tmp_path / "llama", teacher_labels), sentences)
 
 
 def test_a_loaded_teacher_knows_whose_labels_it_answers_for(tiny_teacher_dir, teacher_labels):
@@ -132,3 +122,11 @@ def test_what_is_given_for_loading_reaches_all_parts(tiny_teacher_dir, monkeypat
         monkeypatch.setattr(kind, "from_pretrained", spy)
     load_teacher(tiny_teacher_dir("bert"), revision="v2")
     assert list(seen.values()) == ["v2"] * 3
+
+
+def _reads_a_batch_as_single_texts(teacher, sentences):
+    encoded = encode_texts(teacher, sentences)
+    with torch.inference_mode():
+        together = teacher.logits(collate(teacher, encoded).inputs)
+        alone = torch.cat([teacher.logits(collate(teacher, [text]).inputs) for text in encoded])
+    torch.testing.assert_close(together, alone, atol=1e-5, rtol=1e-5)

@@ -5,12 +5,24 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from datasets import Dataset
+from datasets import ClassLabel, Dataset, Features, Value
 
 from dixtill_hf.teacher.annotation import planning
 from dixtill_hf.teacher.annotation.annotate import annotate
 from dixtill_hf.teacher.annotation.worker import Worker
 from dixtill_hf.teacher.loading import Teacher, load_teacher
+
+
+@pytest.fixture
+def dataset(sentences, teacher_labels) -> Dataset:
+    features = Features({"text": Value("string"), "label": ClassLabel(names=teacher_labels)})
+    labels = [index % 3 for index in range(len(sentences))]
+    return Dataset.from_dict({"text": sentences, "label": labels}, features=features)
+
+
+@pytest.fixture
+def teacher_dir(tiny_teacher_dir):
+    return tiny_teacher_dir("bert")
 
 
 @pytest.fixture

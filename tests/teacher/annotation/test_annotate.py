@@ -2,14 +2,12 @@
 """`annotate`: what it adds, and that nothing is computed twice or lost."""
 
 import errno
-import json
 import os
-import shutil
 
 import numpy as np
 import pytest
 import torch
-from datasets import ClassLabel, Dataset, DatasetDict, Features, Value, load_dataset
+from datasets import Dataset, DatasetDict, Features, load_dataset
 
 from dixtill_hf.data import columns
 from dixtill_hf.teacher.annotation.annotate import annotate
@@ -17,20 +15,6 @@ from dixtill_hf.teacher.annotation.results import added_features
 from dixtill_hf.teacher.encoding import encode_texts
 from dixtill_hf.teacher.explainers.integrated_gradients import IntegratedGradients
 from dixtill_hf.teacher.explainers.saliency import Saliency
-from dixtill_hf.teacher.labels import LabelMismatchError
-from dixtill_hf.teacher.loading import load_teacher
-
-
-@pytest.fixture
-def dataset(sentences, teacher_labels) -> Dataset:
-    features = Features({"text": Value("string"), "label": ClassLabel(names=teacher_labels)})
-    labels = [index % 3 for index in range(len(sentences))]
-    return Dataset.from_dict({"text": sentences, "label": labels}, features=features)
-
-
-@pytest.fixture
-def teacher_dir(tiny_teacher_dir):
-    return tiny_teacher_dir("bert")
 
 
 def _texts(sentences, copies):
@@ -278,43 +262,6 @@ def test_a_missing_text_is_named_with_its_split(cheaply):
         cheaply(Dataset.from_dict({"text": [7]}))
 
 
-def test_texts_need_no_labels_for_what_the_teacher_predicts(
-    dataset, cheaply, teacher_dir, teacher_labels
-):
-    wanted = cheaply(dataset)
-    bare = dataset.select_columns(["text"])
-    loaded = load_teacher(teacher_dir, teacher_labels[::-1])
-    for teacher, order in ((teacher_dir, slice(None)), (loaded, slice(None, None, -1))):
-        annotated = cheaply(bare, teacher=teacher)
-        logits = np.array(annotated[columns.TEACHER_LOGITS][:])[:, order]
-        np.testing.assert_allclose(logits, wanted[columns.TEACHER_LOGITS][:], atol=1e-6)
-
-
-def test_a_split_without_labels_takes_the_order_of_those_that_have_some(
-    dataset, cheaply, teacher_dir, teacher_labels
-):
-    feature = ClassLabel(names=teacher_labels[::-1])
-    turned = dataset.remove_columns("label").add_column(
-        "label", [0] * len(dataset), feature=feature
-    )
-    data = DatasetDict(more=dataset.select_columns(["text"]), train=turned)
-    annotated = cheaply(data, teacher=teacher_dir)
-    straight = cheaply(dataset, teacher=teacher_dir)
-    for split in annotated.values():
-        logits = np.array(split[columns.TEACHER_LOGITS][:])[:, ::-1]
-        np.testing.assert_allclose(logits, straight[columns.TEACHER_LOGITS][:], atol=1e-6)
-
-
-@pytest.mark.parametrize(("target", "texts"), [("predicted", 0), ("true", 12)])
-def test_new_labels_are_a_new_annotation_only_where_they_are_explained(
-    dataset, cheaply, computed, target, texts
-):
-    cheaply(dataset, target=target)
-    computed.clear()
-    cheaply(dataset.map(lambda row: {"label": (row["label"] + 1) % 3}), target=target)
-    assert len(computed) == texts
-
-
 @pytest.mark.parametrize("kind", ["torch", "numpy"])
 @pytest.mark.parametrize("target", ["predicted", "true"])
 def test_a_formatted_dataset_is_annotated_and_keeps_its_format(dataset, cheaply, kind, target):
@@ -395,25 +342,3 @@ def test_scores_that_do_not_fit_the_spans_name_the_rows(dataset, cheaply, monkey
 def test_a_budget_below_one_is_refused(dataset, teacher_dir):
     with pytest.raises(ValueError, match="tokens_per_batch must be at least 1, got 0"):
         annotate(dataset, teacher_dir, tokens_per_batch=0)
-
-
-def test_a_loaded_teacher_must_answer_in_the_order_of_the_labels(dataset, teacher, teacher_labels):
-    turned = dataset.cast_column("label", ClassLabel(names=teacher_labels[::-1]))
-    with pytest.raises(LabelMismatchError, match=r"stand in the order.*load_teacher"):
-        annotate(turned, teacher)
-
-
-def test_labels_without_names_cannot_be_matched(dataset, teacher_dir, tmp_path, cheaply):
-    numbers = dataset.cast_column("label", Value("int64"))
-    words = dataset.remove_columns("label").add_column("label", ["bearish"] * len(dataset))
-    for unnamed in (numbers, words):
-        with pytest.raises(LabelMismatchError, match=r"not class labels.*ClassLabel\(names"):
-            annotate(unnamed, teacher_dir)
-    unlabelled = numbers.map(lambda row: {"label": -100})
-    assert "teacher_logits" in cheaply(unlabelled, teacher=teacher_dir).column_names
-
-    shutil.copytree(teacher_dir, tmp_path / "unnamed")
-    path = tmp_path / "unnamed" / "config.json"
-    names = {str(label): f"LABEL_{label}" for label in range(3)}
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"id2label": names}))
-    assert "teacher_logits" in cheaply(numbers, teacher=tmp_path / "unnamed").column_names
