@@ -27,14 +27,13 @@ from annotation_report import chip, write_report
 from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
 
 from dixtill_hf import load_text_classification
+from dixtill_hf.annotation.worker import default_tokens
 from dixtill_hf.data.packaged import packaged_encoder
+from dixtill_hf.explainers.embeddings import EmbeddedTexts, resolve_precision
+from dixtill_hf.explainers.integrated_gradients import IntegratedGradients
+from dixtill_hf.explainers.token_budget import TokenBudget
 from dixtill_hf.reporting import formatting as fmt
-from dixtill_hf.teacher.annotation.worker import default_tokens
 from dixtill_hf.teacher.encoding import EncodedText, encode_texts
-from dixtill_hf.teacher.explainers.budget import TokenBudget
-from dixtill_hf.teacher.explainers.embeddings import EmbeddedTexts
-from dixtill_hf.teacher.explainers.integrated_gradients import IntegratedGradients
-from dixtill_hf.teacher.explainers.precision import resolve_precision
 from dixtill_hf.teacher.loading import Teacher, load_teacher
 from dixtill_hf.workflow.environment import describe_environment
 

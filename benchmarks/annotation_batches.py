@@ -26,11 +26,11 @@ import torch
 from annotation import REFERENCE_STEPS, load, machine, parser_of, sample
 from matplotlib.figure import Figure
 
+from dixtill_hf.explainers.integrated_gradients import IntegratedGradients
+from dixtill_hf.explainers.token_budget import TokenBudget
 from dixtill_hf.reporting import formatting as fmt
-from dixtill_hf.reporting.styles import SETTINGS
+from dixtill_hf.reporting.style import SETTINGS
 from dixtill_hf.teacher.encoding import EncodedText
-from dixtill_hf.teacher.explainers.budget import TokenBudget
-from dixtill_hf.teacher.explainers.integrated_gradients import IntegratedGradients
 from dixtill_hf.teacher.loading import Teacher
 from dixtill_hf.workflow.environment import describe_environment
 

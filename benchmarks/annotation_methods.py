@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from captum.attr import LayerIntegratedGradients
 
+from dixtill_hf.explainers.integrated_gradients import IntegratedGradients
+from dixtill_hf.explainers.token_budget import TokenBudget
 from dixtill_hf.teacher.encoding import EncodedText, collate
-from dixtill_hf.teacher.explainers.budget import TokenBudget
-from dixtill_hf.teacher.explainers.integrated_gradients import IntegratedGradients
 from dixtill_hf.teacher.loading import Teacher
 
 CAPTUM_STEPS = 50

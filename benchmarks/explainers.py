@@ -36,11 +36,10 @@ from dixtill_hf.evaluation.faithfulness import (
     random_scores,
     teacher_probabilities,
 )
+from dixtill_hf.explainers.base import Explainer, get_explainer, known_explainers
+from dixtill_hf.explainers.integrated_gradients import IntegratedGradients
+from dixtill_hf.explainers.token_budget import TokenBudget
 from dixtill_hf.teacher.encoding import encode_texts
-from dixtill_hf.teacher.explainers.base import EXPLAINERS, Explainer
-from dixtill_hf.teacher.explainers.budget import TokenBudget
-from dixtill_hf.teacher.explainers.integrated_gradients import IntegratedGradients
-from dixtill_hf.teacher.explainers.registry import get_explainer
 from dixtill_hf.workflow.recipe import DataArguments
 
 REFERENCE = IntegratedGradients(steps=200, precision="float32")
@@ -211,7 +210,7 @@ def wanted_explainers(names: str | None, settings: str | None) -> list[Explainer
         settings: Those that differ from the defaults, `explainer.setting=value`, separated by
             commas.
     """
-    names = names or ",".join(name for name in EXPLAINERS if name != LEFT_OUT)
+    names = names or ",".join(name for name in known_explainers() if name != LEFT_OUT)
     wanted: dict[str, dict[str, Any]] = {name.strip(): {} for name in names.split(",")}
     for setting in (settings or "").split(","):
         if setting:

@@ -16,14 +16,14 @@ from functools import partial
 from pathlib import Path
 
 from dixtill_hf.reporting import formatting as fmt
-from dixtill_hf.reporting.benchmark.rivals import Rival, rivals_of
-from dixtill_hf.reporting.benchmark.timings import (
+from dixtill_hf.reporting.benchmark.efficiency_tables import (
     Setting,
     fastest,
     main_timings,
     setting_of,
     timings_of,
 )
+from dixtill_hf.reporting.benchmark.rivals import Rival, rivals_of
 from dixtill_hf.reporting.measurements import Series, compression, read_metrics, series_of
 from dixtill_hf.reporting.report import write_report
 

@@ -20,14 +20,17 @@ from typing import Any
 import numpy as np
 
 from dixtill_hf import load_teacher, load_text_classification
+from dixtill_hf.annotation.worker import default_tokens
+from dixtill_hf.explainers.integrated_gradients import (
+    PATH_POINTS,
+    IntegratedGradients,
+    TextPaths,
+    calibrate_path,
+)
+from dixtill_hf.explainers.quadrature import Rule, gauss_legendre, share_residual
+from dixtill_hf.explainers.token_budget import TokenBudget
 from dixtill_hf.reporting import formatting as fmt
-from dixtill_hf.teacher.annotation.worker import default_tokens
 from dixtill_hf.teacher.encoding import encode_texts
-from dixtill_hf.teacher.explainers.budget import TokenBudget
-from dixtill_hf.teacher.explainers.integrated_gradients import IntegratedGradients
-from dixtill_hf.teacher.explainers.path_calibration import PATH_POINTS, calibrate_path
-from dixtill_hf.teacher.explainers.quadrature import Rule, gauss_legendre, share_residual
-from dixtill_hf.teacher.explainers.text_paths import TextPaths
 from dixtill_hf.workflow.environment import describe_environment
 
 RESULTS = Path(__file__).parent / "results"

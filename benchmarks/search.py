@@ -31,23 +31,24 @@ from settings_rows import Setting
 from settings_students import Task
 from transformers import PreTrainedModel, PrinterCallback
 
+from dixtill_hf.artifacts.files import write_json
+from dixtill_hf.artifacts.hashing import hash_json
 from dixtill_hf.cli.arguments import read_arguments
 from dixtill_hf.data.columns import TEXT
 from dixtill_hf.data.labels import label_names
 from dixtill_hf.distillation.arguments import DistillationArguments
+from dixtill_hf.distillation.augmentation import with_transfer_set
 from dixtill_hf.distillation.building import build_student
 from dixtill_hf.distillation.presets import METHODS, PRESETS
 from dixtill_hf.distillation.trainer import DistillationTrainer
-from dixtill_hf.distillation.transfer_set import with_transfer_set
 from dixtill_hf.reporting import formatting as fmt
-from dixtill_hf.reporting.styles import BAR_COLOUR, CONTROL_COLOUR, SETTINGS
-from dixtill_hf.teacher.fingerprint import hash_json
+from dixtill_hf.reporting.style import BAR_COLOUR, CONTROL_COLOUR, SETTINGS
 from dixtill_hf.workflow.environment import describe_environment
 from dixtill_hf.workflow.inputs import annotate_data, load_data, prepare_teacher, teacher_name
 from dixtill_hf.workflow.jobs import training_arguments
 from dixtill_hf.workflow.metrics import describe_dataset
 from dixtill_hf.workflow.recipe import RECIPE_PARTS, Recipe, StudentArguments
-from dixtill_hf.workflow.stages import StageLog, write_json
+from dixtill_hf.workflow.stages import StageLog
 from dixtill_hf.workflow.vectors import word_vector_source
 
 PRESET, METHOD = "default", "dixtill"

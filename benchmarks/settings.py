@@ -32,13 +32,14 @@ from settings_rows import Setting, read_settings
 from settings_students import Task, comprehensiveness, share_of, train
 from transformers.utils import logging as transformers_logging
 
+from dixtill_hf.artifacts.files import write_json
+from dixtill_hf.artifacts.hashing import hash_json
 from dixtill_hf.cli.arguments import read_arguments
 from dixtill_hf.data.columns import LABEL, TEACHER_LOGITS, TEXT
-from dixtill_hf.distillation.transfer_set import label_variants
+from dixtill_hf.distillation.augmentation import label_variants
 from dixtill_hf.evaluation.classification import softmax
 from dixtill_hf.evaluation.significance import paired_bootstrap
-from dixtill_hf.teacher.cross_fitting import TeacherEnsemble
-from dixtill_hf.teacher.fingerprint import hash_json
+from dixtill_hf.teacher.ensemble import TeacherEnsemble
 from dixtill_hf.teacher.loading import Teacher
 from dixtill_hf.workflow.assessment import quality
 from dixtill_hf.workflow.environment import describe_environment
@@ -52,7 +53,7 @@ from dixtill_hf.workflow.inputs import (
 from dixtill_hf.workflow.measurement_store import MeasurementStore
 from dixtill_hf.workflow.metrics import describe_dataset
 from dixtill_hf.workflow.recipe import RECIPE_PARTS, Recipe
-from dixtill_hf.workflow.stages import StageLog, write_json
+from dixtill_hf.workflow.stages import StageLog
 from dixtill_hf.workflow.transfer import VariantSettings
 from dixtill_hf.workflow.vectors import identify_word_vectors, refuse_teachers_vectors
 

@@ -34,14 +34,14 @@ from dixtill_hf.data.columns import (
 from dixtill_hf.data.labels import label_names
 from dixtill_hf.data.splitting import hold_out
 from dixtill_hf.distillation.arguments import DistillationArguments
+from dixtill_hf.distillation.augmentation import with_transfer_set
 from dixtill_hf.distillation.building import build_student
 from dixtill_hf.distillation.presets import PRESETS
 from dixtill_hf.distillation.trainer import DistillationTrainer
-from dixtill_hf.distillation.transfer_set import with_transfer_set
 from dixtill_hf.evaluation.classification import softmax
 from dixtill_hf.evaluation.faithfulness import faithfulness, teacher_probabilities
 from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification
-from dixtill_hf.teacher.cross_fitting import TeacherEnsemble
+from dixtill_hf.teacher.ensemble import TeacherEnsemble
 from dixtill_hf.teacher.loading import Teacher
 from dixtill_hf.workflow.assessment import ask, assess
 from dixtill_hf.workflow.vectors import word_vector_source

@@ -33,9 +33,9 @@ from trials import (
 from dixtill_hf.cli.arguments import read_arguments
 from dixtill_hf.data import columns
 from dixtill_hf.evaluation.agreement import explanation_agreement
+from dixtill_hf.explainers.integrated_gradients import IntegratedGradients
+from dixtill_hf.explainers.targets import OUTPUTS
 from dixtill_hf.reporting import formatting as fmt
-from dixtill_hf.teacher.explainers.integrated_gradients import IntegratedGradients
-from dixtill_hf.teacher.explainers.targets import OUTPUTS
 from dixtill_hf.workflow.recipe import DataArguments
 
 STEPS, REFERENCE_STEPS = (8, 16, 32), 128

@@ -24,16 +24,16 @@ from transformers import PreTrainedTokenizerFast
 from dixtill_hf import DistillationArguments, DistillationTrainer
 from dixtill_hf.data import columns
 from dixtill_hf.data.columns import LABEL_UNKNOWN
-from dixtill_hf.distillation.collator import DistillationCollator
-from dixtill_hf.distillation.losses import cosine_explanation_loss, get_kd_loss
-from dixtill_hf.distillation.preparation import (
+from dixtill_hf.distillation.dataset import (
     ATTRIBUTION_TARGETS,
     EXPLAINED_LABEL,
     INPUT_IDS,
     LABELS,
     TEACHER_LOGITS,
+    DistillationCollator,
     prepare_dataset,
 )
+from dixtill_hf.distillation.losses import cosine_explanation_loss, get_kd_loss
 from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification, DixtillOutput
 
 Batch = dict[str, Tensor]

@@ -19,6 +19,9 @@ from datasets import Dataset
 from numpy.typing import NDArray
 from transformers import PrinterCallback
 
+from dixtill_hf.annotation.annotate import annotate
+from dixtill_hf.artifacts.files import write_json
+from dixtill_hf.artifacts.hashing import hash_json, hash_texts
 from dixtill_hf.data import columns
 from dixtill_hf.data.alignment import explained_scores
 from dixtill_hf.data.labels import label_names
@@ -27,19 +30,17 @@ from dixtill_hf.distillation.building import build_student
 from dixtill_hf.distillation.trainer import DistillationTrainer
 from dixtill_hf.evaluation.faithfulness import word_scores
 from dixtill_hf.evaluation.significance import interval
+from dixtill_hf.explainers.base import Explainer
 from dixtill_hf.reporting import formatting as fmt
 from dixtill_hf.reporting.measurements import Estimate
-from dixtill_hf.teacher.annotation.annotate import annotate
-from dixtill_hf.teacher.explainers.base import Explainer
-from dixtill_hf.teacher.fingerprint import hash_json, hash_teacher, hash_texts
-from dixtill_hf.teacher.labels import parse_label_map
+from dixtill_hf.teacher.fingerprint import hash_teacher
+from dixtill_hf.teacher.label_matching import parse_label_map
 from dixtill_hf.teacher.loading import load_teacher
 from dixtill_hf.workflow.assessment import ask, assess
 from dixtill_hf.workflow.environment import describe_environment
 from dixtill_hf.workflow.inputs import load_data
 from dixtill_hf.workflow.jobs import training_arguments
 from dixtill_hf.workflow.recipe import DataArguments, StudentArguments
-from dixtill_hf.workflow.stages import write_json
 from dixtill_hf.workflow.students import one_thread_on_a_cpu
 from dixtill_hf.workflow.vectors import word_vector_source
 

@@ -28,7 +28,7 @@ from trials import Results, Trial, TrialArguments, option, scores_by_words
 from dixtill_hf.cli.arguments import read_arguments
 from dixtill_hf.data import columns
 from dixtill_hf.data.words import word_spans
-from dixtill_hf.teacher.explainers.base import Explainer
+from dixtill_hf.explainers.base import Explainer
 from dixtill_hf.workflow.recipe import DataArguments
 
 

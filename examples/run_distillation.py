@@ -31,7 +31,7 @@ from dixtill_hf import (
     build_student,
     label_names,
 )
-from dixtill_hf.teacher.labels import parse_label_map
+from dixtill_hf.teacher.label_matching import parse_label_map
 from dixtill_hf.workflow.inputs import explainer_of, load_data
 from dixtill_hf.workflow.recipe import AnnotationArguments, DataArguments
 

@@ -16,19 +16,22 @@ PACKAGE = "dixtill_hf"
 
 # The way of the data. A folder imports those before it, and nothing flows back.
 FOLDERS = [
+    "artifacts",
     "data",
     "student",
     "teacher",
+    "explainers",
+    "annotation",
     "evaluation",
     "distillation",
-    "compression",
+    "export",
+    "baselines",
     "reporting",
-    "deployment",
     "workflow",
     "cli",
 ]
 # An annotation knows no student: teacher and student meet through character spans alone.
-STRANGERS = {("teacher", "student")}
+STRANGERS = {("teacher", "student"), ("explainers", "student"), ("annotation", "student")}
 
 # These two travel to the Hub with a student; any other import would become a need of its users.
 HUB_FILES = ["configuration_dixtill", "modeling_dixtill"]

@@ -54,7 +54,7 @@ def main(argv: Sequence[str]) -> None:
         (DataArguments, TeacherArguments, AnnotationArguments, AnnotatedOutput),
         argv,
     )
-    from dixtill_hf.teacher.annotation.team import Team
+    from dixtill_hf.artifacts.process_group import Team
     from dixtill_hf.workflow.inputs import (
         annotate_data,
         check_teacher,

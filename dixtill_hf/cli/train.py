@@ -74,9 +74,9 @@ def main(argv: Sequence[str]) -> None:
 
     from dixtill_hf.data.columns import TEXT
     from dixtill_hf.data.labels import label_names
+    from dixtill_hf.distillation.augmentation import with_transfer_set
     from dixtill_hf.distillation.building import build_student
     from dixtill_hf.distillation.trainer import DistillationTrainer
-    from dixtill_hf.distillation.transfer_set import with_transfer_set
     from dixtill_hf.workflow.inputs import load_annotated
     from dixtill_hf.workflow.vectors import refuse_teachers_vectors, word_vector_source
 

@@ -8,7 +8,7 @@ from datasets import ClassLabel, Dataset
 
 from dixtill_hf.data.columns import LABEL
 from dixtill_hf.data.names import hub_id
-from dixtill_hf.teacher.explainers.base import Explainer
+from dixtill_hf.explainers.base import Explainer
 from dixtill_hf.teacher.loading import Teacher, check_same_labels, load_teacher
 
 
@@ -56,7 +56,7 @@ class AnnotatingTeacher:
             LabelMismatchError: The teacher's labels do not match these.
         """
         # Explainers are heavy to import, and most datasets come annotated.
-        from dixtill_hf.teacher.annotation.annotate import annotate
+        from dixtill_hf.annotation.annotate import annotate
 
         label = dataset.features.get(LABEL)
         names = label.names if isinstance(label, ClassLabel) else label_names

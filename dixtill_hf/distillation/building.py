@@ -14,8 +14,7 @@ from dixtill_hf.data.names import check_name
 from dixtill_hf.distillation.presets import PRESETS
 from dixtill_hf.student.configuration_dixtill import DixtillConfig
 from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification
-from dixtill_hf.student.ngrams import hashed_ngrams
-from dixtill_hf.student.tokenization import train_word_tokenizer
+from dixtill_hf.student.tokenization import hashed_ngrams, train_word_tokenizer
 from dixtill_hf.student.word_vectors import WordVectors, frequent_words, load_word_vectors
 
 

@@ -12,7 +12,7 @@ from dixtill_hf.data.checks import name_rows
 from dixtill_hf.data.columns import LABEL, LABEL_UNKNOWN, TEXT
 from dixtill_hf.distillation.annotating_teacher import AnnotatingTeacher
 from dixtill_hf.distillation.arguments import DistillationArguments
-from dixtill_hf.distillation.preparation import (
+from dixtill_hf.distillation.dataset import (
     ATTRIBUTION_TARGETS,
     LABELS,
     SOURCES,

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dixtill_hf.data.columns import LABEL_UNKNOWN
-from dixtill_hf.distillation.preparation import (
+from dixtill_hf.distillation.dataset import (
     ATTRIBUTION_TARGETS,
     LABELS,
     LENGTH,

@@ -25,21 +25,21 @@ from transformers.training_args import OptimizerNames
 
 from dixtill_hf.distillation.annotating_teacher import AnnotatingTeacher
 from dixtill_hf.distillation.arguments import DistillationArguments
-from dixtill_hf.distillation.collator import DistillationCollator
-from dixtill_hf.distillation.dataset_preparer import DatasetPreparer, teacher_columns
-from dixtill_hf.distillation.evaluation_metrics import EXPLANATION, LOGITS, evaluation_metrics
-from dixtill_hf.distillation.losses import distillation_loss
-from dixtill_hf.distillation.model_card import training_card
-from dixtill_hf.distillation.preparation import (
+from dixtill_hf.distillation.dataset import (
     ATTRIBUTION_TARGETS,
     EXPLAINED_LABEL,
     INPUT_IDS,
     LABELS,
     LENGTH,
     TEACHER_LOGITS,
+    DistillationCollator,
     checked_dataset,
     checked_tokenizer,
 )
+from dixtill_hf.distillation.dataset_preparer import DatasetPreparer, teacher_columns
+from dixtill_hf.distillation.evaluation_metrics import EXPLANATION, LOGITS, evaluation_metrics
+from dixtill_hf.distillation.losses import distillation_loss
+from dixtill_hf.distillation.model_card import training_card
 from dixtill_hf.distillation.sampling import LengthBucketSampler
 from dixtill_hf.distillation.term_averages import TermAverages
 from dixtill_hf.distillation.trainer_checks import (
@@ -48,8 +48,8 @@ from dixtill_hf.distillation.trainer_checks import (
     check_vocabulary,
     checked_arguments,
 )
+from dixtill_hf.explainers.base import Explainer
 from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification, DixtillOutput
-from dixtill_hf.teacher.explainers.base import Explainer
 from dixtill_hf.teacher.loading import Teacher
 
 Batch = dict[str, Tensor]

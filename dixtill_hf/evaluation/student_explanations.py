@@ -14,8 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 from transformers import PreTrainedTokenizerFast
 
 from dixtill_hf.data.words import word_limit
+from dixtill_hf.explainers.quadrature import gauss_legendre
 from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification
-from dixtill_hf.teacher.explainers.quadrature import gauss_legendre
 
 _TEXTS_PER_BATCH = 64
 

@@ -14,16 +14,18 @@ from dixtill_hf.reporting.benchmark.explanation_tables import (
     agreement_groups,
     explanation_name,
 )
-from dixtill_hf.reporting.benchmark.seed_groups import SeedGroup
-from dixtill_hf.reporting.drawing import (
+from dixtill_hf.reporting.benchmark.sweep_tables import SeedGroup
+from dixtill_hf.reporting.measurements import Estimate, Series, headline
+from dixtill_hf.reporting.style import (
+    CONTROL_COLOUR,
     HEIGHT,
     WIDTH,
+    Look,
     draw_estimates,
     legend_below,
     legend_height,
+    series_look,
 )
-from dixtill_hf.reporting.measurements import Estimate, Series, headline
-from dixtill_hf.reporting.styles import CONTROL_COLOUR, Look, series_look
 
 _LINE_STYLES = {"attention": "--", "integrated_gradients": "-.", "shuffled": "--", "random": ":"}
 _CONTROLS = ("shuffled", "random")

@@ -18,9 +18,7 @@ from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullLocator
 
 from dixtill_hf.reporting import formatting as fmt
 from dixtill_hf.reporting.agreement_figure import agreement_figure
-from dixtill_hf.reporting.benchmark.rival_figures import rivals_figure
-from dixtill_hf.reporting.benchmark.sweep_figures import pruning_figure, temperature_figure
-from dixtill_hf.reporting.drawing import HEIGHT, WIDTH, spread, write_at_edge
+from dixtill_hf.reporting.benchmark.figures import pruning_figure, rivals_figure, temperature_figure
 from dixtill_hf.reporting.highlight_figure import highlight_figure
 from dixtill_hf.reporting.measurements import (
     METHOD_NAMES,
@@ -31,16 +29,20 @@ from dixtill_hf.reporting.measurements import (
     series_of,
     stages_of,
 )
-from dixtill_hf.reporting.styles import (
+from dixtill_hf.reporting.style import (
     BAR_COLOUR,
+    HEIGHT,
     INTERVAL,
     SEED_TICK,
     SETTINGS,
     TEACHER_LINE,
     TEACHER_STAR,
     UNDISTILLED_LINE,
+    WIDTH,
     Look,
     series_look,
+    spread,
+    write_at_edge,
 )
 
 # Least possible value of the metrics that may be negative, and room for a marker at the end.

@@ -12,10 +12,8 @@ from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.patches import Rectangle
 
 from dixtill_hf.reporting import formatting as fmt
-from dixtill_hf.reporting.drawing import WIDTH
-from dixtill_hf.reporting.highlights import AGAINST_COLOUR, FOR_COLOUR
-from dixtill_hf.reporting.segments import Segment, segments
-from dixtill_hf.reporting.styles import RESOLUTION, TEXT_COLOUR
+from dixtill_hf.reporting.highlights import AGAINST_COLOUR, FOR_COLOUR, Segment, segments
+from dixtill_hf.reporting.style import RESOLUTION, TEXT_COLOUR, WIDTH
 
 # All letters are as wide as each other, so that where a word stands needs no measuring: a whole
 # number of pixels in the PNG, to which its letters would be moved else.

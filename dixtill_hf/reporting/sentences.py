@@ -6,8 +6,8 @@ from pathlib import PurePath
 from typing import Any
 
 from dixtill_hf.reporting import formatting as fmt
+from dixtill_hf.reporting.benchmark.efficiency_tables import fastest, main_timings, setting_of
 from dixtill_hf.reporting.benchmark.rivals import rivals_of
-from dixtill_hf.reporting.benchmark.timings import fastest, main_timings, setting_of
 from dixtill_hf.reporting.measurements import Estimate, Series, headline, number
 from dixtill_hf.reporting.tables import comparison_name, verdict
 

@@ -16,12 +16,12 @@ from datasets import Dataset, DatasetDict
 from transformers import Trainer
 from transformers.trainer import TRAINING_ARGS_NAME
 
+from dixtill_hf.artifacts.checkpoints import newest_whole_checkpoint
+from dixtill_hf.artifacts.hashing import hash_json, hash_texts
+from dixtill_hf.artifacts.process_group import launched_processes
 from dixtill_hf.data.columns import LABEL, TEXT
 from dixtill_hf.data.labels import label_names
-from dixtill_hf.teacher.checkpoints import newest_whole_checkpoint
 from dixtill_hf.teacher.finetuning_trainer import FinetuningSettings, build_trainer
-from dixtill_hf.teacher.fingerprint import hash_json, hash_texts
-from dixtill_hf.teacher.processes import launched_processes
 
 logger = logging.getLogger(__name__)
 

@@ -5,30 +5,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 
+from dixtill_hf.artifacts.hashing import hash_json
 from dixtill_hf.teacher.loading import Teacher
 
 # What a configuration says of its origin, not of the function that the model computes.
 _ORIGIN_KEYS = {"_name_or_path", "transformers_version", "dtype", "torch_dtype", "_commit_hash"}
-
-
-def hash_json(value: Any) -> str:
-    """Hash of any JSON value; equal values have equal hashes whatever the order of their keys."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:32]
-
-
-def hash_texts(texts: Iterable[str]) -> str:
-    """Hash of texts in their order; lengths are hashed too, so that borders count."""
-    digest = hashlib.sha256()
-    for text in texts:
-        encoded = text.encode("utf-8", errors="surrogatepass")
-        digest.update(len(encoded).to_bytes(8, "little"))
-        digest.update(encoded)
-    return digest.hexdigest()[:32]
 
 
 def hash_teacher(teacher: Teacher) -> str:

@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformers import (
     AutoConfig,
     AutoModelForSequenceClassification,
@@ -19,9 +21,23 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from dixtill_hf.teacher.attention import attention_of_any_size
-from dixtill_hf.teacher.labels import LabelMismatchError, match_labels
-from dixtill_hf.teacher.processes import launched_processes
+from dixtill_hf.artifacts.process_group import launched_processes
+from dixtill_hf.teacher.label_matching import LabelMismatchError, match_labels
+
+# All but cuDNN's, which builds a plan for each size of batch that it meets: a tenth of a second or
+# more, while batches of texts have hundreds of sizes.
+_WITHOUT_PLANS = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
+
+
+@contextmanager
+def attention_of_any_size(device: torch.device) -> Iterator[None]:
+    """Within it, a model on a GPU attends with kernels that serve batches of all sizes at once."""
+    if device.type == "cuda":
+        with sdpa_kernel(_WITHOUT_PLANS):
+            yield
+    else:
+        yield
+
 
 # Tokenizers without a limit report a huge sentinel; no classifier reads a million tokens.
 _NO_LIMIT = 1_000_000

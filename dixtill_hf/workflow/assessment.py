@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
 from dixtill_hf.data.columns import LABEL_UNKNOWN
-from dixtill_hf.distillation.collator import DistillationCollator
-from dixtill_hf.distillation.preparation import (
+from dixtill_hf.distillation.dataset import (
     ATTRIBUTION_TARGETS,
     EXPLAINED_LABEL,
     INPUT_IDS,
     LABELS,
     LENGTH,
     TEACHER_LOGITS,
+    DistillationCollator,
     prepare_dataset,
 )
 from dixtill_hf.evaluation.agreement import explanation_agreement

@@ -11,8 +11,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from dixtill_hf.compression.head_layout import HeadMap
-from dixtill_hf.compression.quantization import QUANTIZED
+from dixtill_hf.artifacts.files import write_json
+from dixtill_hf.baselines.head_pruning import HeadMap
+from dixtill_hf.baselines.quantization import QUANTIZED
 from dixtill_hf.data.names import check_name
 from dixtill_hf.evaluation.latency import LatencySettings
 from dixtill_hf.reporting.report import write_report
@@ -37,7 +38,6 @@ from dixtill_hf.workflow.rivals import (
     why_heads_stay,
 )
 from dixtill_hf.workflow.run import FinishedRun, complete_run
-from dixtill_hf.workflow.stages import write_json
 from dixtill_hf.workflow.temperature_study import study_temperatures
 from dixtill_hf.workflow.timings import measure_efficiency
 

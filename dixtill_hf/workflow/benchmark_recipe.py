@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from dixtill_hf.compression.quantization import QUANTIZED
+from dixtill_hf.baselines.quantization import QUANTIZED
 from dixtill_hf.data.names import check_name
 from dixtill_hf.distillation.presets import PRESETS
 from dixtill_hf.workflow.head_sweep import RANKINGS

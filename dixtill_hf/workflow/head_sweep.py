@@ -14,13 +14,17 @@ from datasets import Dataset
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
-from dixtill_hf.compression.head_choice import choose_heads, iterative_gradient_heads
-from dixtill_hf.compression.head_importance import gradient_importance, masking_importance
-from dixtill_hf.compression.head_layout import HeadMap
-from dixtill_hf.compression.head_pruning import prune_heads, save_pruned
+from dixtill_hf.artifacts.hashing import hash_texts
+from dixtill_hf.baselines.head_pruning import HeadMap, prune_heads, save_pruned
+from dixtill_hf.baselines.head_ranking import (
+    choose_heads,
+    gradient_importance,
+    iterative_gradient_heads,
+    masking_importance,
+)
 from dixtill_hf.data.columns import LABEL, LABEL_UNKNOWN, TEXT
 from dixtill_hf.evaluation.efficiency import directory_bytes, parameter_count
-from dixtill_hf.teacher.fingerprint import hash_teacher, hash_texts
+from dixtill_hf.teacher.fingerprint import hash_teacher
 from dixtill_hf.teacher.loading import Teacher
 from dixtill_hf.workflow.measurement_store import MeasurementStore
 from dixtill_hf.workflow.sampling import seeded_sample

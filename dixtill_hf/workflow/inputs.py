@@ -13,6 +13,11 @@ from typing import Any
 import yaml
 from datasets import Dataset, DatasetDict, load_from_disk
 
+from dixtill_hf.annotation.annotate import annotate
+from dixtill_hf.annotation.annotator import ENGINE_VERSION
+from dixtill_hf.annotation.ensemble import annotate_cross_fitted
+from dixtill_hf.artifacts.files import write_json
+from dixtill_hf.artifacts.hashing import hash_json, hash_texts
 from dixtill_hf.data.checks import check_classes
 from dixtill_hf.data.columns import LABEL, RATIONALE, TEXT
 from dixtill_hf.data.labels import label_names
@@ -20,19 +25,10 @@ from dixtill_hf.data.loading import load_text_classification
 from dixtill_hf.data.packaged import packaged_encoder
 from dixtill_hf.data.splitting import hold_out
 from dixtill_hf.data.unlabelled import add_unlabelled_texts
-from dixtill_hf.teacher.annotation.annotate import annotate
-from dixtill_hf.teacher.annotation.annotator import ENGINE_VERSION
-from dixtill_hf.teacher.cross_fitting import (
-    TeacherEnsemble,
-    annotate_cross_fitted,
-    cross_fit,
-    hash_of,
-)
-from dixtill_hf.teacher.explainers.base import Explainer
-from dixtill_hf.teacher.explainers.registry import get_explainer
+from dixtill_hf.explainers.base import Explainer, get_explainer
+from dixtill_hf.teacher.ensemble import TeacherEnsemble, cross_fit, hash_of
 from dixtill_hf.teacher.finetuning import FinetuningSettings, finetune_teacher
-from dixtill_hf.teacher.fingerprint import hash_json, hash_texts
-from dixtill_hf.teacher.labels import parse_label_map
+from dixtill_hf.teacher.label_matching import parse_label_map
 from dixtill_hf.teacher.loading import (
     Teacher,
     has_classification_head,
@@ -44,7 +40,7 @@ from dixtill_hf.workflow.recipe import (
     DataArguments,
     TeacherArguments,
 )
-from dixtill_hf.workflow.stages import StageLog, write_json
+from dixtill_hf.workflow.stages import StageLog
 
 PACKAGED_NAME = "all-MiniLM-L6-v2"
 PACKAGED_HUB_ID = f"sentence-transformers/{PACKAGED_NAME}"

@@ -11,12 +11,12 @@ from typing import Any
 import torch
 from datasets import Dataset, DatasetDict
 
+from dixtill_hf.artifacts.hashing import hash_json
 from dixtill_hf.data.columns import TEXT
 from dixtill_hf.data.names import check_name
 from dixtill_hf.distillation.arguments import DistillationArguments
 from dixtill_hf.distillation.building import student_vocabulary
 from dixtill_hf.distillation.presets import METHODS, PRESETS
-from dixtill_hf.teacher.fingerprint import hash_json
 from dixtill_hf.workflow.inputs import split_names
 from dixtill_hf.workflow.recipe import StudentArguments
 from dixtill_hf.workflow.transfer import (

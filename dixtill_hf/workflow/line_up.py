@@ -17,14 +17,13 @@ from transformers import (
     BertForSequenceClassification,
 )
 
-from dixtill_hf.compression.bag_of_words import BagOfWords
-from dixtill_hf.compression.head_pruning import load_pruned, save_pruned
-from dixtill_hf.compression.quantization import QUANTIZED, load_compressed
+from dixtill_hf.baselines.bag_of_words import BagOfWords
+from dixtill_hf.baselines.head_pruning import load_pruned, save_pruned
+from dixtill_hf.baselines.quantization import QUANTIZED, load_compressed
 from dixtill_hf.data.words import MOST_WORDS, word_limit
-from dixtill_hf.deployment.onnx_export import export_student
-from dixtill_hf.deployment.onnx_student import OnnxStudent
 from dixtill_hf.evaluation.classifiers import Classifier, PyTorchClassifier
 from dixtill_hf.evaluation.efficiency import parameter_count
+from dixtill_hf.export.onnx import OnnxStudent, export_student
 from dixtill_hf.reporting.measurements import display_name
 from dixtill_hf.teacher.loading import Teacher
 from dixtill_hf.workflow.measurement_store import MeasurementStore
@@ -67,7 +66,7 @@ from transformers import AutoModelForSequenceClassification
 model = AutoModelForSequenceClassification.from_pretrained(directory, dtype=torch.float32).eval()
 {_ASK_TRANSFORMERS}"""
 PROBE_PRUNED = f"""{_ASK}
-from dixtill_hf.compression.head_pruning import load_pruned
+from dixtill_hf.baselines.head_pruning import load_pruned
 model = load_pruned(directory)
 {_ASK_TRANSFORMERS}"""
 _PROBE_SAVED = """{ask}
@@ -76,13 +75,13 @@ model = {name}{load}(directory)
 model.logits(model.tokenize(texts))
 """
 PROBE_COMPRESSED = _PROBE_SAVED.format(
-    ask=_ASK, module="dixtill_hf.compression.quantization", name="load_compressed", load=""
+    ask=_ASK, module="dixtill_hf.baselines.quantization", name="load_compressed", load=""
 )
 PROBE_ONNX_STUDENT = _PROBE_SAVED.format(
-    ask=_ASK, module="dixtill_hf.deployment.onnx_student", name="OnnxStudent", load=""
+    ask=_ASK, module="dixtill_hf.export.onnx", name="OnnxStudent", load=""
 )
 PROBE_BAG_OF_WORDS = _PROBE_SAVED.format(
-    ask=_ASK, module="dixtill_hf.compression.bag_of_words", name="BagOfWords", load=".load"
+    ask=_ASK, module="dixtill_hf.baselines.bag_of_words", name="BagOfWords", load=".load"
 )
 
 

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from dixtill_hf.teacher.fingerprint import hash_json
-from dixtill_hf.workflow.stages import write_json
+from dixtill_hf.artifacts.files import write_json
+from dixtill_hf.artifacts.hashing import hash_json
 
 
 class MeasurementStore:

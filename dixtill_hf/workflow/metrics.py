@@ -15,7 +15,7 @@ import numpy as np
 from datasets import Dataset, DatasetDict
 from numpy.typing import NDArray
 
-from dixtill_hf.compression.bag_of_words import BagOfWords
+from dixtill_hf.baselines.bag_of_words import BagOfWords
 from dixtill_hf.data.columns import (
     COMPLETENESS_ERROR,
     EVALUATIONS,

@@ -12,10 +12,16 @@ from typing import Any
 from datasets import Dataset, DatasetDict
 from transformers import PreTrainedModel
 
-from dixtill_hf.compression.cpu_presets import preset_of_this_cpu
-from dixtill_hf.compression.head_layout import LAYOUTS, HeadMap
-from dixtill_hf.compression.head_pruning import load_pruned, prune_heads, save_pruned
-from dixtill_hf.compression.quantization import (
+from dixtill_hf.artifacts.hashing import hash_texts
+from dixtill_hf.baselines.head_pruning import (
+    LAYOUTS,
+    HeadMap,
+    load_pruned,
+    prune_heads,
+    save_pruned,
+)
+from dixtill_hf.baselines.onnx_conversion import preset_of_this_cpu
+from dixtill_hf.baselines.quantization import (
     QUANTIZED,
     compress_teacher,
     load_compressed,
@@ -23,7 +29,7 @@ from dixtill_hf.compression.quantization import (
 )
 from dixtill_hf.data.columns import TEXT
 from dixtill_hf.evaluation.efficiency import directory_bytes, parameter_count
-from dixtill_hf.teacher.fingerprint import hash_teacher, hash_texts
+from dixtill_hf.teacher.fingerprint import hash_teacher
 from dixtill_hf.teacher.loading import Teacher
 from dixtill_hf.workflow.environment import RUNTIMES, versions_of
 from dixtill_hf.workflow.head_sweep import heads_to_remove, labelled

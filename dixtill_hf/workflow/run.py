@@ -13,15 +13,16 @@ import numpy as np
 from datasets import DatasetDict
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
+from dixtill_hf.artifacts.files import write_json
+from dixtill_hf.artifacts.hashing import hash_json
 from dixtill_hf.data.columns import LABEL, LABEL_UNKNOWN
 from dixtill_hf.data.names import hub_id
 from dixtill_hf.distillation.presets import METHODS
 from dixtill_hf.evaluation.efficiency import directory_bytes
+from dixtill_hf.explainers.base import Explainer
 from dixtill_hf.reporting.model_card import model_card
 from dixtill_hf.reporting.report import write_report
-from dixtill_hf.teacher.cross_fitting import TeacherEnsemble
-from dixtill_hf.teacher.explainers.base import Explainer
-from dixtill_hf.teacher.fingerprint import hash_json
+from dixtill_hf.teacher.ensemble import TeacherEnsemble
 from dixtill_hf.teacher.loading import Teacher, load_config
 from dixtill_hf.workflow.environment import describe_environment
 from dixtill_hf.workflow.examples import explained_examples
@@ -57,7 +58,7 @@ from dixtill_hf.workflow.metrics import (
 )
 from dixtill_hf.workflow.recipe import Recipe
 from dixtill_hf.workflow.scoring import calibration
-from dixtill_hf.workflow.stages import StageLog, write_json
+from dixtill_hf.workflow.stages import StageLog
 from dixtill_hf.workflow.students import (
     PROBABILITIES,
     RESULT,

@@ -12,8 +12,7 @@ from transformers import PreTrainedModel
 
 from dixtill_hf.data.columns import LABEL, LABEL_UNKNOWN, TEACHER_LOGITS, TEXT
 from dixtill_hf.data.labels import label_names
-from dixtill_hf.evaluation.calibration import calibration_error
-from dixtill_hf.evaluation.classification import f1_per_label
+from dixtill_hf.evaluation.classification import calibration_error, f1_per_label
 from dixtill_hf.evaluation.classifiers import Classifier, PyTorchClassifier, predict_probabilities
 from dixtill_hf.teacher.loading import Teacher
 from dixtill_hf.workflow.assessment import quality

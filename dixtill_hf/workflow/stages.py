@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dixtill_hf.teacher.annotation.team import Team
+from dixtill_hf.artifacts.files import write_json
+from dixtill_hf.artifacts.process_group import Team
 
 
 class StageLog:
@@ -81,12 +82,3 @@ class StageLog:
                 return ""
             write_json(self.path, {})
         return self.path.read_text(encoding="utf-8")
-
-
-def write_json(path: Path, value: object) -> None:
-    """Write JSON so that the file is there whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
-    temporary.write_text(text + "\n", encoding="utf-8")
-    temporary.replace(path)

@@ -23,16 +23,16 @@ from tqdm.auto import tqdm
 from transformers import PrinterCallback
 from transformers.utils import logging as transformers_logging
 
+from dixtill_hf.artifacts.checkpoints import newest_whole_checkpoint
+from dixtill_hf.artifacts.files import write_json
 from dixtill_hf.data.columns import TEXT
 from dixtill_hf.data.labels import label_names
+from dixtill_hf.distillation.augmentation import with_transfer_set
 from dixtill_hf.distillation.building import build_student
 from dixtill_hf.distillation.trainer import DistillationTrainer
-from dixtill_hf.distillation.transfer_set import with_transfer_set
 from dixtill_hf.evaluation.efficiency import directory_bytes, parameter_count
-from dixtill_hf.teacher.checkpoints import newest_whole_checkpoint
 from dixtill_hf.workflow.assessment import ask, assess
 from dixtill_hf.workflow.jobs import StudentJob, texts_with_new_words, training_arguments
-from dixtill_hf.workflow.stages import write_json
 from dixtill_hf.workflow.vectors import word_vector_source
 
 RESULT = "result.json"

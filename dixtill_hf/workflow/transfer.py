@@ -9,12 +9,11 @@ from pathlib import Path
 
 from datasets import Dataset
 
+from dixtill_hf.artifacts.hashing import hash_json, hash_texts
 from dixtill_hf.data.columns import TEXT
+from dixtill_hf.distillation.augmentation import label_variants, similar_words
 from dixtill_hf.distillation.presets import METHODS, PRESETS
-from dixtill_hf.distillation.similar_words import similar_words
-from dixtill_hf.distillation.transfer_set import label_variants
-from dixtill_hf.teacher.cross_fitting import TeacherEnsemble, hash_of
-from dixtill_hf.teacher.fingerprint import hash_json, hash_texts
+from dixtill_hf.teacher.ensemble import TeacherEnsemble, hash_of
 from dixtill_hf.teacher.loading import Teacher
 from dixtill_hf.workflow.inputs import explainer_of, split_names
 from dixtill_hf.workflow.measurement_store import MeasurementStore

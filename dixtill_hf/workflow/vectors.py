@@ -9,13 +9,14 @@ from pathlib import Path
 from datasets import DatasetDict
 from transformers import PretrainedConfig
 
+from dixtill_hf.artifacts.hashing import hash_json, hash_texts
 from dixtill_hf.data.columns import TEXT
 from dixtill_hf.data.packaged import packaged_glove, sha256_of
 from dixtill_hf.data.words import words_of
 from dixtill_hf.distillation.teacher_vectors import save_teacher_vectors
 from dixtill_hf.student.word_vectors import DEFAULT_SIZE, PACKAGED_GLOVE
-from dixtill_hf.teacher.cross_fitting import TeacherEnsemble
-from dixtill_hf.teacher.fingerprint import hash_json, hash_teacher, hash_texts
+from dixtill_hf.teacher.ensemble import TeacherEnsemble
+from dixtill_hf.teacher.fingerprint import hash_teacher
 from dixtill_hf.teacher.loading import Teacher
 from dixtill_hf.workflow.recipe import StudentArguments
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from dixtill_hf.compression.bag_of_words import BagOfWords
+from dixtill_hf.baselines.bag_of_words import BagOfWords
 from dixtill_hf.data.words import word_limit, word_spans
 from dixtill_hf.evaluation.classifiers import PyTorchClassifier, predict_probabilities
 from dixtill_hf.evaluation.faithfulness import Predict

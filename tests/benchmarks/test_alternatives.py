@@ -13,7 +13,7 @@ from datasets import Dataset
 
 from dixtill_hf import DistillationArguments, DistillationTrainer, build_student
 from dixtill_hf.distillation.losses import cosine_explanation_loss, normalized_kl
-from dixtill_hf.student.ngrams import hashed_ngrams
+from dixtill_hf.student.tokenization import hashed_ngrams
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 TEXTS = ["it rises now", "it falls", "stock rises on news today"] * 4

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from dixtill_hf.teacher.explainers.integrated_gradients import IntegratedGradients
+from dixtill_hf.explainers.integrated_gradients import IntegratedGradients
 
 CHOSEN = ["--explainers=integrated_gradients,saliency", "--settings=integrated_gradients.steps=9"]
 

@@ -4,7 +4,7 @@
 import importlib
 import json
 
-from dixtill_hf.teacher.explainers.targets import OUTPUTS
+from dixtill_hf.explainers.targets import OUTPUTS
 
 
 def test_every_output_gets_its_row(trial_options, tmp_path, monkeypatch):

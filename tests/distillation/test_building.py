@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from dixtill_hf.distillation.building import build_student
-from dixtill_hf.student.ngrams import hashed_ngrams
+from dixtill_hf.student.tokenization import hashed_ngrams
 
 TEXTS = ["profit rises", "profit falls", "profit falls again"]
 LABELS = ["down", "up"]

@@ -24,8 +24,8 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
+from dixtill_hf.annotation.annotate import annotate
 from dixtill_hf.distillation.trainer import DistillationTrainer
-from dixtill_hf.teacher.annotation.annotate import annotate
 from dixtill_hf.teacher.loading import Teacher, load_teacher
 
 TEACHER = ["teacher_logits", "teacher_spans", "teacher_attributions", "teacher_explained_label"]

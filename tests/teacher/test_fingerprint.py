@@ -3,7 +3,8 @@
 
 import torch
 
-from dixtill_hf.teacher.fingerprint import hash_json, hash_teacher, hash_texts
+from dixtill_hf.artifacts.hashing import hash_json, hash_texts
+from dixtill_hf.teacher.fingerprint import hash_teacher
 from dixtill_hf.teacher.loading import load_teacher
 
 

@@ -17,7 +17,7 @@ from transformers import (
 )
 
 from dixtill_hf.teacher.encoding import collate, encode_texts
-from dixtill_hf.teacher.labels import LabelMismatchError
+from dixtill_hf.teacher.label_matching import LabelMismatchError
 from dixtill_hf.teacher.loading import check_same_labels, load_teacher
 
 

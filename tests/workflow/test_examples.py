@@ -5,8 +5,8 @@ import json
 
 import pytest
 
+from dixtill_hf.annotation.annotate import annotate
 from dixtill_hf.distillation.building import build_student
-from dixtill_hf.teacher.annotation.annotate import annotate
 from dixtill_hf.workflow.examples import explained_examples
 from dixtill_hf.workflow.inputs import load_data
 

@@ -10,7 +10,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 pytest.importorskip("onnxruntime", reason="the extra onnx excludes the newest transformers")
 
-from dixtill_hf.compression.head_pruning import prune_heads, save_pruned
+from dixtill_hf.baselines.head_pruning import prune_heads, save_pruned
 from dixtill_hf.evaluation.memory import measure_peak_memory
 from dixtill_hf.workflow import line_up
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from datasets import DatasetDict
 
+from dixtill_hf.annotation.annotate import annotate
 from dixtill_hf.reporting.tables import annotation_table
-from dixtill_hf.teacher.annotation.annotate import annotate
 from dixtill_hf.teacher.loading import load_teacher
 from dixtill_hf.workflow.inputs import load_data
 from dixtill_hf.workflow.metrics import NO_PRESET, compare, describe_teacher, summarise

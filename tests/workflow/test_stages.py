@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from datasets import load_from_disk
 
+from dixtill_hf.artifacts.files import write_json
+from dixtill_hf.artifacts.process_group import Team
 from dixtill_hf.cli.main import main
-from dixtill_hf.teacher.annotation.team import Team
 from dixtill_hf.workflow import stages
-from dixtill_hf.workflow.stages import StageLog, write_json
+from dixtill_hf.workflow.stages import StageLog
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dixtill_hf.reporting import formatting as fmt
-from dixtill_hf.reporting.benchmark.seed_groups import SeedGroup, seed_groups
+from dixtill_hf.reporting.benchmark.sweep_tables import SeedGroup, seed_groups
 from dixtill_hf.reporting.formatting import Column
 from dixtill_hf.reporting.measurements import EXPLANATION_NAMES, number
 

@@ -11,11 +11,10 @@ pytest.importorskip("matplotlib")
 
 import matplotlib as mpl
 
-from dixtill_hf.reporting.benchmark.rival_figures import rivals_figure
-from dixtill_hf.reporting.benchmark.sweep_figures import pruning_figure, temperature_figure
+from dixtill_hf.reporting.benchmark.figures import pruning_figure, rivals_figure, temperature_figure
 from dixtill_hf.reporting.measurements import series_of
 from dixtill_hf.reporting.report import report_text, write_report
-from dixtill_hf.reporting.styles import SETTINGS
+from dixtill_hf.reporting.style import SETTINGS
 
 NAMES = ["quality", "temperature", "rivals", "pruning", "agreement", "size", "stages"]
 CHAPTERS = {

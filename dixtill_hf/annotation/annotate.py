@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Annotate a dataset with its teacher's logits and word attributions, once and for any student."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pyarrow.compute as pc
+from datasets import (
+    ClassLabel,
+    Dataset,
+    DatasetDict,
+    Features,
+    IterableDataset,
+    IterableDatasetDict,
+    Value,
+    concatenate_datasets,
+)
+from transformers import PretrainedConfig
+
+from dixtill_hf.annotation.annotator import Annotator
+from dixtill_hf.annotation.preparation import sample_rows
+from dixtill_hf.annotation.shards import default_cache_dir
+from dixtill_hf.annotation.streaming import annotate_stream
+from dixtill_hf.artifacts.process_group import Team
+from dixtill_hf.data import columns
+from dixtill_hf.data.labels import GLUE_UNKNOWN, label_names
+from dixtill_hf.explainers.base import Explainer, get_explainer
+from dixtill_hf.teacher.label_matching import LabelMismatchError
+from dixtill_hf.teacher.loading import (
+    Teacher,
+    check_same_labels,
+    label_names_of,
+    load_config,
+    load_teacher,
+)
+
+logger = logging.getLogger(__name__)
+
+_AnyDataset = TypeVar("_AnyDataset", Dataset, DatasetDict, IterableDataset, IterableDatasetDict)
+
+
+def annotate(
+    dataset: _AnyDataset,
+    teacher: Teacher | str | Path,
+    explainer: str | Explainer = "integrated_gradients",
+    *,
+    label_map: Mapping[str, str] | None = None,
+    tokens_per_batch: int | None = None,
+    cache_dir: str | Path | None = None,
+    **settings: Any,
+) -> _AnyDataset:
+    """Add what a teacher says of every text, and why, as columns.
+
+    The columns know no student: one annotation serves many. They depend on the texts, the
+    teacher and the explainer's settings alone, never on the batch.
+
+    Nothing is computed twice. Each text's annotation is kept in `cache_dir`, in a folder for the
+    teacher with these settings: an interrupted call goes on where it stopped, on any number of
+    processes, a dataset that has grown costs its new texts alone, and the same call is a look-up.
+    To clear the cache, delete that folder, or its `assembled` to keep the work (`shards`) and lose
+    only what is quickly put together from it; datasets in use lie there.
+
+    Under torchrun or accelerate, every process must make the call, and `cache_dir` must be on a
+    disk that all of them share. The texts are shared among them by cost, and they wait for one
+    another at the end of a split.
+
+    A stream is annotated batch by batch as its rows are asked for, and kept in the same way. Of
+    several processes each annotates what it reads: split the stream among them before
+    (`datasets.distributed.split_dataset_by_node`).
+
+    A batch that does not fit into the memory of a GPU halves the budget for the rest of the call.
+
+    Added columns:
+        - `teacher_logits`: float32, one per label, in the order of the data's labels.
+        - `teacher_spans`: `[start, end)` characters of each attributed piece of the text.
+        - `teacher_attributions`: float32, one per span, not normalised; where the explainer
+          explains all labels, a list of them for each label.
+        - `teacher_explained_label`: the label that the attributions are for; where all are
+          explained, the predicted one.
+        - `teacher_completeness_error`: |Σ attributions − (F(text) − F(baseline))|, NaN for an
+          explainer that does not promise that they are equal.
+        - `teacher_evaluations`: passes of the teacher spent on the text.
+        - `teacher_truncated`: whether the text goes on beyond the teacher's limit.
+
+    A text in which the teacher finds no word (an empty one) has no spans, and error 0.
+
+    Args:
+        dataset: With a column `text`, as from `load_text_classification`; and with those that the
+            explainer reads (`label` for `target="true"`). It keeps its format ("torch", ...).
+        teacher: A loaded teacher, or the name or path of one. Its labels are matched with those of
+            `label`, a ClassLabel, or must be the same where it is loaded; without the column, the
+            data's labels are the teacher's own.
+        explainer: Name in the registry, or an explainer with its settings.
+        label_map: Teacher label → data label where the names differ; with a name or path only.
+        tokens_per_batch: Most tokens in memory at once; None takes what suits the device.
+        cache_dir: Defaults to `annotations` in `$DIXTILL_CACHE`, else in Hugging Face's cache.
+        **settings: Of the explainer, when it is given by name (`steps=16`).
+
+    Returns:
+        The dataset with the columns added; columns of an earlier annotation are replaced.
+
+    Raises:
+        ValueError: Missing columns or texts, an unknown explainer or setting, labels that do not
+            match, a teacher whose logits are not finite, or processes with different datasets.
+        OSError: The teacher cannot be read, the cache cannot be written, or it is not shared.
+        torch.cuda.OutOfMemoryError: A text does not fit into memory even by itself.
+    """
+    method = get_explainer(explainer, **settings)
+    if tokens_per_batch is not None and tokens_per_batch < 1:
+        raise ValueError(f"tokens_per_batch must be at least 1, got {tokens_per_batch}.")
+    several = isinstance(dataset, (DatasetDict, IterableDatasetDict))
+    splits = {
+        name: _with_features(split)
+        for name, split in (dataset.items() if several else [("", dataset)])
+    }
+    for name, split in splits.items():
+        _check_columns(split, name, method)
+    if isinstance(teacher, Teacher):
+        check_same_labels(teacher, _names_of_labels(splits))
+    else:
+        data_labels = _data_labels(splits, method)
+        if data_labels is None:
+            _refuse_labels_without_names(splits, load_config(teacher))
+        teacher = load_teacher(teacher, data_labels, label_map)
+    team = Team.launched()
+    annotator = Annotator.prepared(
+        teacher,
+        method,
+        sample_rows(list(splits.values()), method),
+        tokens_per_batch,
+        Path(cache_dir or default_cache_dir()),
+        team,
+    )
+    annotated = {
+        name: _annotate_split(split, name, annotator, team) for name, split in splits.items()
+    }
+    return type(dataset)(annotated) if several else annotated[""]
+
+
+def _with_features(dataset: Dataset | IterableDataset) -> Dataset | IterableDataset:
+    """A stream whose types are known, by its first rows if by nothing else."""
+    return dataset._resolve_features() if isinstance(dataset, IterableDataset) else dataset
+
+
+def _annotate_split(
+    dataset: Dataset | IterableDataset, name: str, annotator: Annotator, team: Team
+) -> Dataset | IterableDataset:
+    if isinstance(dataset, IterableDataset):
+        return annotate_stream(dataset, annotator)
+    plain = dataset.with_format(None)
+    try:
+        annotation = annotator.annotate(plain, name, team)
+    except ValueError as error:
+        if not name:
+            raise
+        raise ValueError(f"Split {name!r}: {error}") from error
+    truncated = pc.sum(annotation.data.column(columns.TRUNCATED)).as_py()
+    if truncated and team.is_main:
+        logger.warning(
+            "%d of %d texts are longer than the teacher's limit: the words beyond it get "
+            "attribution 0.",
+            truncated,
+            len(annotation),
+        )
+    earlier = [column for column in annotation.column_names if column in plain.column_names]
+    kept = plain.remove_columns(earlier)
+    if len(kept):
+        annotated = concatenate_datasets([kept, annotation], axis=1)
+    else:  # of empty datasets only the first would be taken
+        features = Features({**kept.features, **annotation.features})
+        annotated = Dataset.from_dict({column: [] for column in features}, features=features)
+    return annotated.with_format(dataset.format["type"], **dataset.format["format_kwargs"])
+
+
+def _check_columns(dataset: Dataset | IterableDataset, name: str, explainer: Explainer) -> None:
+    needed = [columns.TEXT, *explainer.reads]
+    missing = [column for column in needed if column not in dataset.column_names]
+    if missing:
+        where = f" of the split {name!r}" if name else ""
+        raise ValueError(
+            f"The columns {missing}{where} are missing; it has {dataset.column_names}. "
+            "Load the data with load_text_classification(...), which finds or renames them."
+        )
+
+
+def _data_labels(
+    splits: Mapping[str, Dataset | IterableDataset], explainer: Explainer
+) -> list[str] | None:
+    """The names that a teacher's labels are matched with; None where the data have none.
+
+    Raises:
+        ValueError: The explainer reads the labels, and they have no names.
+    """
+    names = _names_of_labels(splits)
+    if names is None and columns.LABEL in explainer.reads:
+        return label_names(next(iter(splits.values())))
+    return names
+
+
+def _names_of_labels(splits: Mapping[str, Dataset | IterableDataset]) -> list[str] | None:
+    """The labels of the first split with class labels; None where there is none."""
+    for split in splits.values():
+        feature = split.features.get(columns.LABEL)
+        if isinstance(feature, ClassLabel):
+            return list(feature.names)
+    return None
+
+
+def _refuse_labels_without_names(
+    splits: Mapping[str, Dataset | IterableDataset], config: PretrainedConfig
+) -> None:
+    """Refuse labels whose order is not known by name: the teacher's may be another one."""
+    names = label_names_of(config)
+    numbered = all(re.fullmatch(r"LABEL_\d+", name) for name in names)
+    for split in splits.values():
+        feature = split.features.get(columns.LABEL)
+        if not isinstance(feature, Value) or (numbered and "int" in feature.dtype):
+            continue
+        if _has_labels(split):
+            raise LabelMismatchError(
+                f"The column {columns.LABEL!r} holds {feature.dtype}, not class labels, so that "
+                f"their order beside the teacher's, {names}, is not known: labels are matched by "
+                "name. Load the data with load_text_classification(..., label_names=[...]), or "
+                "name them: dataset.cast_column('label', ClassLabel(names=[...])) for numbers, "
+                "dataset.class_encode_column('label') for words."
+            )
+
+
+def _has_labels(split: Dataset | IterableDataset) -> bool:
+    """Whether a text has a label; of a stream it is not known, so that it may."""
+    if isinstance(split, IterableDataset):
+        return True
+    missing = (None, "", GLUE_UNKNOWN, columns.LABEL_UNKNOWN)
+    return any(label not in missing for label in split.with_format(None)[columns.LABEL])

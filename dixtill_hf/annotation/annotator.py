@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The annotation of whole datasets: planned, shared among processes, kept, and put together."""
+
+from __future__ import annotations
+
+import json
+import logging
+import mmap
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import pyarrow as pa
+from datasets import Dataset
+from datasets.table import MemoryMappedTable
+from tqdm.auto import tqdm
+
+from dixtill_hf.annotation.keys import first_of_each, hash_keys
+from dixtill_hf.annotation.planning import Limits, assign_shards, plan_shards
+from dixtill_hf.annotation.preparation import prepare
+from dixtill_hf.annotation.rows import DatasetRows
+from dixtill_hf.annotation.shards import (
+    ShardStore,
+    is_whole,
+    remove_leftovers,
+    take_rows,
+    write_whole,
+)
+from dixtill_hf.annotation.worker import Worker, default_tokens
+from dixtill_hf.artifacts.hashing import hash_json
+from dixtill_hf.artifacts.process_group import Team
+from dixtill_hf.explainers.base import Explainer
+from dixtill_hf.explainers.embeddings import check_gradients
+from dixtill_hf.explainers.token_budget import TokenBudget
+from dixtill_hf.teacher.fingerprint import hash_teacher
+from dixtill_hf.teacher.loading import Teacher
+
+logger = logging.getLogger(__name__)
+
+_SUFFIX = ".arrow"
+_ROWS_AT_ONCE = 4096
+
+
+def find_assembled(directory: Path, fingerprint: str) -> str:
+    """The file of an annotation, "" if there is none; a damaged one is named and removed.
+
+    Args:
+        directory: The folder of assembled files.
+        fingerprint: Of the settings and the texts.
+    """
+    remove_leftovers(directory)
+    for path in sorted(directory.glob(f"{fingerprint}-*{_SUFFIX}")):
+        if is_whole(path):
+            return path.name
+        logger.warning("%s is damaged: it is removed, and assembled anew from its shards.", path)
+        path.unlink()
+    return ""
+
+
+def assemble(
+    directory: Path, fingerprint: str, store: ShardStore, keys: np.ndarray, schema: pa.Schema
+) -> str:
+    """Write the rows of these keys, which the store must have, in their order.
+
+    Memory stays flat: the shards are read once, one after the other, into an unnamed file, from
+    which the rows are then gathered.
+
+    Raises:
+        OSError: The disk is full or cannot be written to, or a shard is no longer there.
+    """
+    places = store.index.find(keys)
+    used, shards = np.unique(places.shards, return_inverse=True)
+
+    def write(file: BinaryIO) -> None:
+        with (
+            tempfile.TemporaryFile(dir=directory) as unnamed,
+            pa.ipc.new_stream(file, schema) as writer,
+        ):
+            batches = _read_into(unnamed, store, [store.index.names[i] for i in used], schema)
+            for start in range(0, len(keys), _ROWS_AT_ONCE):
+                part = slice(start, start + _ROWS_AT_ONCE)
+                writer.write_table(take_rows(batches, shards[part], places.rows[part]))
+
+    return write_whole(directory, fingerprint, _SUFFIX, write)
+
+
+def _read_into(
+    file: BinaryIO, store: ShardStore, names: Sequence[str], schema: pa.Schema
+) -> list[pa.RecordBatch]:
+    """The annotation columns of shards, memory-mapped from a file that they are written to."""
+    with pa.ipc.new_stream(file, schema) as writer:
+        for name in names:
+            writer.write_batch(store.read(name, schema))
+    file.flush()
+    mapped = pa.py_buffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    return pa.ipc.open_stream(pa.BufferReader(mapped)).read_all().to_batches()
+
+
+# Raised when the numbers that an annotation holds change for the same settings.
+ENGINE_VERSION = 3
+
+
+class Annotator:
+    """One teacher with one explainer, over any number of datasets.
+
+    Attributes:
+        worker: What does the work.
+        limits: How much of it makes a shard.
+        store: What is done, by whichever process and for whichever dataset.
+    """
+
+    def __init__(self, worker: Worker, teacher_hash: str, cache_dir: Path) -> None:
+        self.worker = worker
+        self.limits = Limits.of(worker.teacher, worker.explainer)
+        self._settings = {
+            "engine": ENGINE_VERSION,
+            "teacher": teacher_hash,
+            "explainer": worker.explainer.settings(),
+        }
+        self._hash = hash_json(self._settings)
+        self._directory = cache_dir / self._hash
+        self.store = ShardStore(self._directory / "shards", self._hash)
+
+    @classmethod
+    def prepared(
+        cls,
+        teacher: Teacher,
+        explainer: Explainer,
+        sample: Sequence[Mapping[str, Any]],
+        tokens_per_batch: int | None,
+        cache_dir: Path,
+        team: Team,
+    ) -> Annotator:
+        """An annotator with the settings filled in that were left to the teacher.
+
+        Args:
+            teacher: The teacher.
+            explainer: As the user gave it.
+            sample: Rows to prepare it with.
+            tokens_per_batch: Most tokens in memory at once; None takes what suits the device.
+            cache_dir: Where annotations are kept.
+            team: The processes, each of which makes this call.
+
+        Raises:
+            ValueError: The explainer needs gradients, and the teacher has none.
+        """
+        if explainer.uses_gradients:
+            check_gradients(teacher)
+        budget = TokenBudget(tokens_per_batch or default_tokens(teacher))
+        teacher_hash = hash_teacher(teacher)
+        key = {"engine": ENGINE_VERSION, "teacher": teacher_hash}
+        kept = cache_dir / "prepared"
+        whole = prepare(explainer, teacher, sample, budget, kept, key, team)
+        return cls(Worker(teacher, whole, budget), teacher_hash, cache_dir)
+
+    def annotate(self, dataset: Dataset, name: str, team: Team) -> Dataset:
+        """The added columns alone, one row for each of the dataset's.
+
+        Args:
+            dataset: Has the text and all that the explainer reads.
+            name: For the progress bar.
+            team: The processes, each of which makes this call.
+        """
+        rows = DatasetRows(dataset, self.worker, team)
+        keys = rows.keys()
+        fingerprint = hash_json([self._hash, hash_keys(keys)])
+        directory = self._directory / "assembled"
+        found = team.from_main(lambda: find_assembled(directory, fingerprint))
+        if not found:
+            self.open(team)
+            self._complete(rows, keys, name, team)
+            found = team.from_main(
+                lambda: assemble(directory, fingerprint, self.store, keys, self.worker.schema)
+            )
+        table = MemoryMappedTable.from_file(str(directory / found))
+        return Dataset(table, fingerprint=f"dixtill-{fingerprint}")
+
+    def open(self, team: Team) -> None:
+        """Make the store ready to be added to, and take in what it holds.
+
+        Raises:
+            OSError: The cache cannot be written to, or its disk is not shared by all processes.
+        """
+        path = self._directory / team.from_main(self._describe)
+        if not path.is_file():
+            raise OSError(
+                f"{path}, which the main process has written, is not there for process "
+                f"{team.rank}. Let cache_dir (or $DIXTILL_CACHE) be on a disk that all processes "
+                "share."
+            )
+        self.store.refresh(team)
+
+    def _describe(self) -> str:
+        """Name of the file that says, to whom looks into the cache, what the folder is of."""
+        remove_leftovers(self._directory)
+        for path in self._directory.glob("settings-*.json"):
+            return path.name
+        described = {"teacher_name": self.worker.teacher.name, **self._settings}
+        content = json.dumps(described, indent=2, default=str).encode()
+        return write_whole(self._directory, "settings", ".json", lambda file: file.write(content))
+
+    def _complete(self, rows: DatasetRows, keys: np.ndarray, name: str, team: Team) -> None:
+        """Annotate the texts that the store does not have; then all know where all of them are."""
+        first = first_of_each(keys)
+        absent = ~self.store.index.has(keys[first])
+        left = first[absent]
+        windows = np.flatnonzero(absent) // self.limits.window
+        shards = plan_shards(windows, rows.costs(left), self.limits)
+        assigned = assign_shards(shards, team.size)
+        own = [left[shards[number].texts] for number in assigned[team.rank]]
+        written = team.gather("\n".join(self._compute(rows, keys, own, name, team)).encode())
+        for numbers, names in zip(assigned, written, strict=True):
+            for number, shard in zip(numbers, names.decode().split(), strict=True):
+                self.store.index.add(shard, keys[left[shards[number].texts]])
+
+    def _compute(
+        self,
+        rows: DatasetRows,
+        keys: np.ndarray,
+        shards: Sequence[np.ndarray],
+        name: str,
+        team: Team,
+    ) -> list[str]:
+        """Annotate the rows of each shard and write them down; the names of what was written."""
+        names = []
+        share = f" (process 1 of {team.size})" if team.size > 1 else ""
+        with tqdm(
+            total=sum(len(shard) for shard in shards),
+            desc=f"Annotating {name}".strip() + share,
+            unit="text",
+            disable=not team.is_main or not shards,
+        ) as progress:
+            for shard in shards:
+                table = self.worker.annotate(rows.read(shard), shard.tolist())
+                names.append(self.store.write(keys[shard], table))
+                progress.update(len(shard))
+        return names

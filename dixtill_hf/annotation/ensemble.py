@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Annotations by several teachers: their mean, and out-of-fold ones for the training texts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from datasets import Dataset, DatasetDict, concatenate_datasets
+from numpy.typing import ArrayLike
+
+from dixtill_hf.annotation.annotate import annotate
+from dixtill_hf.data import columns
+from dixtill_hf.data.checks import name_rows
+from dixtill_hf.data.columns import LABEL, TEACHER_LOGITS, TEXT
+from dixtill_hf.explainers.base import Explainer, get_explainer
+from dixtill_hf.explainers.targets import TargetedExplainer
+from dixtill_hf.teacher.ensemble import TeacherEnsemble
+
+
+def average_annotations(
+    annotated: Sequence[Dataset], explained_labels: ArrayLike | None = None
+) -> Dataset:
+    """Average what several teachers, or explainers, say of the same texts, and why.
+
+    An output that is a mean of other outputs has the mean of their Integrated Gradients, so of
+    teachers whose logits or margins were explained for the same label, the result is the exact
+    explanation of their mean. Its completeness error is at most the mean of theirs, which is kept;
+    its evaluations are the sum of theirs.
+
+    Args:
+        annotated: At least one dataset, as `annotate` returns them: the same texts in the same
+            order, explained for the same labels and cut into the same spans.
+        explained_labels: The label of every text that counts as explained, integers `(texts,)`,
+            where the annotations explain all labels or none in particular. Left out, they must
+            explain the same ones.
+
+    Returns:
+        The first dataset, with the averaged columns in place of its own.
+
+    Raises:
+        ValueError: There is none, or they differ in their texts, spans or explained labels; the
+            column and the rows are named.
+    """
+    if not annotated:
+        raise ValueError("There is no annotation to average: give at least one.")
+    first, *others = tables = [_table(dataset) for dataset in annotated]
+    same = [columns.TEXT, columns.TEACHER_SPANS]
+    if explained_labels is None:
+        same.append(columns.EXPLAINED_LABEL)
+    for number, other in enumerate(others, start=1):
+        _check_same(first, other, number, same)
+    averaged: dict[str, Any] = {
+        columns.TEACHER_LOGITS: _mean_of_lists(tables, columns.TEACHER_LOGITS),
+        columns.TEACHER_ATTRIBUTIONS: _mean_of_lists(tables, columns.TEACHER_ATTRIBUTIONS),
+        columns.COMPLETENESS_ERROR: np.mean(_stacked(tables, columns.COMPLETENESS_ERROR), 0),
+        columns.EVALUATIONS: np.sum(_stacked(tables, columns.EVALUATIONS), 0),
+        columns.TRUNCATED: np.any(_stacked(tables, columns.TRUNCATED), 0),
+    }
+    if explained_labels is not None:
+        averaged[columns.EXPLAINED_LABEL] = np.asarray(explained_labels, np.int32)
+    result = annotated[0].with_format(None)
+    for name, values in averaged.items():
+        feature = result.features[name]
+        result = result.remove_columns(name).add_column(name, values, feature=feature)
+    return result
+
+
+def _table(dataset: Dataset) -> pa.Table:
+    return dataset.with_format("arrow")[:].combine_chunks()
+
+
+def _check_same(first: pa.Table, other: pa.Table, number: int, names: Sequence[str]) -> None:
+    if len(first) != len(other):
+        raise ValueError(
+            f"Annotation 0 has {len(first)} rows, annotation {number} has {len(other)}: average "
+            "annotations of the same texts."
+        )
+    for name in names:
+        ours, theirs = first[name].to_pylist(), other[name].to_pylist()
+        rows = [
+            row for row, pair in enumerate(zip(ours, theirs, strict=True)) if pair[0] != pair[1]
+        ]
+        if rows:
+            raise ValueError(
+                f"Annotations 0 and {number} differ in {name!r} in {name_rows(rows)}: average "
+                "annotations of the same texts, of teachers with the same tokenizer, that explain "
+                "the same labels (target='true' or 'all')."
+            )
+
+
+def _stacked(tables: Sequence[pa.Table], name: str) -> np.ndarray:
+    """A column of numbers of every table, `(tables, rows)`."""
+    return np.stack([table[name].to_numpy() for table in tables])
+
+
+def _mean_of_lists(tables: Sequence[pa.Table], name: str) -> pa.Array:
+    """The mean of a column of lists, or of lists of lists, which are of the same lengths."""
+    lists = [table[name].combine_chunks() for table in tables]
+    values = [_innermost(column) for column in lists]
+    if len({len(numbers) for numbers in values}) > 1:
+        raise ValueError(
+            f"The annotations have different numbers of {name!r}: average annotations of teachers "
+            "with the same labels, explained with the same target."
+        )
+    mean = np.mean([numbers.to_numpy(zero_copy_only=False) for numbers in values], 0, np.float64)
+    return _refilled(lists[0], pa.array(mean.astype(np.float32)))
+
+
+def _innermost(column: pa.Array) -> pa.Array:
+    while pa.types.is_list(column.type):
+        column = pc.list_flatten(column)
+    return column
+
+
+def _refilled(column: pa.Array, values: pa.Array) -> pa.Array:
+    """A column of lists with other values in it."""
+    if not pa.types.is_list(column.type):
+        return values
+    lengths = pc.list_value_length(column).to_numpy(zero_copy_only=False)
+    ends = pa.array(np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32))
+    return pa.ListArray.from_arrays(ends, _refilled(pc.list_flatten(column), values))
+
+
+def annotate_cross_fitted(
+    data: DatasetDict,
+    ensemble: TeacherEnsemble,
+    explainer: str | Explainer = "integrated_gradients",
+    **options: Any,
+) -> DatasetDict:
+    """Annotate every training text by the member that has not seen it, all others by the mean.
+
+    The mean of the members' explanations is that of their mean output where logits or margins are
+    explained (the default), since attributions of a sum are the sum of attributions.
+
+    Args:
+        data: The split `train` that the members were made from, and any others.
+        ensemble: From `cross_fit`.
+        explainer: Name in the registry, or an explainer with its settings. In the splits beside
+            `train` the predicted label is the ensemble's.
+        **options: As for `annotate`: `tokens_per_batch`, `cache_dir`, settings of the explainer.
+
+    Returns:
+        The data with the columns of `annotate` added.
+
+    Raises:
+        ValueError: `train` is not as long as that of `cross_fit`, or as `annotate` says.
+    """
+    shared = {name: options.pop(name, None) for name in ("tokens_per_batch", "cache_dir")}
+    method = get_explainer(explainer, **options)
+    return DatasetDict(
+        {
+            name: _out_of_fold(split, ensemble, method, shared)
+            if name == "train"
+            else _by_all(split, name, ensemble, method, shared)
+            for name, split in data.items()
+        }
+    )
+
+
+def _out_of_fold(
+    train: Dataset, ensemble: TeacherEnsemble, explainer: Explainer, shared: dict[str, Any]
+) -> Dataset:
+    parts, rows = [], []
+    for number, (member, unseen) in enumerate(ensemble.parts(train)):
+        name = f"train, fold {number}"
+        part = DatasetDict({name: train.select(unseen)})
+        parts.append(annotate(part, member, explainer, **shared)[name])
+        rows += unseen
+    return concatenate_datasets(parts).select(np.argsort(rows))
+
+
+def _by_all(
+    split: Dataset,
+    name: str,
+    ensemble: TeacherEnsemble,
+    explainer: Explainer,
+    shared: dict[str, Any],
+) -> Dataset:
+    """The mean annotation; all members explain the label that their mean predicts."""
+
+    def by_each(rows: Dataset, method: str | Explainer) -> list[Dataset]:
+        named = DatasetDict({name: rows})
+        return [annotate(named, member, method, **shared)[name] for member in ensemble.members]
+
+    texts = split.select_columns([TEXT])
+    logits = np.mean([np.asarray(said[TEACHER_LOGITS]) for said in by_each(texts, "none")], 0)
+    labels = logits.reshape(len(split), -1).argmax(-1)
+    if not isinstance(explainer, TargetedExplainer) or explainer.explains_all_labels:
+        return average_annotations(by_each(split, explainer), labels)
+    if explainer.target == "true":
+        given = np.asarray([-1 if label is None else label for label in split[LABEL]])
+        labels = np.where(given >= 0, given, labels)
+    asked = split.remove_columns([c for c in (LABEL,) if c in split.column_names])
+    asked = asked.add_column(LABEL, labels)
+    answered = average_annotations(by_each(asked, replace(explainer, target="true")))
+    answered = answered.remove_columns(LABEL)
+    if LABEL not in split.column_names:
+        return answered
+    return answered.add_column(LABEL, split[LABEL][:], feature=split.features[LABEL])

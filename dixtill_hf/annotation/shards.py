@@ -1,0 +1,329 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The store of annotations: shards with checksums, and an index of the texts in them."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+from uuid import uuid4
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from huggingface_hub.constants import HF_HOME
+
+from dixtill_hf.annotation.keys import KEY_TYPE, as_keys, hash_keys
+from dixtill_hf.artifacts.process_group import Team
+
+
+class Places(NamedTuple):
+    """Places of rows in shards.
+
+    Attributes:
+        shards: Position in `ShardIndex.names`, int32; -1 for a row that no shard has.
+        rows: Row of that shard, int32.
+    """
+
+    shards: np.ndarray
+    rows: np.ndarray
+
+
+class _Run(NamedTuple):
+    """Keys in their order, with the place of each."""
+
+    keys: np.ndarray
+    shards: np.ndarray
+    rows: np.ndarray
+
+
+class ShardIndex:
+    """The keys of all shards.
+
+    They are held as a few sorted runs, each at least twice as long as the next, so that adding a
+    shard is cheap however many there are.
+
+    Attributes:
+        names: Names of the shards, in the order in which they were added.
+    """
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self._runs: list[_Run] = []
+
+    def add(self, name: str, keys: np.ndarray) -> None:
+        """Add a shard by the keys of its rows."""
+        order = np.argsort(keys, kind="stable")
+        shards = np.full(len(keys), len(self.names), np.int32)
+        self.names.append(name)
+        self._runs.append(_Run(keys[order], shards, order.astype(np.int32)))
+        while len(self._runs) > 1 and len(self._runs[-2].keys) < 2 * len(self._runs[-1].keys):
+            self._runs[-2:] = [_merged(*self._runs[-2:])]
+
+    def find(self, keys: np.ndarray) -> Places:
+        """Where each of these keys stands; the shard added first where several have it."""
+        places = Places(np.full(len(keys), -1, np.int32), np.zeros(len(keys), np.int32))
+        for run in reversed(self._runs):
+            at = np.minimum(np.searchsorted(run.keys, keys), len(run.keys) - 1)
+            found = run.keys[at] == keys
+            places.shards[found] = run.shards[at[found]]
+            places.rows[found] = run.rows[at[found]]
+        return places
+
+    def has(self, keys: np.ndarray) -> np.ndarray:
+        """Whether a shard has each of these keys, bool."""
+        return self.find(keys).shards >= 0
+
+
+def _merged(older: _Run, newer: _Run) -> _Run:
+    both = [np.concatenate(parts) for parts in zip(older, newer, strict=True)]
+    order = np.argsort(both[0], kind="stable")
+    return _Run(*(part[order] for part in both))
+
+
+# Ends the names of what is unfinished.
+TEMPORARY = ".tmp"
+_BYTES_AT_ONCE = 1 << 20
+# Longer than any write pauses, so that what is older is left over from a process that was killed.
+_LEFT_OVER_SECONDS = 3600
+
+
+class DamagedFileError(OSError):
+    """A file is not there, or is not what was once written."""
+
+
+def write_whole(
+    directory: Path, name: str, suffix: str, write: Callable[[BinaryIO], object]
+) -> str:
+    """Write `<name>-<checksum><suffix>`: under a temporary name, synced, and then renamed.
+
+    Returns:
+        The name of the file.
+
+    Args:
+        directory: Made if it is not there.
+        name: Begins the file's name; the checksum of its bytes follows.
+        suffix: Ends it.
+        write: Writes the content.
+
+    Raises:
+        OSError: The disk is full or cannot be written to; no other file is touched.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        temporary = directory / f"{uuid4().hex}{TEMPORARY}"
+        try:
+            with temporary.open("wb") as file:
+                write(file)
+                file.flush()
+                os.fsync(file.fileno())
+            path = directory / f"{name}-{_checksum(temporary)}{suffix}"
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        _sync_names(directory)
+    except DamagedFileError:
+        raise
+    except OSError as error:
+        raise OSError(
+            error.errno,
+            f"The annotations could not be written to {directory}: {error}. What was finished "
+            "before is intact: free some space, or copy the cache to a larger disk and name it "
+            "as cache_dir, and make the same call again.",
+        ) from error
+    return path.name
+
+
+def read_whole(path: Path) -> bytes:
+    """The content of a file of `write_whole`.
+
+    Raises:
+        DamagedFileError: It is not there, or its content does not match its checksum.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError as error:
+        raise DamagedFileError(f"{path} is not there") from error
+    if _checksum_in(path) != hashlib.blake2b(data, digest_size=16).hexdigest():
+        raise DamagedFileError(f"{path} is damaged: its content does not match its checksum")
+    return data
+
+
+def is_whole(path: Path) -> bool:
+    """Whether the content of a file of `write_whole` matches its checksum."""
+    return _checksum_in(path) == _checksum(path)
+
+
+def remove_leftovers(directory: Path) -> None:
+    """Remove what killed processes have left unfinished, but nothing that may still be written."""
+    for path in directory.glob(f"*{TEMPORARY}"):
+        try:
+            if path.stat().st_mtime < time.time() - _LEFT_OVER_SECONDS:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        except FileNotFoundError:
+            continue  # its process lives after all, and has just given it its name
+
+
+def _checksum_in(path: Path) -> str:
+    return path.stem.rpartition("-")[2]
+
+
+def _checksum(path: Path) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    with path.open("rb") as file:
+        while block := file.read(_BYTES_AT_ONCE):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _sync_names(directory: Path) -> None:
+    """Bring the names in a directory to the disk, where its system lets them be synced."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+logger = logging.getLogger(__name__)
+
+_KEY = "key"
+_SUFFIX = ".parquet"
+_SETTINGS = b"dixtill_settings"
+
+
+def default_cache_dir() -> Path:
+    """`annotations` in the folder that `DIXTILL_CACHE` names, else in Hugging Face's own cache."""
+    return Path(os.environ.get("DIXTILL_CACHE", Path(HF_HOME) / "dixtill_hf")) / "annotations"
+
+
+class ShardStore:
+    """The annotated texts of one teacher with one explainer, whichever datasets they came from.
+
+    A shard is named by the hash of its keys, so that the same work has the same name, and by the
+    checksum of its content. It carries the hash of the settings that it depends on.
+
+    Attributes:
+        directory: The folder of the shards.
+        index: Where each text stands, as of the last `refresh` and what was added since.
+    """
+
+    def __init__(self, directory: Path, settings: str) -> None:
+        """Name the store below `directory` of the settings with this hash; nothing is read yet."""
+        self.directory = directory
+        self.index = ShardIndex()
+        self._settings = settings.encode()
+
+    def refresh(self, team: Team) -> None:
+        """Take in the shards that the index does not have yet.
+
+        Each process of the team reads a part of them, once, and checks that they are whole. A
+        damaged or foreign one is named in a warning and set aside, so that its texts are missing.
+        """
+        known = set(self.index.names)
+        listed = team.from_main(lambda: "\n".join(self._listed()))
+        names = [name for name in listed.split() if name not in known]
+        own = [self._checked_keys(name) for name in names[team.rank :: team.size]]
+        sizes = team.gather(np.array([len(keys) for keys in own], np.int64).tobytes())
+        parts = team.gather(b"".join(keys.tobytes() for keys in own))
+        found = [
+            np.split(as_keys(part), np.cumsum(np.frombuffer(size, np.int64))[:-1])
+            for size, part in zip(sizes, parts, strict=True)
+        ]
+        for position, name in enumerate(names):
+            keys = found[position % team.size][position // team.size]
+            if len(keys):
+                self.index.add(name, keys)
+
+    def write(self, keys: np.ndarray, table: pa.Table) -> str:
+        """Write a shard, whole or not at all, and return its name; the index is left as it is.
+
+        Raises:
+            OSError: The disk is full or cannot be written to; finished shards are untouched.
+        """
+        column = pa.FixedSizeBinaryArray.from_buffers(
+            pa.binary(KEY_TYPE.itemsize), len(keys), [None, pa.py_buffer(keys.tobytes())]
+        )
+        table = table.add_column(0, _KEY, column).replace_schema_metadata(
+            {_SETTINGS: self._settings}
+        )
+        return write_whole(
+            self.directory,
+            hash_keys(keys),
+            _SUFFIX,
+            lambda file: pq.write_table(table, file),
+        )
+
+    def read(self, name: str, schema: pa.Schema) -> pa.RecordBatch:
+        """The annotation columns of a shard, as one batch.
+
+        Raises:
+            DamagedFileError: It is no longer there, or no longer whole.
+        """
+        try:
+            table = self._open(name).read(schema.names, use_threads=False)
+        except DamagedFileError as error:
+            raise DamagedFileError(
+                f"{error}. It was whole when it was written: let cache_dir (or $DIXTILL_CACHE) be "
+                "on a disk that all processes share, and make the same call again."
+            ) from error
+        return table.cast(schema).combine_chunks().to_batches()[0]
+
+    def rows(self, keys: np.ndarray, schema: pa.Schema) -> pa.Table:
+        """The annotation columns of texts that the index has."""
+        places = self.index.find(keys)
+        used, shards = np.unique(places.shards, return_inverse=True)
+        batches = [self.read(self.index.names[shard], schema) for shard in used]
+        return take_rows(batches, shards, places.rows)
+
+    def _listed(self) -> list[str]:
+        if not self.directory.is_dir():
+            return []
+        remove_leftovers(self.directory)
+        with os.scandir(self.directory) as entries:
+            return sorted(entry.name for entry in entries if entry.name.endswith(_SUFFIX))
+
+    def _checked_keys(self, name: str) -> np.ndarray:
+        """The keys of a shard; none where it is damaged or another's, after setting it aside."""
+        try:
+            column = self._open(name).read([_KEY], use_threads=False).column(0)
+        except DamagedFileError as error:
+            aside = self.directory / f"{name}.damaged"
+            logger.warning(
+                "%s. It is set aside as %s, and its texts are annotated anew.", error, aside.name
+            )
+            with suppress(FileNotFoundError):
+                (self.directory / name).replace(aside)
+            return np.zeros(0, KEY_TYPE)
+        return as_keys(b"".join(column.to_pylist()))
+
+    def _open(self, name: str) -> pq.ParquetFile:
+        path = self.directory / name
+        data = read_whole(path)
+        try:
+            shard = pq.ParquetFile(pa.BufferReader(data))
+        except pa.ArrowInvalid as error:
+            raise DamagedFileError(f"{path} is no Parquet file: {error}") from error
+        if (shard.schema_arrow.metadata or {}).get(_SETTINGS) != self._settings:
+            raise DamagedFileError(f"{path} was made with other settings than its folder's")
+        return shard
+
+
+def take_rows(batches: Sequence[pa.RecordBatch], shards: np.ndarray, rows: np.ndarray) -> pa.Table:
+    """Gather rows of batches: the one in place i is row `rows[i]` of batch `shards[i]`."""
+    order = np.argsort(shards, kind="stable")
+    borders = np.flatnonzero(np.diff(shards[order])) + 1
+    parts = [
+        batches[shards[group[0]]].take(pa.array(rows[group])) for group in np.split(order, borders)
+    ]
+    back = np.empty_like(order)
+    back[order] = np.arange(len(order))
+    return pa.Table.from_batches(parts).combine_chunks().take(pa.array(back))

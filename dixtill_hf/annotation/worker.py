@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The work itself: texts in, annotation columns out, on one device."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+from datasets import Features, Value
+from datasets import Sequence as ListOf
+
+from dixtill_hf.data import columns
+from dixtill_hf.data.checks import name_rows
+from dixtill_hf.data.columns import TEXT
+from dixtill_hf.explainers.base import Attribution, Explainer
+from dixtill_hf.explainers.targets import TargetedExplainer
+from dixtill_hf.explainers.token_budget import TokenBudget
+from dixtill_hf.teacher.encoding import EncodedText, collate, encode_texts
+from dixtill_hf.teacher.loading import Teacher
+
+
+def release_freed_memory() -> None:
+    """Let the C library give back what it keeps of freed blocks.
+
+    Batches of texts of all lengths leave free blocks of all sizes behind; glibc keeps them, and
+    would grow to about twice the memory that annotation needs. Other libraries have no such call.
+    """
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:
+            trim(0)
+
+
+def read_wordless(teacher: Teacher, explainer: Explainer, text: EncodedText) -> Attribution:
+    """What the teacher says of such a text, with no attributions, which are complete that way.
+
+    A text without even special tokens is read as one padding token, its own baseline.
+    """
+    inputs = collate(teacher, [text if len(text) else _one_padding_token(teacher, text)]).inputs
+    with torch.inference_mode():
+        logits = teacher.logits(inputs)
+    label = logits.argmax(-1)
+    if isinstance(explainer, TargetedExplainer):
+        label = explainer.labels(logits, [text])
+    return Attribution(
+        logits=logits[0].cpu().numpy(),
+        label=int(label[0]),
+        spans=[],
+        scores=np.zeros((logits.shape[-1], 0) if explainer.explains_all_labels else 0, np.float32),
+        completeness_error=0.0,
+        evaluations=1,
+    )
+
+
+def _one_padding_token(teacher: Teacher, text: EncodedText) -> EncodedText:
+    values = {"input_ids": teacher.tokenizer.pad_token_id, "attention_mask": 1}
+    inputs = {name: [values.get(name, 0)] for name in text.inputs}
+    return replace(text, inputs=inputs, ordinary=[False])
+
+
+def added_features(explainer: Explainer) -> Features:
+    """The columns that an annotation adds, and their types."""
+    scores = ListOf(Value("float32"))
+    return Features(
+        {
+            columns.TEACHER_LOGITS: ListOf(Value("float32")),
+            columns.TEACHER_SPANS: ListOf(ListOf(Value("int32"))),
+            columns.TEACHER_ATTRIBUTIONS: ListOf(scores)
+            if explainer.explains_all_labels
+            else scores,
+            columns.EXPLAINED_LABEL: Value("int32"),
+            columns.COMPLETENESS_ERROR: Value("float32"),
+            columns.EVALUATIONS: Value("int32"),
+            columns.TRUNCATED: Value("bool"),
+        }
+    )
+
+
+def as_table(
+    texts: Sequence[EncodedText], results: Sequence[Attribution], schema: pa.Schema
+) -> pa.Table:
+    """The columns of these texts, in their order."""
+    rows = [
+        {
+            columns.TEACHER_LOGITS: result.logits,
+            columns.TEACHER_SPANS: result.spans,
+            columns.TEACHER_ATTRIBUTIONS: list(result.scores),
+            columns.EXPLAINED_LABEL: result.label,
+            columns.COMPLETENESS_ERROR: result.completeness_error,
+            columns.EVALUATIONS: result.evaluations,
+            columns.TRUNCATED: text.truncated,
+        }
+        for text, result in zip(texts, results, strict=True)
+    ]
+    return pa.Table.from_pylist(rows, schema=schema)
+
+
+def check_results(results: Sequence[Attribution], rows: Sequence[int]) -> None:
+    """Refuse what is not finite, and scores that do not fit their spans.
+
+    Args:
+        results: What the explainer returned.
+        rows: The row of the dataset that each is for.
+
+    Raises:
+        ValueError: Names the rows.
+    """
+    infinite, misfit = [], []
+    for row, result in zip(rows, results, strict=True):
+        if not (np.isfinite(result.logits).all() and np.isfinite(result.scores).all()):
+            infinite.append(int(row))
+        if np.shape(result.scores)[-1] != len(result.spans):
+            misfit.append(int(row))
+    if infinite:
+        raise ValueError(
+            f"The teacher gave logits or gradients that are not finite for {len(infinite)} texts: "
+            f"{name_rows(sorted(infinite))}. Check its weights, or load it in float32."
+        )
+    if misfit:
+        raise ValueError(
+            f"The explainer gave other numbers of scores than of spans for {len(misfit)} texts: "
+            f"{name_rows(sorted(misfit))}. Its explain(...) must give one score for each span."
+        )
+
+
+# A CPU is saturated early and fastest where a layer's activations stay in its caches; a GPU needs
+# wide batches.
+_TOKENS_PER_BATCH = {"cpu": 1024, "cuda": 65536}
+_BYTES_OF_A_CACHE_LINE = 64
+
+
+def default_tokens(teacher: Teacher) -> int:
+    """Most tokens in memory at once, as suits the teacher's device."""
+    return _TOKENS_PER_BATCH.get(teacher.device.type, _TOKENS_PER_BATCH["cuda"])
+
+
+class Worker:
+    """One teacher with one explainer.
+
+    Attributes:
+        features: The columns that it makes.
+        schema: The same for Arrow.
+    """
+
+    def __init__(self, teacher: Teacher, explainer: Explainer, budget: TokenBudget) -> None:
+        self.teacher = teacher
+        self.explainer = explainer
+        self.features = added_features(explainer)
+        self.schema: pa.Schema = self.features.arrow_schema
+        self._budget = budget
+        _align_weights(teacher.model)
+
+    def costs(self, texts: Sequence[str]) -> np.ndarray:
+        """Tokens that the teacher reads to explain each text, over all evaluations; int64."""
+        encoded = self.teacher.tokenizer(
+            list(texts), truncation=True, max_length=self.teacher.max_length
+        )
+        lengths = [len(ids) for ids in encoded["input_ids"]]
+        cost = {n: max(1, round(n * self.explainer.evaluations(n))) for n in set(lengths)}
+        return np.array([cost[length] for length in lengths], np.int64)
+
+    def annotate(self, batch: Mapping[str, Sequence[Any]], rows: Sequence[int]) -> pa.Table:
+        """The added columns of a batch of texts.
+
+        Args:
+            batch: Column → values; has the text and all that the explainer reads.
+            rows: The row of the dataset that each text is, for messages.
+
+        Raises:
+            ValueError: Logits or scores are not finite.
+            torch.cuda.OutOfMemoryError: A text does not fit into memory even by itself.
+        """
+        reads = self.explainer.reads
+        own = [{name: batch[name][index] for name in reads} for index in range(len(rows))]
+        texts = encode_texts(self.teacher, batch[TEXT], own)
+        explained = iter(self._explain(texts, rows))
+        results = [
+            next(explained)
+            if any(text.ordinary)
+            else read_wordless(self.teacher, self.explainer, text)
+            for text in texts
+        ]
+        check_results(results, rows)
+        release_freed_memory()
+        return as_table(texts, results, self.schema)
+
+    def _explain(self, texts: Sequence[EncodedText], rows: Sequence[int]) -> list[Attribution]:
+        """Attributions of the texts that have words."""
+        chosen = [(text, row) for text, row in zip(texts, rows, strict=True) if any(text.ordinary)]
+        if not chosen:
+            return []
+        try:
+            return self.explainer.explain(self.teacher, [text for text, _ in chosen], self._budget)
+        except torch.cuda.OutOfMemoryError as error:
+            _, row = max(chosen, key=lambda pair: len(pair[0]))
+            raise torch.cuda.OutOfMemoryError(f"Row {row}: {error}") from error
+
+
+def _align_weights(model: torch.nn.Module) -> None:
+    """Have a CPU find the weights where it likes them.
+
+    Weights that are mapped from a file, as they are in a process alone but not in one of several,
+    begin anywhere, and the last bit of a matrix product depends on where.
+    """
+    for weight in model.parameters():
+        plain = weight.device.type == "cpu" and type(weight.data) is torch.Tensor
+        if plain and weight.data_ptr() % _BYTES_OF_A_CACHE_LINE:
+            weight.data = weight.data.clone()

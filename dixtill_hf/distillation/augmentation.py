@@ -1,0 +1,290 @@
+# SPDX-License-Identifier: Apache-2.0
+"""More text to learn from: variants of the training texts that the teacher labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from datasets import Dataset, Features, Value, concatenate_datasets
+
+from dixtill_hf.annotation.annotate import annotate
+from dixtill_hf.data.columns import (
+    EXPLAINED_LABEL,
+    LABEL,
+    LABEL_UNKNOWN,
+    TEACHER_ATTRIBUTIONS,
+    TEACHER_LOGITS,
+    TEACHER_SPANS,
+    TEXT,
+)
+from dixtill_hf.data.words import word_spans, words_of
+from dixtill_hf.explainers.base import Explainer
+from dixtill_hf.student.word_vectors import frequent_words, load_word_vectors
+from dixtill_hf.teacher.ensemble import TeacherEnsemble
+from dixtill_hf.teacher.loading import Teacher
+
+# The most frequent words carry the grammar of a text rather than what it is about.
+GRAMMAR = 120
+LEAST = 0.5  # cosine
+# Rows of the table of cosines in memory at once.
+_ROWS = 1024
+
+
+def similar_words(
+    texts: Iterable[str], word_vectors: str | Path, pool: int = 10_000, most: int = 10
+) -> dict[str, list[str]]:
+    """Find the words that may stand for the words of texts.
+
+    They are alike in what they are about, not in what they say of it: "falls" is near "rises". So
+    a text of replaced words needs a label of its own.
+
+    Args:
+        texts: The texts.
+        word_vectors: As for `load_word_vectors`, ordered by frequency.
+        pool: So many of the most frequent words of the vectors may take the place of another.
+        most: Of these the nearest so many, with a cosine of at least 0.5.
+
+    Returns:
+        For each word, normalised, that has any: the nearest words, the nearest first. Numbers,
+        punctuation marks and the 120 most frequent words of the vectors have none.
+
+    Raises:
+        FileNotFoundError, ImportError: As for `load_word_vectors`.
+        ValueError: As for it, or `pool` or `most` is below 1.
+    """
+    for name, value in (("pool", pool), ("most", most)):
+        if value < 1:
+            raise ValueError(f"{name} must be at least 1, got {value}.")
+    frequent = frequent_words(word_vectors, pool)
+    grammar = set(frequent[:GRAMMAR])
+    others = [word for word in frequent if _is_word(word)]
+    words = sorted({word for text in texts for word in words_of(text) if _is_word(word)} - grammar)
+    vectors = load_word_vectors(word_vectors, [*words, *others])
+    words = [word for word in words if word in vectors.rows]
+    matrix = torch.nn.functional.normalize(torch.from_numpy(vectors.matrix))
+    candidates = matrix[[vectors.rows[word] for word in others]]
+    found = {}
+    for start in range(0, len(words), _ROWS):
+        part = words[start : start + _ROWS]
+        cosines = matrix[[vectors.rows[word] for word in part]] @ candidates.T
+        # One more, since a word is the nearest to itself.
+        nearest = torch.topk(cosines, min(most + 1, len(others)))
+        for word, values, places in zip(part, *(one.tolist() for one in nearest), strict=True):
+            near = [others[i] for i, value in zip(places, values, strict=True) if value >= LEAST]
+            found[word] = [other for other in near if other != word][:most]
+    return {word: near for word, near in found.items() if near}
+
+
+def _is_word(word: str) -> bool:
+    return any(map(str.isalpha, word)) and not any(map(str.isdigit, word))
+
+
+# A text as its words, each with the white space in front of it.
+Words = list[str]
+# From a text, a random generator and all texts to one variant, of at least one word.
+Variation = Callable[[Words, np.random.Generator, Sequence[Words]], Words]
+
+
+def _cut(words: Words, generator: np.random.Generator, texts: Sequence[Words]) -> Words:
+    """A passage of 30 to 90 % of the words."""
+    length = max(1, round(len(words) * generator.uniform(0.3, 0.9)))
+    start = generator.integers(len(words) - length + 1)
+    return words[start : start + length]
+
+
+def _thin(words: Words, generator: np.random.Generator, texts: Sequence[Words]) -> Words:
+    """The words but for a random 10 to 50 % of them."""
+    kept = generator.random(len(words)) >= generator.uniform(0.1, 0.5)
+    kept[generator.integers(len(words))] = True
+    return [word for word, keep in zip(words, kept, strict=True) if keep]
+
+
+def _splice(words: Words, generator: np.random.Generator, texts: Sequence[Words]) -> Words:
+    """The beginning of the text, then the end of another; 30 to 70 % of each."""
+    other = texts[int(generator.integers(len(texts)))]
+    beginning = words[: max(1, int(len(words) * generator.uniform(0.3, 0.7)))]
+    ending = other[int(len(other) * generator.uniform(0.3, 0.7)) :]
+    return [*beginning, f" {ending[0].lstrip()}", *ending[1:]]
+
+
+def _replace(
+    words: Words, generator: np.random.Generator, similar: Mapping[str, Sequence[str]]
+) -> Words:
+    """The words, of which a random 15 to 50 % make room for similar ones."""
+    share = generator.uniform(0.15, 0.5)
+    replaced = []
+    for word in words:
+        bare = word.lstrip()
+        near = similar.get(_normalized(bare), ())
+        if near and generator.random() < share:
+            other = near[int(generator.integers(len(near)))]
+            cased = other.capitalize() if bare[0].isupper() else other
+            replaced.append(word[: len(word) - len(bare)] + cased)
+        else:
+            replaced.append(word)
+    return replaced
+
+
+VARIATIONS: dict[str, Variation] = {"cut": _cut, "thin": _thin, "splice": _splice}
+"""Ways to vary a text, by name; each variant is made by one of them at random."""
+
+
+def text_variants(
+    texts: Sequence[str],
+    per_text: int,
+    seed: int = 0,
+    similar: Mapping[str, Sequence[str]] | None = None,
+) -> list[str]:
+    """Make variants of texts, for a teacher to label.
+
+    Args:
+        texts: The texts; one without words gives none.
+        per_text: Variants of each text, at least 1.
+        seed: Of all random choices.
+        similar: What may stand for a word, as `similar_words` finds it. With it a random 15 to 50 %
+            of the words of every variant that have any are replaced.
+
+    Returns:
+        The variants: of every text the first, then of every text the second, and so on; those that
+        occur twice or are a text themselves are left out.
+
+    Raises:
+        ValueError: `per_text` is below 1.
+    """
+    if per_text < 1:
+        raise ValueError(f"per_text must be at least 1, got {per_text}")
+    generator = np.random.default_rng(seed)
+    split = [words for words in map(_split, texts) if words]
+    ways = list(VARIATIONS.values())
+
+    def vary(words: Words) -> Words:
+        varied = ways[generator.integers(len(ways))](words, generator, split)
+        return _replace(varied, generator, similar) if similar else varied
+
+    made = ("".join(vary(words)).strip() for _ in range(per_text) for words in split)
+    known = {text.strip() for text in texts}
+    return [text for text in dict.fromkeys(made) if text and text not in known]
+
+
+@lru_cache(maxsize=2**16)
+def _normalized(word: str) -> str:
+    return "".join(words_of(word))
+
+
+def _split(text: str) -> Words:
+    ends = [end for _, end in word_spans(text)]
+    return [text[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+
+
+_COLUMNS = (TEXT, LABEL, TEACHER_LOGITS, TEACHER_SPANS, TEACHER_ATTRIBUTIONS, EXPLAINED_LABEL)
+
+
+def label_variants(
+    train: Dataset,
+    teacher: Teacher | TeacherEnsemble | str | Path,
+    per_text: int = 4,
+    seed: int = 0,
+    *,
+    explained: int = 0,
+    explainer: str | Explainer = "integrated_gradients",
+    similar: Mapping[str, Sequence[str]] | None = None,
+    **annotation: Any,
+) -> Dataset:
+    """Make variants of the training texts and let the teacher label them.
+
+    Args:
+        train: The training texts.
+        teacher: The teacher, or its name or path. Of an ensemble from `cross_fit`, each member
+            labels the variants of the texts that it has not seen.
+        per_text: Variants of each text, at least 1. Default 4.
+        seed: Of the variants.
+        explained: Of so many variants of each text the teacher's predictions are explained too, for
+            a student that explains itself more as its teacher does. Default 0: of none.
+        explainer: As for `annotate`; that of the training texts. Default Integrated Gradients.
+        similar: What may stand for a word, as `similar_words` finds it: words of every variant are
+            then replaced. Default None: none are.
+        **annotation: `label_map`, `tokens_per_batch` and `cache_dir` of `annotate`.
+
+    Returns:
+        The variants, annotated, each without a label of its own (−100).
+
+    Raises:
+        ValueError: `per_text` is below 1, or `explained` below 0 or above `per_text`.
+    """
+    if not 0 <= explained <= max(per_text, 1):
+        raise ValueError(f"explained must be 0 to per_text ({per_text}), got {explained}.")
+    if isinstance(teacher, TeacherEnsemble):
+        settings = {
+            "explained": explained,
+            "explainer": explainer,
+            "similar": similar,
+            **annotation,
+        }
+        return concatenate_datasets(
+            [
+                label_variants(train.select(unseen), member, per_text, seed, **settings)
+                for member, unseen in teacher.parts(train)
+            ]
+        )
+    texts = text_variants(train[TEXT][:], per_text, seed, similar)
+    # The second variants stand behind all first ones, so the explained ones are a beginning.
+    first = len(text_variants(train[TEXT][:], explained, seed, similar)) if explained else 0
+    others = annotate(_unlabelled(texts[first:], train), teacher, "none", **annotation)
+    if not first:
+        return others.select_columns(list(_COLUMNS))
+    reasoned = annotate(_unlabelled(texts[:first], train), teacher, explainer, **annotation)
+    return with_transfer_set(reasoned, others)
+
+
+def _unlabelled(texts: list[str], train: Dataset) -> Dataset:
+    """Texts without a label, which is of the kind that the training texts have."""
+    variants = Dataset.from_dict({TEXT: texts, LABEL: [LABEL_UNKNOWN] * len(texts)})
+    return variants.cast(
+        Features({TEXT: variants.features[TEXT], LABEL: train.features.get(LABEL, Value("int64"))})
+    )
+
+
+def with_transfer_set(train: Dataset, transfer: Dataset) -> Dataset:
+    """The annotated training texts and, behind them, texts that the teacher has labelled.
+
+    A text without explanation teaches through its logits alone. Training texts without the column
+    `label` are unlabelled.
+
+    Raises:
+        ValueError: One of them is not annotated; the missing columns are named.
+    """
+    if LABEL not in train.column_names:
+        train = train.add_column(LABEL, [LABEL_UNKNOWN] * len(train), feature=Value("int64"))
+    for name, dataset in (("training texts", train), ("transfer set", transfer)):
+        missing = [column for column in _COLUMNS if column not in dataset.column_names]
+        if missing:
+            raise ValueError(
+                f"The {name} have no columns {missing}: annotate them first, with annotate(...) "
+                "or label_variants(...)."
+            )
+    kept = train.select_columns(list(_COLUMNS))
+    added = _like(kept, transfer.select_columns(list(_COLUMNS)))
+    return concatenate_datasets([kept, added])
+
+
+def _like(train: Dataset, transfer: Dataset) -> Dataset:
+    """The transfer set with attributions of all labels, none of any word, where train has them."""
+    attributions = train.features[TEACHER_ATTRIBUTIONS]
+    if transfer.features[TEACHER_ATTRIBUTIONS] == attributions:
+        return transfer.cast(train.features)
+    if any(len(scores) for scores in transfer[TEACHER_ATTRIBUTIONS]):
+        raise ValueError(
+            "The training texts are explained for all labels, the transfer set for one, or the "
+            "other way round: annotate both with the same target."
+        )
+    labels = len(train[0][TEACHER_LOGITS])
+    scores: list[list[list[float]]] = [[[] for _ in range(labels)]] * len(transfer)
+    others = transfer.remove_columns(TEACHER_ATTRIBUTIONS)
+    return others.add_column(TEACHER_ATTRIBUTIONS, scores, feature=attributions).cast(
+        train.features
+    )

@@ -1,0 +1,411 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From an annotated dataset and the student's tokenizer to what the student trains on.
+
+It is done once per dataset, many texts at a time: nothing of it is left to the training steps.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import torch
+from datasets import ClassLabel, Dataset
+from numpy.typing import NDArray
+from torch import Tensor
+from transformers import PreTrainedTokenizerFast
+
+from dixtill_hf.data import columns
+from dixtill_hf.data.alignment import Reduction, align_batch
+from dixtill_hf.data.checks import name_rows
+from dixtill_hf.data.words import word_limit
+
+INPUT_IDS = "input_ids"
+"""int32, one id per word of the student."""
+
+LABELS = "labels"
+"""int64, the label, or `LABEL_UNKNOWN`."""
+
+TEACHER_LOGITS = columns.TEACHER_LOGITS
+"""float32, one per label; only where the dataset is annotated."""
+
+ATTRIBUTION_TARGETS = "attribution_targets"
+"""float32, the teacher's attribution of each word; only where the dataset is annotated."""
+
+EXPLAINED_LABEL = "explained_label"
+"""int64, the label that the attribution targets explain."""
+
+LENGTH = "length"
+"""int32, number of words."""
+
+_EXPLANATION = (columns.TEACHER_SPANS, columns.TEACHER_ATTRIBUTIONS, columns.EXPLAINED_LABEL)
+# What each prepared column is made from.
+SOURCES = {
+    LABELS: (columns.LABEL,),
+    TEACHER_LOGITS: (columns.TEACHER_LOGITS,),
+    ATTRIBUTION_TARGETS: _EXPLANATION,
+}
+_TEXTS_AT_ONCE = 2000
+
+
+def prepare_dataset(
+    dataset: Dataset,
+    tokenizer: PreTrainedTokenizerFast,
+    label_names: Sequence[str],
+    *,
+    required: Collection[str] = (),
+    reduction: Reduction = "sum",
+    max_words: int | None = None,
+) -> Dataset:
+    """Turn texts, labels and the teacher's annotation into the student's inputs and targets.
+
+    Columns of the result: `input_ids`, `labels` and `length`; with the teacher's logits
+    `teacher_logits`; with its attributions `attribution_targets` and `explained_label`. It is
+    held in memory. A dataset that has been prepared already is returned as it is.
+
+    Args:
+        dataset: With a column `text`; `label` (a missing one counts as unlabelled) and what
+            `annotate` adds are used if they are there.
+        tokenizer: The student's, any fast one. The special tokens that it adds to a text stay in
+            `input_ids` and have the attribution 0.
+        label_names: The student's labels, in the order of its logits. Where the dataset's labels
+            and these have names, the names must be the same.
+        required: Prepared columns that must come out: any of `SOURCES`.
+        reduction: How a word's attribution is made of the teacher's tokens, see `align_spans`.
+        max_words: Words beyond this number are cut off, with their attributions; None takes the
+            tokenizer's `model_max_length`, or 512 where it has none.
+
+    Returns:
+        One row per text, in the same order.
+
+    Raises:
+        TypeError: Not a `Dataset`, or not a fast tokenizer.
+        ValueError: Columns are missing or do not fit each other or the labels; rows are named.
+    """
+    checked_dataset(dataset)
+    checked_tokenizer(tokenizer)
+    if is_prepared(dataset):
+        _check_columns(dataset, {name: (name,) for name in required})
+        return dataset
+    _check_columns(
+        dataset, {INPUT_IDS: (columns.TEXT,)} | {name: SOURCES[name] for name in required}
+    )
+    _check_label_names(dataset, label_names)
+    if len(dataset) == 0:
+        raise ValueError("the dataset has no rows")
+    wanted = [columns.TEXT, *chain.from_iterable(SOURCES.values())]
+    present = [name for name in wanted if name in dataset.column_names]
+    batches = dataset.select_columns(present).with_format("arrow").iter(_TEXTS_AT_ONCE)
+    limit = word_limit(tokenizer.model_max_length) if max_words is None else max_words
+    preparer = _TablePreparer(tokenizer, len(label_names), reduction, limit)
+    tables = [preparer.prepare(table, _TEXTS_AT_ONCE * i) for i, table in enumerate(batches)]
+    return Dataset(pa.concat_tables(tables).combine_chunks())
+
+
+def is_prepared(dataset: Dataset) -> bool:
+    """Whether a dataset has the columns that every prepared one has."""
+    return {INPUT_IDS, LABELS, LENGTH} <= set(dataset.column_names)
+
+
+def checked_dataset(dataset: object) -> Dataset:
+    """The dataset, if it is one that lies here whole.
+
+    Raises:
+        TypeError: Not a `Dataset`.
+    """
+    if not isinstance(dataset, Dataset):
+        raise TypeError(
+            f"expected a datasets.Dataset, got {type(dataset).__name__}: give one split of a "
+            "DatasetDict, and download a streamed dataset first"
+        )
+    return dataset
+
+
+def checked_tokenizer(tokenizer: object) -> PreTrainedTokenizerFast:
+    """The tokenizer, if it is one that knows the characters of its words.
+
+    Raises:
+        TypeError: Not a `PreTrainedTokenizerFast`.
+    """
+    if not isinstance(tokenizer, PreTrainedTokenizerFast):
+        raise TypeError(
+            "the student's tokenizer must be a PreTrainedTokenizerFast, which knows the characters "
+            f"of its words, got {type(tokenizer).__name__}: make one with "
+            "train_word_tokenizer(texts)"
+        )
+    return tokenizer
+
+
+def _check_label_names(dataset: Dataset, names: Sequence[str]) -> None:
+    label = dataset.features.get(columns.LABEL)
+    unnamed = [f"LABEL_{i}" for i in range(len(names))]
+    if isinstance(label, ClassLabel) and list(names) != unnamed and label.names != list(names):
+        raise ValueError(
+            f"the dataset's labels are {label.names}, the student's are {list(names)}: make the "
+            "student with the dataset's labels, in the same order: DixtillConfig(id2label=...)"
+        )
+
+
+def _check_columns(dataset: Dataset, needed: dict[str, tuple[str, ...]]) -> None:
+    missing = [n for names in needed.values() for n in names if n not in dataset.column_names]
+    if not missing:
+        return
+    if is_prepared(dataset):
+        remedy = "prepare it again from the annotated dataset: prepare_dataset(...)"
+    elif columns.TEXT in missing or columns.LABEL in missing:
+        remedy = "load it with load_text_classification(...), which finds or renames them"
+    else:
+        remedy = "annotate it first: annotate(dataset, teacher); or give the trainer teacher=..."
+    raise ValueError(f"the dataset has no columns {missing}, only {dataset.column_names}: {remedy}")
+
+
+@dataclass(frozen=True)
+class _TablePreparer:
+    """Prepares tables of texts; row numbers in errors start at that of a table's first text."""
+
+    tokenizer: PreTrainedTokenizerFast
+    num_labels: int
+    reduction: Reduction
+    max_words: int
+
+    def prepare(self, table: pa.Table, first_row: int) -> pa.Table:
+        words = _Words.of(self._texts(table, first_row), self.tokenizer)
+        prepared = {
+            INPUT_IDS: words.cut(words.ids.astype(np.int32), self.max_words),
+            LABELS: self._labels(table, first_row),
+            LENGTH: np.minimum(words.per_text, self.max_words).astype(np.int32),
+        }
+        if TEACHER_LOGITS in table.column_names:
+            prepared[TEACHER_LOGITS] = self._logits(table, first_row)
+        if set(_EXPLANATION) <= set(table.column_names):
+            labels = self._explained_labels(table, first_row)
+            targets = self._targets(table, labels, words, first_row)
+            prepared[ATTRIBUTION_TARGETS] = words.cut(targets, self.max_words)
+            prepared[EXPLAINED_LABEL] = labels
+        return pa.table(prepared)
+
+    def _texts(self, table: pa.Table, first_row: int) -> list[str]:
+        texts = table[columns.TEXT]
+        if not pa.types.is_string(texts.type) and not pa.types.is_large_string(texts.type):
+            raise ValueError(f"the column {columns.TEXT!r} holds {texts.type}, not strings")
+        _check_rows(texts.is_null().to_numpy(), first_row, "the text is missing")
+        return texts.to_pylist()
+
+    def _labels(self, table: pa.Table, first_row: int) -> NDArray[np.int64]:
+        if columns.LABEL not in table.column_names:
+            return np.full(len(table), columns.LABEL_UNKNOWN)
+        labels = _integers(
+            table,
+            columns.LABEL,
+            missing=self.num_labels,
+            remedy="load the dataset with load_text_classification(...), or encode the column "
+            f"with dataset.class_encode_column({columns.LABEL!r})",
+        )
+        allowed = (labels >= 0) & (labels < self.num_labels) | (labels == columns.LABEL_UNKNOWN)
+        _check_rows(
+            ~allowed,
+            first_row,
+            f"the label is none of 0 to {self.num_labels - 1}, the student's labels, nor "
+            f"{columns.LABEL_UNKNOWN}, which stands for an unknown one",
+        )
+        return labels
+
+    def _logits(self, table: pa.Table, first_row: int) -> pa.Array:
+        lists = table[columns.TEACHER_LOGITS]
+        _check_rows(
+            _lengths(lists) != self.num_labels,
+            first_row,
+            f"{columns.TEACHER_LOGITS} must have {self.num_labels} values, one for each label of "
+            "the student; annotate the dataset with a teacher of these labels",
+        )
+        logits = _flat(lists, np.float32)
+        _check_finite(logits, _lengths(lists), first_row, columns.TEACHER_LOGITS)
+        return _as_lists(logits, _lengths(lists))
+
+    def _targets(
+        self, table: pa.Table, labels: NDArray[np.int64], words: "_Words", first_row: int
+    ) -> NDArray[np.float32]:
+        spans = table[columns.TEACHER_SPANS]
+        attributions = self._attributions(table, labels, first_row)
+        _check_rows(
+            _lengths(spans) != _lengths(attributions),
+            first_row,
+            f"{columns.TEACHER_SPANS} and {columns.TEACHER_ATTRIBUTIONS} differ in length; "
+            "annotate the dataset anew",
+        )
+        values = _flat(attributions, np.float64)
+        _check_finite(values, _lengths(attributions), first_row, columns.TEACHER_ATTRIBUTIONS)
+        pairs = _flat(pc.list_flatten(spans), np.int64).reshape(-1, 2)
+        ordinary = words.ordinary
+        targets = np.zeros(len(words.ids), np.float32)
+        targets[ordinary] = align_batch(
+            pairs,
+            values,
+            _lengths(spans),
+            words.offsets[ordinary],
+            words.ordinary_per_text,
+            self.reduction,
+        )
+        return targets
+
+    def _attributions(
+        self, table: pa.Table, labels: NDArray[np.int64], first_row: int
+    ) -> pa.ChunkedArray:
+        """One list per text, `(spans,)`: of `(labels, spans)`, the row of the explained label."""
+        attributions = table[columns.TEACHER_ATTRIBUTIONS]
+        if not pa.types.is_nested(attributions.type.value_type):
+            return attributions
+        _check_rows(
+            _lengths(attributions) != self.num_labels,
+            first_row,
+            f"{columns.TEACHER_ATTRIBUTIONS} must be one list of spans, or {self.num_labels} of "
+            "them, one for each label of the student; annotate the dataset with a teacher of these "
+            "labels",
+        )
+        own = np.arange(len(labels)) * self.num_labels + labels
+        return pc.list_flatten(attributions).take(pa.array(own))
+
+    def _explained_labels(self, table: pa.Table, first_row: int) -> NDArray[np.int64]:
+        labels = _integers(
+            table, columns.EXPLAINED_LABEL, missing=-1, remedy="annotate the dataset anew"
+        )
+        _check_rows(
+            (labels < 0) | (labels >= self.num_labels),
+            first_row,
+            f"{columns.EXPLAINED_LABEL} is none of 0 to {self.num_labels - 1}, the student's "
+            "labels; annotate the dataset with a teacher of these labels",
+        )
+        return labels
+
+
+@dataclass(frozen=True)
+class _Words:
+    """The words of many texts, one after the other.
+
+    Special tokens, such as BERT's [CLS] and [SEP], count as words. They are not `ordinary`: they
+    stand for no characters, so that no attribution can be theirs.
+    """
+
+    ids: NDArray[np.int64]
+    offsets: NDArray[np.int64]
+    ordinary: NDArray[np.bool_]
+    per_text: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, texts: list[str], tokenizer: PreTrainedTokenizerFast) -> "_Words":
+        encoded = tokenizer(
+            texts,
+            return_offsets_mapping=True,
+            return_special_tokens_mask=True,
+            return_attention_mask=False,
+            verbose=False,  # longer texts than the tokenizer's limit are cut afterwards
+        )
+        ids = encoded[INPUT_IDS]
+        special = np.fromiter(chain.from_iterable(encoded["special_tokens_mask"]), np.bool_)
+        offsets = chain.from_iterable(chain.from_iterable(encoded["offset_mapping"]))
+        return cls(
+            np.fromiter(chain.from_iterable(ids), np.int64),
+            np.fromiter(offsets, np.int64).reshape(-1, 2),
+            ~special,
+            np.fromiter(map(len, ids), np.int64, len(ids)),
+        )
+
+    @property
+    def ordinary_per_text(self) -> NDArray[np.int64]:
+        """How many words of every text are no special tokens."""
+        text = np.repeat(np.arange(len(self.per_text)), self.per_text)
+        return np.bincount(text[self.ordinary], minlength=len(self.per_text))
+
+    def cut(self, values: NDArray[Any], max_words: int) -> pa.Array:
+        """Values of all words as one list per text, of its first words."""
+        starts = np.cumsum(self.per_text) - self.per_text
+        position = np.arange(len(values)) - np.repeat(starts, self.per_text)
+        return _as_lists(values[position < max_words], np.minimum(self.per_text, max_words))
+
+
+def _integers(table: pa.Table, name: str, missing: int, remedy: str) -> NDArray[np.int64]:
+    column = table[name]
+    if not pa.types.is_integer(column.type):
+        raise ValueError(f"the column {name!r} holds {column.type}, not integers: {remedy}")
+    return pc.fill_null(column.cast(pa.int64()), missing).to_numpy()
+
+
+def _lengths(lists: pa.ChunkedArray) -> NDArray[np.int64]:
+    """Length of every list; -1 for a missing one."""
+    return pc.fill_null(pc.list_value_length(lists).cast(pa.int64()), -1).to_numpy()
+
+
+def _flat(lists: pa.ChunkedArray, dtype: Callable) -> NDArray[Any]:
+    return pc.list_flatten(lists).to_numpy().astype(dtype)
+
+
+def _as_lists(values: NDArray[Any], lengths: NDArray[np.int64]) -> pa.Array:
+    ends = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+    return pa.ListArray.from_arrays(pa.array(ends), pa.array(values))
+
+
+def _check_finite(
+    values: NDArray[np.floating], lengths: NDArray[np.int64], first_row: int, name: str
+) -> None:
+    row = np.repeat(np.arange(len(lengths)), lengths)
+    bad = np.bincount(row, weights=~np.isfinite(values), minlength=len(lengths)) > 0
+    _check_rows(bad, first_row, f"{name} is not finite")
+
+
+def _check_rows(bad: NDArray[np.bool_], first_row: int, problem: str) -> None:
+    if bad.any():
+        rows = (np.flatnonzero(bad) + first_row).tolist()
+        raise ValueError(f"in {name_rows(rows)}, {problem}")
+
+
+@dataclass(frozen=True)
+class DistillationCollator:
+    """Pads on the right to the longest text of the batch, or to one word if all are empty.
+
+    Attributes:
+        pad_token_id: Word id of padding. Default 0.
+    """
+
+    pad_token_id: int = 0
+
+    def __call__(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]:
+        """Make a batch of rows of a prepared dataset.
+
+        Args:
+            rows: Each with `input_ids`, and whichever other prepared columns there are; columns
+                that are none of those are left out.
+
+        Returns:
+            `input_ids` and `attention_mask`, int64, `(batch, words)`; and where the rows have
+            them `labels` and `explained_label`, int64, `(batch,)`, `teacher_logits`, float32,
+            `(batch, labels)`, and `attribution_targets`, float32, `(batch, words)`, 0 on padding.
+        """
+        lengths = torch.tensor([len(row[INPUT_IDS]) for row in rows])
+        mask = torch.arange(max(1, int(lengths.max()))) < lengths[:, None]
+        batch = {
+            INPUT_IDS: _pad(_column(rows, INPUT_IDS), mask, self.pad_token_id, torch.long),
+            "attention_mask": mask.long(),
+        }
+        if ATTRIBUTION_TARGETS in rows[0]:
+            targets = _column(rows, ATTRIBUTION_TARGETS)
+            batch[ATTRIBUTION_TARGETS] = _pad(targets, mask, 0, torch.float)
+        for name, dtype in _ONE_PER_TEXT.items():
+            if name in rows[0]:
+                batch[name] = torch.tensor(_column(rows, name), dtype=dtype)
+        return batch
+
+
+_ONE_PER_TEXT = {LABELS: torch.long, EXPLAINED_LABEL: torch.long, TEACHER_LOGITS: torch.float}
+
+
+def _column(rows: Sequence[Mapping[str, Any]], name: str) -> list[Any]:
+    return [row[name] for row in rows]
+
+
+def _pad(lists: Iterable[Sequence], mask: Tensor, padding: int, dtype: torch.dtype) -> Tensor:
+    padded = torch.full(mask.shape, padding, dtype=dtype)
+    padded[mask] = torch.tensor(list(chain.from_iterable(lists)), dtype=dtype)
+    return padded

@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every explainer is, the checks of its settings, and the registry that names them."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any, ClassVar, TypeVar
+
+import numpy as np
+import torch
+
+from dixtill_hf.data.names import check_name
+from dixtill_hf.explainers.token_budget import TokenBudget
+from dixtill_hf.teacher.encoding import EncodedText
+from dixtill_hf.teacher.loading import Teacher
+
+
+def check_count(setting: str, given: object, least: int = 1) -> None:
+    """Refuse what is not a whole number of at least `least`.
+
+    Raises:
+        ValueError: The setting is out of its range.
+    """
+    if not isinstance(given, int) or isinstance(given, bool) or given < least:
+        raise ValueError(f"{setting} must be a whole number of at least {least}, got {given!r}.")
+
+
+def check_positive(setting: str, given: object) -> None:
+    """Refuse what is not a finite number above 0.
+
+    Raises:
+        ValueError: The setting is out of its range.
+    """
+    number = isinstance(given, int | float) and not isinstance(given, bool)
+    if not number or not math.isfinite(given) or given <= 0:  # type: ignore[arg-type, operator]
+        raise ValueError(f"{setting} must be a finite number above 0, got {given!r}.")
+
+
+def text_seed(seed: int, text: str) -> int:
+    """A seed for one text, in [0, 2^63)."""
+    encoded = f"{seed}\0{text}".encode("utf-8", errors="surrogatepass")
+    return int.from_bytes(hashlib.sha256(encoded).digest()[:8], "little") >> 1
+
+
+@contextmanager
+def seeded_for(seed: int, text: str) -> Iterator[None]:
+    """Within it, torch's random numbers on the CPU are the text's; afterwards as if never drawn."""
+    with torch.random.fork_rng(devices=[]):
+        # torch.manual_seed would seed the accelerators too, whose states are not restored.
+        torch.default_generator.manual_seed(text_seed(seed, text))
+        yield
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """What a teacher says of one text, and why.
+
+    Attributes:
+        logits: `(labels,)`, float32, in the order of the data's labels.
+        label: The label whose output is explained.
+        spans: `[start, end)` characters of every attributed piece of the text.
+        scores: float32, one per span: `(spans,)`, or `(labels, spans)` where all labels are
+            explained.
+        completeness_error: |Σ scores − (F(x) − F(baseline))|, the largest over the labels that
+            are explained; NaN for an explainer that does not promise completeness.
+        evaluations: Points at which the teacher was evaluated, with or without a gradient.
+    """
+
+    logits: np.ndarray
+    label: int
+    spans: Sequence[tuple[int, int]]
+    scores: np.ndarray
+    completeness_error: float
+    evaluations: int
+
+
+@dataclass(frozen=True)
+class Explainer(ABC):
+    """Computes the attribution of every token of a text for one output of the teacher.
+
+    A subclass is a frozen dataclass: its fields are its settings. Its result for a text depends on
+    them, on the teacher, and on what it `reads`, but never on the other texts it is given.
+
+    Attributes:
+        name: What the user types.
+        signed: Whether a score below 0 speaks against the label; otherwise scores are magnitudes.
+        uses_gradients: Whether an evaluation includes a gradient, about as costly again.
+    """
+
+    name: ClassVar[str]
+    signed: ClassVar[bool] = True
+    uses_gradients: ClassVar[bool] = False
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Columns of the dataset, beside the text, that the result depends on."""
+        return ()
+
+    @property
+    def explains_all_labels(self) -> bool:
+        """Whether there are scores for every label, `(labels, spans)`."""
+        return False
+
+    @property
+    def texts_to_prepare(self) -> int:
+        """How many texts `prepared` wants to see; 0 where it needs none."""
+        return 0
+
+    def prepared(
+        self, teacher: Teacher, texts: Sequence[EncodedText], budget: TokenBudget
+    ) -> Explainer:
+        """The explainer with all settings that were left to the teacher and the machine filled in.
+
+        What was filled in shows in `settings`, so that it can be given again.
+
+        Args:
+            teacher: Whose predictions will be explained.
+            texts: Some of the texts that will be; see `texts_to_prepare`.
+            budget: Of tokens.
+        """
+        return self
+
+    def chosen_here(self, teacher: Teacher) -> dict[str, Any]:
+        """Those settings that were left to the machine, as `prepared` would choose them on it."""
+        return {}
+
+    @abstractmethod
+    def evaluations(self, words: int) -> float:
+        """Points at which the teacher is evaluated for a text of that many words: the cost."""
+
+    @abstractmethod
+    def explain(
+        self, teacher: Teacher, texts: Sequence[EncodedText], budget: TokenBudget
+    ) -> list[Attribution]:
+        """Explain texts, in their order, with no more tokens in memory than the budget has."""
+
+    def attribution(
+        self,
+        text: EncodedText,
+        logits: torch.Tensor,
+        label: int,
+        scores: np.ndarray,
+        completeness_error: float,
+        evaluations: int,
+    ) -> Attribution:
+        """The result for a text, from the scores `(outputs, spans)` of all chosen outputs."""
+        return Attribution(
+            logits=logits.cpu().numpy(),
+            label=label,
+            spans=text.spans,
+            scores=(scores if self.explains_all_labels else scores[0]).astype(np.float32),
+            completeness_error=completeness_error,
+            evaluations=evaluations,
+        )
+
+    def settings(self) -> dict[str, Any]:
+        """Name and settings, as JSON values."""
+        return {"name": self.name, **asdict(self)}
+
+
+_EXPLAINERS: dict[str, type[Explainer]] = {}
+
+_ExplainerType = TypeVar("_ExplainerType", bound=type[Explainer])
+
+
+def register_explainer(name: str) -> Callable[[_ExplainerType], _ExplainerType]:
+    """Class decorator: make an explainer known under the name that the user types."""
+
+    def register(cls: _ExplainerType) -> _ExplainerType:
+        cls.name = name
+        _EXPLAINERS[name] = cls
+        return cls
+
+    return register
+
+
+def get_explainer(explainer: str | Explainer, **settings: Any) -> Explainer:
+    """Make an explainer from its name and settings; an explainer passes through.
+
+    Raises:
+        ValueError: The name is unknown, a setting is unknown or out of range, or settings are
+            given beside an explainer that has its own.
+    """
+    if isinstance(explainer, Explainer):
+        if settings:
+            raise ValueError(
+                f"The settings {sorted(settings)} were given beside a {type(explainer).__name__} "
+                "that already has its own: give them to its constructor instead."
+            )
+        return explainer
+    explainers = known_explainers()
+    check_name("explainer", explainer, explainers)
+    cls = explainers[explainer]
+    known = [field.name for field in fields(cls) if field.init]
+    for name in settings:
+        check_name(f"a setting of {explainer!r}", name, known)
+    return cls(**settings)
+
+
+def known_explainers() -> Mapping[str, type[Explainer]]:
+    """All explainers by name: the modules of this folder, and what was registered elsewhere."""
+    _import_this_folder()
+    return _EXPLAINERS
+
+
+@cache
+def _import_this_folder() -> None:
+    """Import the modules of this folder: each explainer in them registers itself."""
+    folder = import_module(__package__)
+    for module in iter_modules(folder.__path__):
+        import_module(f"{__package__}.{module.name}")

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""No explanation: the teacher's logits alone, for texts that teach by their label only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from dixtill_hf.explainers.base import Attribution, Explainer, register_explainer
+from dixtill_hf.explainers.token_budget import TokenBudget
+from dixtill_hf.teacher.encoding import EncodedText, collate
+from dixtill_hf.teacher.loading import Teacher
+
+
+@register_explainer("none")
+@dataclass(frozen=True)
+class NoExplainer(Explainer):
+    """Asks the teacher for its logits and attributes nothing: no text has spans."""
+
+    def evaluations(self, words: int) -> float:
+        """The text itself."""
+        return 1
+
+    def explain(
+        self, teacher: Teacher, texts: Sequence[EncodedText], budget: TokenBudget
+    ) -> list[Attribution]:
+        """Read texts; see `Explainer.explain`."""
+
+        def read(rows: list[int]) -> torch.Tensor:
+            with torch.inference_mode():
+                return teacher.logits(collate(teacher, [texts[row] for row in rows]).inputs).cpu()
+
+        return [
+            Attribution(
+                logits=logits.numpy(),
+                label=int(logits.argmax()),
+                spans=[],
+                scores=np.zeros(0, dtype=np.float32),
+                completeness_error=float("nan"),
+                evaluations=1,
+            )
+            for logits in budget.collect([len(text) for text in texts], read)
+        ]
