@@ -5,7 +5,7 @@
 
 Copies metrics.json into benchmarks/results/NAME, draws report and figures there anew, and writes
 what README.md says of it between its markers `<!-- headline: NAME -->`, `<!-- results: NAME -->`
-and `<!-- rivals: NAME -->`.
+and `<!-- baselines: NAME -->`.
 """
 
 import re
@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from dixtill_hf.reporting import formatting as fmt
+from dixtill_hf.reporting.benchmark.compared_models import ComparedModel, compared_models
 from dixtill_hf.reporting.benchmark.efficiency_tables import (
     Setting,
     fastest,
@@ -23,7 +24,6 @@ from dixtill_hf.reporting.benchmark.efficiency_tables import (
     setting_of,
     timings_of,
 )
-from dixtill_hf.reporting.benchmark.rivals import Rival, rivals_of
 from dixtill_hf.reporting.measurements import Series, compression, read_metrics, series_of
 from dixtill_hf.reporting.report import write_report
 
@@ -38,7 +38,7 @@ def main(run: Path) -> None:
     target.mkdir(parents=True, exist_ok=True)
     shutil.copy(run / "metrics.json", target)
     write_report(target)
-    written = {"headline": headline, "results": quality_table, "rivals": rivals_table}
+    written = {"headline": headline, "results": quality_table, "baselines": baselines_table}
     for kind, write in written.items():
         _renew(f"{kind}: {run.name}", partial(write, target))
 
@@ -67,7 +67,9 @@ def headline(directory: Path) -> str:
     """What the best student is worth beside its teacher, in one sentence."""
     metrics = read_metrics(directory / "metrics.json")
     series = series_of(metrics)
-    best = next(one for one in rivals_of(metrics, series) if (one.method, one.preset) == HEADLINED)
+    best = next(
+        one for one in compared_models(metrics, series) if (one.method, one.preset) == HEADLINED
+    )
     many = fastest(main_timings(metrics, tokenization=True), best)
     alone = [row for row in timings_of(metrics) if setting_of(row) == Setting(1, True, 1, None)]
     one, teacher = fastest(alone, best), metrics["teacher"]
@@ -103,21 +105,23 @@ def quality_table(directory: Path) -> str:
     )
 
 
-def rivals_table(directory: Path) -> str:
+def baselines_table(directory: Path) -> str:
     """Quality, size and time of whatever was timed, each in its fastest runtime."""
     metrics = read_metrics(directory / "metrics.json")
     timed = main_timings(metrics, tokenization=True)
-    found = [(rival, fastest(timed, rival)) for rival in rivals_of(metrics, series_of(metrics))]
-    shown = [(rival, row) for rival, row in found if row is not None]
-    rivals, rows = [rival for rival, _ in shown], [row for _, row in shown]
+    found = [
+        (model, fastest(timed, model)) for model in compared_models(metrics, series_of(metrics))
+    ]
+    shown = [(model, row) for model, row in found if row is not None]
+    models, rows = [model for model, _ in shown], [row for _, row in shown]
     return fmt.table(
         [
-            fmt.Column("", [fmt.text(_plain(rival.name)) for rival in rivals], numeric=False),
+            fmt.Column("", [fmt.text(_plain(model.name)) for model in models], numeric=False),
             *(
-                fmt.Column(title, [_short(rival, key) for rival in rivals])
+                fmt.Column(title, [_short(model, key) for model in models])
                 for title, key in (("accuracy", "accuracy"), ("macro F1", "macro_f1"))
             ),
-            fmt.Column("size", [fmt.size(rival.num_bytes) for rival in rivals]),
+            fmt.Column("size", [fmt.size(model.num_bytes) for model in models]),
             fmt.Column("runtime", [row["runtime"] for row in rows], numeric=False),
             fmt.Column("32 texts, ms", [fmt.milliseconds(row["p50_ms"]) for row in rows]),
             fmt.Column("speed-up", [fmt.ratio(row.get("speedup_fastest_teacher")) for row in rows]),
@@ -130,8 +134,8 @@ def _plain(name: str) -> str:
     return name.removesuffix(" (default)")
 
 
-def _short(rival: Rival, measure: str) -> str:
-    return fmt.short_estimate(rival.estimates.get(measure))
+def _short(model: ComparedModel, measure: str) -> str:
+    return fmt.short_estimate(model.estimates.get(measure))
 
 
 def _column(

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rivals of the student: other small classifiers to compare it with."""
+"""Baselines of the student: other small classifiers to compare it with."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The rival without a network: logistic regression on counts of words and of word sequences."""
+"""The baseline without a network: logistic regression on counts of words and of word sequences."""
 
 import json
 from collections.abc import Sequence

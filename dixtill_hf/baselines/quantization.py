@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The rivals that keep the teacher's architecture: float32 and int8 in faster runtimes.
+"""The baselines that keep the teacher's architecture: float32 and int8 in faster runtimes.
 
 Loading what was saved here needs the runtime alone, neither torch nor transformers.
 """

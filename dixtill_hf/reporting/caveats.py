@@ -131,8 +131,8 @@ def _no_bag_of_words(metrics: Mapping[str, Any], series: Sequence[Series]) -> st
 def _beaten_by_bag_of_words(metrics: Mapping[str, Any], series: Sequence[Series]) -> str | None:
     one = headline(series)
     own = one.estimate("macro_f1")
-    rival = next((other for other in series if other.method == "bag_of_words"), None)
-    value = rival.estimate("macro_f1") if rival and rival is not one else None
+    baseline = next((other for other in series if other.method == "bag_of_words"), None)
+    value = baseline.estimate("macro_f1") if baseline and baseline is not one else None
     if own is None or value is None or own.mean > value.mean:
         return None
     return (

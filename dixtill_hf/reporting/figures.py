@@ -18,7 +18,11 @@ from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullLocator
 
 from dixtill_hf.reporting import formatting as fmt
 from dixtill_hf.reporting.agreement_figure import agreement_figure
-from dixtill_hf.reporting.benchmark.figures import pruning_figure, rivals_figure, temperature_figure
+from dixtill_hf.reporting.benchmark.figures import (
+    baselines_figure,
+    pruning_figure,
+    temperature_figure,
+)
 from dixtill_hf.reporting.highlight_figure import highlight_figure
 from dixtill_hf.reporting.measurements import (
     METHOD_NAMES,
@@ -63,7 +67,7 @@ def draw_figures(
         explanations: Contents of explanations.json, if there is one.
 
     Returns:
-        Names of the figures drawn, of "quality", "temperature", "rivals", "pruning",
+        Names of the figures drawn, of "quality", "temperature", "baselines", "pruning",
         "agreement", "size", "stages" and "highlights"; each is a `<name>.png` and a `<name>.svg`,
         the same bytes each time for the same data.
     """
@@ -145,7 +149,7 @@ def stages_figure(metrics: Mapping[str, Any], series: Sequence[Series]) -> Figur
 _FIGURES: dict[str, Callable[[Mapping[str, Any], Sequence[Series]], Figure | None]] = {
     "quality": quality_figure,
     "temperature": temperature_figure,
-    "rivals": rivals_figure,
+    "baselines": baselines_figure,
     "pruning": pruning_figure,
     "agreement": agreement_figure,
     "size": size_figure,

@@ -10,7 +10,7 @@ from dixtill_hf.reporting import formatting as fmt
 from dixtill_hf.reporting import tables
 from dixtill_hf.reporting.benchmark import published
 from dixtill_hf.reporting.benchmark.chapters import benchmark_chapters
-from dixtill_hf.reporting.benchmark.rivals import rivals_of
+from dixtill_hf.reporting.benchmark.compared_models import compared_models
 from dixtill_hf.reporting.caveats import caveats
 from dixtill_hf.reporting.figures import draw_figures
 from dixtill_hf.reporting.highlights import html_page
@@ -56,8 +56,8 @@ def report_text(metrics: Mapping[str, Any], figures: Sequence[str], has_page: bo
         has_page: Whether explanations.html lies beside the report.
     """
     series = series_of(metrics)
-    rivals = rivals_of(metrics, series)
-    judged = [one for one in rivals if one.family in ("teacher", "student")]
+    models = compared_models(metrics, series)
+    judged = [one for one in models if one.family in ("teacher", "student")]
     text = render(
         "report.md.jinja",
         title=_title(metrics),
@@ -67,7 +67,7 @@ def report_text(metrics: Mapping[str, Any], figures: Sequence[str], has_page: bo
         has_page=has_page,
         intervals=_has_intervals(series),
         quality=tables.quality_table(metrics, series, published.quality_columns(metrics, judged)),
-        benchmark=benchmark_chapters(metrics, rivals),
+        benchmark=benchmark_chapters(metrics, models),
         size=tables.size_table(metrics, series),
         agreement=tables.agreement_table(series),
         comparisons=tables.comparison_table(metrics, series),

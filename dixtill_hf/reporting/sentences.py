@@ -6,8 +6,8 @@ from pathlib import PurePath
 from typing import Any
 
 from dixtill_hf.reporting import formatting as fmt
+from dixtill_hf.reporting.benchmark.compared_models import compared_models
 from dixtill_hf.reporting.benchmark.efficiency_tables import fastest, main_timings, setting_of
-from dixtill_hf.reporting.benchmark.rivals import rivals_of
 from dixtill_hf.reporting.measurements import Estimate, Series, headline, number
 from dixtill_hf.reporting.tables import comparison_name, verdict
 
@@ -102,9 +102,9 @@ def _references(one: Series, series: Sequence[Series]) -> str | None:
         ("none", "the same student without distillation"),
         ("bag_of_words", "a bag of words"),
     ):
-        rivals = [other for other in series if other.method == method and other is not one]
-        rival = next((r for r in rivals if r.preset in (None, one.preset)), None)
-        value = rival.estimate("macro_f1") if rival else None
+        others = [other for other in series if other.method == method and other is not one]
+        baseline = next((b for b in others if b.preset in (None, one.preset)), None)
+        value = baseline.estimate("macro_f1") if baseline else None
         if found is not None and value is not None:
             gain = fmt.signed(found.mean - value.mean)
             parts.append(f"{name} reaches {fmt.score(value.mean)} (a difference of {gain})")
@@ -125,8 +125,8 @@ def _size(metrics: Mapping[str, Any], one: Series) -> str | None:
 
 def _time(metrics: Mapping[str, Any], one: Series, series: Sequence[Series]) -> str | None:
     rows = main_timings(metrics)
-    rival = next(rival for rival in rivals_of(metrics, series) if rival.name == one.name)
-    found = fastest(rows, rival)
+    model = next(model for model in compared_models(metrics, series) if model.name == one.name)
+    found = fastest(rows, model)
     if found is None:
         return None
     setting = setting_of(found)
@@ -142,14 +142,14 @@ def _time(metrics: Mapping[str, Any], one: Series, series: Sequence[Series]) -> 
 
 def _compressed(metrics: Mapping[str, Any], series: Sequence[Series]) -> str | None:
     """The best of the smaller teachers, which is the other way to a small model."""
-    rivals = [
-        (rival, rival.estimates["macro_f1"].mean)
-        for rival in rivals_of(metrics, series)
-        if rival.family == "compressed" and rival.is_smaller and "macro_f1" in rival.estimates
+    models = [
+        (model, model.estimates["macro_f1"].mean)
+        for model in compared_models(metrics, series)
+        if model.family == "compressed" and model.is_smaller and "macro_f1" in model.estimates
     ]
-    if not rivals:
+    if not models:
         return None
-    best, quality = max(rivals, key=lambda pair: pair[1])
+    best, quality = max(models, key=lambda pair: pair[1])
     sentence = (
         f"**The teacher compressed:** the best in macro F1 is {fmt.text(best.name)}, with "
         f"{fmt.score(quality)} at {fmt.size(best.num_bytes)}"
@@ -165,7 +165,7 @@ def _explanations(one: Series, series: Sequence[Series]) -> str | None:
     found = one.estimate("explanation.cosine")
     if found is None:
         return None
-    rivals: list[tuple[Series, Estimate]] = [
+    models: list[tuple[Series, Estimate]] = [
         (other, value)
         for other in series
         if other is not one
@@ -176,14 +176,14 @@ def _explanations(one: Series, series: Sequence[Series]) -> str | None:
         "**Explanations:** the mean cosine between its explanation and the teacher's is "
         f"{fmt.score(found.mean)}"
     )
-    if rivals:
-        best, value = max(rivals, key=lambda pair: pair[1].mean)
+    if models:
+        best, value = max(models, key=lambda pair: pair[1].mean)
         sentence += f"; {fmt.text(best.name)}, the best of the others, has {fmt.score(value.mean)}"
     return sentence + "."
 
 
 def _comparisons(metrics: Mapping[str, Any], one: Series, series: Sequence[Series]) -> str | None:
-    """The verdicts on macro F1 against each rival, gathered by what they say."""
+    """The verdicts on macro F1 against each baseline, gathered by what they say."""
     verdicts: dict[str, list[str]] = {}
     for row in metrics.get("comparisons") or []:
         if (row["method"], row.get("preset"), row["metric"]) == (

@@ -81,7 +81,7 @@ def agreement_table(series: Sequence[Series]) -> str:
 
 
 def comparison_table(metrics: Mapping[str, Any], series: Sequence[Series]) -> str:
-    """Paired bootstrap of each method against its rivals; "" where none was made."""
+    """Paired bootstrap of each method against the others; "" where none was made."""
     rows = metrics.get("comparisons") or []
     if not rows:
         return ""
@@ -205,7 +205,7 @@ def verdict(comparison: Mapping[str, Any]) -> str:
 def comparison_name(row: Mapping[str, Any], side: str, series: Sequence[Series]) -> str:
     """Name of the model on one side ("method" or "against") of a comparison.
 
-    Both sides are of the same preset; a rival that has none, as the bag of words, has one series.
+    Both sides have the same preset. A baseline without presets (the bag of words) has one series.
     """
     of_method = [one for one in series if one.method == row[side]]
     same_preset = [one for one in of_method if one.preset == row.get("preset")]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A run, and beside it all that the paper compares it with: rivals, temperatures, time, agreement.
+"""A run, and all that the paper compares it with: baselines, temperatures, time, agreement.
 
 Nothing is measured twice: what lies in `benchmark/` and is still valid is read from there.
 """
@@ -18,6 +18,12 @@ from dixtill_hf.data.names import check_name
 from dixtill_hf.evaluation.latency import LatencySettings
 from dixtill_hf.reporting.report import write_report
 from dixtill_hf.teacher.loading import Teacher
+from dixtill_hf.workflow.baselines import (
+    compressible,
+    score_half_the_heads,
+    score_quantized,
+    why_heads_stay,
+)
 from dixtill_hf.workflow.benchmark_recipe import (
     BenchmarkArguments,
     BenchmarkPlan,
@@ -31,12 +37,6 @@ from dixtill_hf.workflow.line_up import line_up
 from dixtill_hf.workflow.measurement_store import MeasurementStore
 from dixtill_hf.workflow.published import PUBLISHED
 from dixtill_hf.workflow.recipe import Recipe
-from dixtill_hf.workflow.rivals import (
-    compressible,
-    score_half_the_heads,
-    score_quantized,
-    why_heads_stay,
-)
 from dixtill_hf.workflow.run import FinishedRun, complete_run
 from dixtill_hf.workflow.temperature_study import study_temperatures
 from dixtill_hf.workflow.timings import measure_efficiency
@@ -60,7 +60,7 @@ def benchmark(recipe: Recipe, arguments: BenchmarkArguments, command: str) -> Pa
         Path of the report, in which every table and figure comes from `metrics.json` alone.
 
     Raises:
-        ImportError: The extra that a rival needs is not installed.
+        ImportError: The extra that a baseline needs is not installed.
         ValueError: A field is out of range, or the data fail a check.
         OSError: Something cannot be read or written.
     """
@@ -82,12 +82,12 @@ def benchmark(recipe: Recipe, arguments: BenchmarkArguments, command: str) -> Pa
 def measure(run: FinishedRun, plan: BenchmarkPlan) -> dict[str, Any]:
     """Everything beyond the run, under the keys that it has in metrics.json."""
     store = MeasurementStore(run.output_dir / DIRECTORY)
-    rivals, left_out = compressible(run.one_teacher, plan.rivals, run.annotated, store)
+    baselines, left_out = compressible(run.one_teacher, plan.baselines, run.annotated, store)
     measured: dict[str, Any] = {
         "temperatures": study_temperatures(
             run, plan.temperatures, plan.temperature_presets, plan.temperature_seeds
         ),
-        "compressed": score_quantized(run.one_teacher, rivals, run.annotated, store),
+        "compressed": score_quantized(run.one_teacher, baselines, run.annotated, store),
         "explanations": study_explanations(run, plan.explained_texts, store),
     }
     reason = why_heads_stay(run.one_teacher, run.annotated["validation"])
@@ -99,7 +99,7 @@ def measure(run: FinishedRun, plan: BenchmarkPlan) -> dict[str, Any]:
     else:
         left_out.append(reason)
     ranking_texts = None if reason else plan.ranking_texts
-    entrants = line_up(run, rivals, ranking_texts, plan.bert_base, store)
+    entrants = line_up(run, baselines, ranking_texts, plan.bert_base, store)
     settings = LatencySettings(rounds=plan.rounds, pad_to=(None, plan.pad_to))
     measured["efficiency"] = measure_efficiency(run, entrants, plan.threads, settings, store)
     return measured | {"left_out": left_out}
@@ -147,7 +147,7 @@ def _check_one_teacher(recipe: Recipe) -> None:
 
 def _check_runtimes(plan: BenchmarkPlan) -> None:
     """Find a missing extra before anything is computed."""
-    backends = {QUANTIZED[name].backend for name in plan.rivals} | {"onnxruntime"}
+    backends = {QUANTIZED[name].backend for name in plan.baselines} | {"onnxruntime"}
     for backend in sorted(backends):
         extra, modules = _NEEDED[backend]
         missing = [module for module in modules if not _is_installed(module)]

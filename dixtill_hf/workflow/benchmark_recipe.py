@@ -30,7 +30,7 @@ class BenchmarkArguments:
         "A benchmark of minutes: fewer texts, seeds, temperatures, rankings and rounds. Its "
         "figures are rough, and its report says so.",
     )
-    rivals: str = described(
+    baselines: str = described(
         "onnx,int8-dynamic,int8-static",
         f"Compressed forms of the teacher, of {', '.join(QUANTIZED)}; separated by commas. Those "
         "of OpenVINO need the extra 'openvino', the others the extra 'onnx'.",
@@ -74,7 +74,7 @@ class BenchmarkPlan:
     """What a benchmark measures, read and checked.
 
     Attributes:
-        rivals: Names in `QUANTIZED`.
+        baselines: Names in `QUANTIZED`.
         rankings: Names in `RANKINGS`.
         ranking_texts: Texts on which attention heads are ranked, at most.
         temperatures: Of the study of temperatures.
@@ -88,7 +88,7 @@ class BenchmarkPlan:
         head_steps: Steps of the sweep over heads, at most.
     """
 
-    rivals: list[str]
+    baselines: list[str]
     rankings: list[str]
     ranking_texts: int
     temperatures: list[float]
@@ -108,14 +108,14 @@ def plan_benchmark(arguments: BenchmarkArguments) -> BenchmarkPlan:
     Raises:
         ValueError: A name is unknown, or a number is out of range.
     """
-    rivals = split_names(arguments.rivals) or []
+    baselines = split_names(arguments.baselines) or []
     rankings = split_names(arguments.rankings) or []
-    for name in rivals:
-        check_name("rivals", name, QUANTIZED)
+    for name in baselines:
+        check_name("baselines", name, QUANTIZED)
     for name in rankings:
         check_name("rankings", name, RANKINGS)
     plan = BenchmarkPlan(
-        rivals=rivals,
+        baselines=baselines,
         rankings=rankings,
         ranking_texts=arguments.ranking_texts,
         temperatures=_numbers("temperatures", arguments.temperatures, float),

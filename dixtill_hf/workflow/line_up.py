@@ -26,13 +26,13 @@ from dixtill_hf.evaluation.efficiency import parameter_count
 from dixtill_hf.export.onnx import OnnxStudent, export_student
 from dixtill_hf.reporting.measurements import display_name
 from dixtill_hf.teacher.loading import Teacher
-from dixtill_hf.workflow.measurement_store import MeasurementStore
-from dixtill_hf.workflow.metrics import BAG_OF_WORDS, fit_bag_of_words
-from dixtill_hf.workflow.rivals import (
+from dixtill_hf.workflow.baselines import (
     half_the_heads,
     half_the_heads_label,
     quantized_teacher,
 )
+from dixtill_hf.workflow.measurement_store import MeasurementStore
+from dixtill_hf.workflow.metrics import BAG_OF_WORDS, fit_bag_of_words
 from dixtill_hf.workflow.run import FinishedRun, best_student
 from dixtill_hf.workflow.scoring import teacher_classifier
 
@@ -118,7 +118,7 @@ class Entrant:
 
 def line_up(
     run: FinishedRun,
-    rivals: Sequence[str],
+    baselines: Sequence[str],
     ranking_texts: int | None,
     bert_base: bool,
     store: MeasurementStore,
@@ -127,7 +127,7 @@ def line_up(
 
     Args:
         run: The finished run, whose best student stands for its students.
-        rivals: Names in `QUANTIZED`.
+        baselines: Names in `QUANTIZED`.
         ranking_texts: Texts on which attention heads are ranked, at most; None leaves the pruned
             teacher out.
         bert_base: Whether a BERT-base with random weights stands beside the teacher.
@@ -136,7 +136,7 @@ def line_up(
     teacher = _on_cpu(run.one_teacher)
     entrants = [
         _in_pytorch("teacher", teacher),
-        *_quantized(teacher, rivals, run, store),
+        *_quantized(teacher, baselines, run, store),
         *([] if ranking_texts is None else [_pruned(teacher, run, ranking_texts, store)]),
         *_students(run, store),
         *_bag_of_words(run, store),
@@ -145,7 +145,7 @@ def line_up(
 
 
 def _on_cpu(teacher: Teacher) -> Teacher:
-    """The teacher where its rivals are: times on different devices say nothing of each other."""
+    """The teacher on the CPU, where its baselines are: times compare only on one device."""
     if teacher.model.device.type == "cpu":
         return teacher
     return replace(teacher, model=copy.deepcopy(teacher.model).cpu())
@@ -228,7 +228,7 @@ def _students(run: FinishedRun, store: MeasurementStore) -> list[Entrant]:
 
 
 def _bag_of_words(run: FinishedRun, store: MeasurementStore) -> list[Entrant]:
-    """The linear rival, where the run has one."""
+    """The linear baseline, where the run has one."""
     if not any(row["method"] == BAG_OF_WORDS for row in run.metrics["results"]):
         return []
     directory = store.directory_once(

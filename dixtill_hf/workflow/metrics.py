@@ -114,7 +114,7 @@ def labelled_classes(split: Dataset) -> set[int]:
 
 
 def fit_bag_of_words(data: DatasetDict) -> BagOfWords:
-    """The linear rival, fitted on the labelled training texts."""
+    """The linear baseline, fitted on the labelled training texts."""
     train = data["train"]
     labels = np.asarray(train[LABEL])
     labelled = np.flatnonzero(labels != LABEL_UNKNOWN)
@@ -124,7 +124,7 @@ def fit_bag_of_words(data: DatasetDict) -> BagOfWords:
 
 
 def score_bag_of_words(data: DatasetDict) -> tuple[dict[str, Any], NDArray[np.floating]]:
-    """Result and test probabilities `(texts, labels)` of the linear rival."""
+    """Result and test probabilities `(texts, labels)` of the linear baseline."""
     test = data["test"]
     start = time.perf_counter()
     model = fit_bag_of_words(data)
@@ -175,7 +175,7 @@ def summarise(results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def compare(predictions: Predictions, labels: NDArray[np.integer]) -> list[dict[str, Any]]:
-    """DiXtill against every rival of its preset and the bag of words, by the paired bootstrap.
+    """DiXtill against every baseline of its preset and the bag of words, by the paired bootstrap.
 
     Test texts without a label do not count.
     """
@@ -186,18 +186,18 @@ def compare(predictions: Predictions, labels: NDArray[np.integer]) -> list[dict[
     for method, preset in predictions:
         if method != "dixtill":
             continue
-        for rival, other_preset in predictions:
-            if rival == method or other_preset not in (preset, NO_PRESET):
+        for baseline, other_preset in predictions:
+            if baseline == method or other_preset not in (preset, NO_PRESET):
                 continue
             for metric in _COMPARED:
                 difference = paired_bootstrap(
-                    predictions[method, preset], predictions[rival, other_preset], labels, metric
+                    predictions[method, preset], predictions[baseline, other_preset], labels, metric
                 )
                 rows.append(
                     {
                         "method": method,
                         "preset": preset,
-                        "against": rival,
+                        "against": baseline,
                         "metric": metric,
                         **asdict(difference),
                     }

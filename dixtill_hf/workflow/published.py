@@ -42,4 +42,4 @@ PUBLISHED: dict[str, Any] = {
         },
     ],
 }
-"""Cantini et al. (2024), section 5; `name` is that of a method or of a rival."""
+"""Cantini et al. (2024), section 5; `name` is that of a method or of a baseline."""

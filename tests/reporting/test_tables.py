@@ -82,7 +82,7 @@ def test_comparison_table(metrics):
     assert len(rows) == 4
 
 
-def test_comparison_names_the_rival_of_the_same_preset(make_metrics):
+def test_comparison_names_the_baseline_of_the_same_preset(make_metrics):
     metrics = make_metrics(presets=("default", "paper"), seeds=1)
     series = series_of(metrics)
     row = {"method": "dixtill", "preset": "paper", "against": "kl"}

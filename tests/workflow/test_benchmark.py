@@ -16,7 +16,7 @@ from dixtill_hf.workflow.benchmark_recipe import BenchmarkArguments
 from dixtill_hf.workflow.recipe import Recipe
 
 ARGUMENTS = BenchmarkArguments(
-    rivals="onnx,int8-dynamic",
+    baselines="onnx,int8-dynamic",
     rankings="masking,gradient-iterative",
     temperatures="1,5",
     threads="1",
@@ -86,7 +86,7 @@ def test_a_benchmark_measures_everything_once(
 
 def test_wrong_fields_are_refused_before_anything_is_computed(recipe: Recipe):
     for name, value, told in (
-        ("rivals", "int8", "rivals"),
+        ("baselines", "int8", "baselines"),
         ("rankings", "random", "rankings"),
         ("temperatures", "0,1", "temperatures must be at least one number, each above 0"),
         ("threads", "two", "threads must be numbers"),

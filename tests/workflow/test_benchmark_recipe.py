@@ -14,22 +14,22 @@ from dixtill_hf.workflow.recipe import DataArguments, Recipe, StudentArguments
 
 
 def test_lists_are_read():
-    plan = plan_benchmark(BenchmarkArguments(temperatures="1, 2.5", threads="2", rivals="onnx"))
+    plan = plan_benchmark(BenchmarkArguments(temperatures="1, 2.5", threads="2", baselines="onnx"))
     assert plan.temperatures == [1.0, 2.5]
     assert plan.threads == [2]
-    assert plan.rivals == ["onnx"]
+    assert plan.baselines == ["onnx"]
 
 
-def test_no_rivals_and_no_rankings_are_possible():
-    plan = plan_benchmark(BenchmarkArguments(rivals="", rankings=""))
-    assert plan.rivals == []
+def test_no_baselines_and_no_rankings_are_possible():
+    plan = plan_benchmark(BenchmarkArguments(baselines="", rankings=""))
+    assert plan.baselines == []
     assert plan.rankings == []
 
 
 @pytest.mark.parametrize(
     ("field", "value", "told"),
     [
-        ("rivals", "int8-dynamik", "did you mean 'int8-dynamic'"),
+        ("baselines", "int8-dynamik", "did you mean 'int8-dynamic'"),
         ("rankings", "maskin", "did you mean 'masking'"),
         ("temperature_presets", "papr", "did you mean 'paper'"),
         ("temperature_seeds", 0, "temperature_seeds must be at least 1, got 0"),

@@ -8,9 +8,9 @@ import pytest
 from datasets import ClassLabel, Dataset
 
 from dixtill_hf.teacher.loading import Teacher, load_teacher
+from dixtill_hf.workflow.baselines import why_heads_stay
 from dixtill_hf.workflow.head_sweep import RANKINGS, heads_to_remove
 from dixtill_hf.workflow.measurement_store import MeasurementStore
-from dixtill_hf.workflow.rivals import why_heads_stay
 
 
 @pytest.fixture(scope="module")

@@ -47,7 +47,7 @@ def test_all_outputs_are_there(finished):
     assert "teacher_attributions" in load_from_disk(str(finished / "annotated"))["test"].features
 
 
-def test_metrics_hold_every_student_and_the_linear_rival(finished):
+def test_metrics_hold_every_student_and_the_linear_baseline(finished):
     metrics = json.loads((finished / "metrics.json").read_text())
     rows = {(row["method"], row["preset"], row["seed"]) for row in metrics["results"]}
     assert rows == {
@@ -68,7 +68,9 @@ def test_the_summary_is_that_of_the_results(finished):
     assert summary["metrics"]["accuracy"]["mean"] == pytest.approx(np.mean(scores))
     assert summary["metrics"]["accuracy"]["sd"] == pytest.approx(np.std(scores, ddof=1))
     assert {(row["against"], row["metric"]) for row in metrics["comparisons"]} == {
-        (rival, metric) for rival in ("none", "bag_of_words") for metric in ("accuracy", "macro_f1")
+        (baseline, metric)
+        for baseline in ("none", "bag_of_words")
+        for metric in ("accuracy", "macro_f1")
     }
 
 

@@ -7,16 +7,16 @@ from typing import Any
 from dixtill_hf.reporting import formatting as fmt
 from dixtill_hf.reporting import tables
 from dixtill_hf.reporting.benchmark import published
-from dixtill_hf.reporting.benchmark.rivals import TEACHER, Rival, compressed_name
+from dixtill_hf.reporting.benchmark.compared_models import TEACHER, ComparedModel, compressed_name
 from dixtill_hf.reporting.formatting import Column
 from dixtill_hf.reporting.measurements import QUALITY_METRICS, Estimate
 
 
-def compressed_table(metrics: Mapping[str, Any], rivals: Sequence[Rival]) -> str:
+def compressed_table(metrics: Mapping[str, Any], models: Sequence[ComparedModel]) -> str:
     """Quality, what of it was lost, and calibration; "" where nothing was compressed."""
     if not metrics.get("compressed"):
         return ""
-    judged = [rival for rival in rivals if rival.estimates]
+    judged = [model for model in models if model.estimates]
     teacher = judged[0].estimates if judged[0].family == TEACHER else {}
     columns = [_names(judged)]
     columns += [_measure(title, key, judged) for key, title in QUALITY_METRICS.items()]
@@ -42,36 +42,38 @@ def _shown(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in settings.items() if name not in ("teacher", "format")}
 
 
-def per_class_table(metrics: Mapping[str, Any], rivals: Sequence[Rival]) -> str:
+def per_class_table(metrics: Mapping[str, Any], models: Sequence[ComparedModel]) -> str:
     """F1 of each label; "" where it was not measured."""
     keys = {label: f"f1_per_class.{label}" for label in metrics["dataset"]["labels"]}
-    judged = [rival for rival in rivals if any(key in rival.estimates for key in keys.values())]
+    judged = [model for model in models if any(key in model.estimates for key in keys.values())]
     if not judged:
         return ""
     columns = [_measure(fmt.text(label), key, judged) for label, key in keys.items()]
     return fmt.table([_names(judged), *columns])
 
 
-def _names(rivals: Sequence[Rival]) -> Column:
-    return Column("model", [fmt.text(rival.name) for rival in rivals], numeric=False)
+def _names(models: Sequence[ComparedModel]) -> Column:
+    return Column("model", [fmt.text(model.name) for model in models], numeric=False)
 
 
-def _measure(title: str, key: str, rivals: Sequence[Rival], best: Any = max) -> Column:
-    """A measure of each rival; the teacher does not compete."""
-    found = [rival.estimates.get(key) for rival in rivals]
+def _measure(title: str, key: str, models: Sequence[ComparedModel], best: Any = max) -> Column:
+    """A measure of each model; the teacher does not compete."""
+    found = [model.estimates.get(key) for model in models]
     means = [
-        None if value is None or rival.family == TEACHER else value.mean
-        for rival, value in zip(rivals, found, strict=True)
+        None if value is None or model.family == TEACHER else value.mean
+        for model, value in zip(models, found, strict=True)
     ]
     return Column(title, [fmt.short_estimate(value) for value in found], means, best)
 
 
-def _drop(title: str, key: str, rivals: Sequence[Rival], teacher: Estimate | None) -> Column:
-    """1 − measure / the teacher's measure, as a share: negative where the rival is better."""
+def _drop(
+    title: str, key: str, models: Sequence[ComparedModel], teacher: Estimate | None
+) -> Column:
+    """1 − measure / the teacher's measure, as a share: negative where the model is better."""
     drops: list[float | None] = []
-    for rival in rivals:
-        found = rival.estimates.get(key)
-        if found is None or teacher is None or not teacher.mean or rival.family == TEACHER:
+    for model in models:
+        found = model.estimates.get(key)
+        if found is None or teacher is None or not teacher.mean or model.family == TEACHER:
             drops.append(None)
         else:
             drops.append(1 - found.mean / teacher.mean)

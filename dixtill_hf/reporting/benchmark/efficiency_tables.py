@@ -7,7 +7,7 @@ from typing import Any
 
 from dixtill_hf.reporting import formatting as fmt
 from dixtill_hf.reporting.benchmark import published
-from dixtill_hf.reporting.benchmark.rivals import TEACHER, Rival
+from dixtill_hf.reporting.benchmark.compared_models import TEACHER, ComparedModel
 from dixtill_hf.reporting.formatting import Column
 from dixtill_hf.reporting.measurements import compression, number
 
@@ -82,37 +82,37 @@ def main_timings(metrics: Mapping[str, Any], tokenization: bool = False) -> list
     return at(rows, replace(settings[0], tokenization=tokenization)) if settings else []
 
 
-def fastest(rows: Sequence[Timing], rival: Rival) -> Timing | None:
-    """The row of the rival's fastest runtime, None where it was not timed."""
+def fastest(rows: Sequence[Timing], model: ComparedModel) -> Timing | None:
+    """The row of the model's fastest runtime, None where it was not timed."""
     own = [
         row
         for row in rows
-        if row["model"] == rival.timed_as and rival.runtime in (None, row["runtime"])
+        if row["model"] == model.timed_as and model.runtime in (None, row["runtime"])
     ]
     return min(own, key=lambda row: row["p50_ms"], default=None)
 
 
-def size_and_time_table(metrics: Mapping[str, Any], rivals: Sequence[Rival]) -> str:
+def size_and_time_table(metrics: Mapping[str, Any], models: Sequence[ComparedModel]) -> str:
     """Size of every model, and its time in its fastest runtime; "" where nothing was timed."""
     alone, with_tokens = (main_timings(metrics, tokenization) for tokenization in (False, True))
     if not alone and not with_tokens:
         return ""
-    rows = [fastest(alone, rival) for rival in rivals]
-    whole = [fastest(with_tokens, rival) for rival in rivals]
-    smaller = [compression(metrics, rival.num_bytes) for rival in rivals]
+    rows = [fastest(alone, model) for model in models]
+    whole = [fastest(with_tokens, model) for model in models]
+    smaller = [compression(metrics, model.num_bytes) for model in models]
     return fmt.table(
         [
-            Column("model", [fmt.text(rival.name) for rival in rivals], numeric=False),
-            fmt.column("parameters", [rival.parameters for rival in rivals], fmt.count),
-            fmt.column("size", [rival.num_bytes for rival in rivals], fmt.size),
-            _compared("compression", smaller, rivals, max),
+            Column("model", [fmt.text(model.name) for model in models], numeric=False),
+            fmt.column("parameters", [model.parameters for model in models], fmt.count),
+            fmt.column("size", [model.num_bytes for model in models], fmt.size),
+            _compared("compression", smaller, models, max),
             Column("fastest runtime", [_runtime(row) for row in rows], numeric=False),
             fmt.column("time, ms", [_value(row, "p50_ms") for row in rows], fmt.milliseconds),
-            _compared("peak memory", [_peak(metrics, row) for row in rows], rivals, min, fmt.size),
-            _speedup("speed-up, same runtime", "speedup_same_runtime", rows, rivals),
-            _speedup("speed-up, fastest teacher", "speedup_fastest_teacher", rows, rivals),
-            _speedup("the same with tokenization", "speedup_fastest_teacher", whole, rivals),
-            *published.size_and_time_columns(metrics, rivals),
+            _compared("peak memory", [_peak(metrics, row) for row in rows], models, min, fmt.size),
+            _speedup("speed-up, same runtime", "speedup_same_runtime", rows, models),
+            _speedup("speed-up, fastest teacher", "speedup_fastest_teacher", rows, models),
+            _speedup("the same with tokenization", "speedup_fastest_teacher", whole, models),
+            *published.size_and_time_columns(metrics, models),
         ]
     )
 
@@ -204,22 +204,22 @@ def _times(title: str, rows: Sequence[Timing | None], models: Sequence[tuple[str
 
 
 def _speedup(
-    title: str, key: str, rows: Sequence[Timing | None], rivals: Sequence[Rival]
+    title: str, key: str, rows: Sequence[Timing | None], models: Sequence[ComparedModel]
 ) -> Column:
-    return _compared(title, [_value(row, key) for row in rows], rivals, max)
+    return _compared(title, [_value(row, key) for row in rows], models, max)
 
 
 def _compared(
     title: str,
     values: Sequence[float | None],
-    rivals: Sequence[Rival],
+    models: Sequence[ComparedModel],
     best: Any,
     write: Any = fmt.ratio,
 ) -> Column:
     """A column in which neither the teacher nor a mere reference competes."""
     competing = [
-        value if rival.family in ("compressed", "student") else None
-        for rival, value in zip(rivals, values, strict=True)
+        value if model.family in ("compressed", "student") else None
+        for model, value in zip(models, values, strict=True)
     ]
     return Column(title, [write(value) for value in values], competing, best)
 

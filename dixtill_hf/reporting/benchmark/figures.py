@@ -12,8 +12,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from dixtill_hf.reporting import formatting as fmt
+from dixtill_hf.reporting.benchmark.compared_models import TEACHER, ComparedModel, compared_models
 from dixtill_hf.reporting.benchmark.efficiency_tables import Timing, fastest, main_timings
-from dixtill_hf.reporting.benchmark.rivals import TEACHER, Rival, rivals_of
 from dixtill_hf.reporting.benchmark.sweep_tables import pruning_ways, temperature_groups, way_name
 from dixtill_hf.reporting.measurements import Estimate, Series, compression, number
 from dixtill_hf.reporting.style import (
@@ -43,41 +43,41 @@ _TICKS = {1: (1.0, 2.0, 5.0), 2: (1.0, 3.0)}
 _FAMILY_COLOURS = {TEACHER: TEACHER_COLOUR, "compressed": COMPRESSED_COLOUR}
 
 
-def rivals_figure(metrics: Mapping[str, Any], series: Sequence[Series]) -> Figure | None:
+def baselines_figure(metrics: Mapping[str, Any], series: Sequence[Series]) -> Figure | None:
     """A row for each model, a panel for each side; None where nothing was timed.
 
     The time is that of the model's fastest runtime in the setting that comparisons name.
     """
     rows = main_timings(metrics)
-    rivals = [one for one in rivals_of(metrics, series) if "macro_f1" in one.estimates]
-    times = [fastest(rows, rival) for rival in rivals]
+    models = [one for one in compared_models(metrics, series) if "macro_f1" in one.estimates]
+    times = [fastest(rows, model) for model in models]
     if not any(times):
         return None
-    height = 1.3 + _ROW_HEIGHT * len(rivals)
+    height = 1.3 + _ROW_HEIGHT * len(models)
     figure = Figure(figsize=(WIDTH, height), layout="constrained")
     quality, smaller, faster = figure.subplots(1, 3, sharey=True)
-    looks = [_look(rival, rivals) for rival in rivals]
-    _draw_quality(quality, rivals, looks)
-    ratios = [compression(metrics, rival.num_bytes) for rival in rivals]
+    looks = [_look(model, models) for model in models]
+    _draw_quality(quality, models, looks)
+    ratios = [compression(metrics, model.num_bytes) for model in models]
     _draw_ratios(smaller, ratios, looks)
     _draw_ratios(faster, [_value(row, "speedup_fastest_teacher") for row in times], looks)
     _draw_same_runtime(faster, times, looks)
     for axes, title in ((quality, "macro F1"), (smaller, "compression"), (faster, "speed-up")):
         axes.set_title(title)
         axes.grid(axis="y", visible=False)
-    quality.set_yticks(range(len(rivals)), [broken_name(rival.name) for rival in rivals])
-    quality.set_ylim(len(rivals) - 0.5, -0.5)
+    quality.set_yticks(range(len(models)), [broken_name(model.name) for model in models])
+    quality.set_ylim(len(models) - 0.5, -0.5)
     legend_below(figure, _legend())
     return figure
 
 
-def _draw_quality(axes: Axes, rivals: Sequence[Rival], looks: Sequence[Look]) -> None:
+def _draw_quality(axes: Axes, models: Sequence[ComparedModel], looks: Sequence[Look]) -> None:
     """Macro F1 with its interval, beside the teacher's line."""
-    for row, (rival, look) in enumerate(zip(rivals, looks, strict=True)):
-        found = rival.estimates["macro_f1"]
+    for row, (model, look) in enumerate(zip(models, looks, strict=True)):
+        found = model.estimates["macro_f1"]
         axes.errorbar([found.mean], [row], xerr=spread([found]), **look)
         write_at_edge(axes, row, fmt.score(found.mean))
-        if rival.family == TEACHER:
+        if model.family == TEACHER:
             axes.axvline(found.mean, **TEACHER_LINE)
     axes.margins(x=0.1)
     axes.xaxis.set_major_locator(MaxNLocator(4))
@@ -107,11 +107,11 @@ def _draw_same_runtime(axes: Axes, times: Sequence[Timing | None], looks: Sequen
             axes.plot([ratio], [row], **SAME_RUNTIME | {"color": look["color"]})
 
 
-def _look(rival: Rival, rivals: Sequence[Rival]) -> Look:
-    students = [one for one in rivals if one.family == "student"]
-    if rival.family == "student":
-        return series_look(rival, students)
-    return {**MEASURED, "color": _FAMILY_COLOURS[rival.family]}
+def _look(model: ComparedModel, models: Sequence[ComparedModel]) -> Look:
+    students = [one for one in models if one.family == "student"]
+    if model.family == "student":
+        return series_look(model, students)
+    return {**MEASURED, "color": _FAMILY_COLOURS[model.family]}
 
 
 def _legend() -> list[Line2D]:

@@ -11,12 +11,16 @@ pytest.importorskip("matplotlib")
 
 import matplotlib as mpl
 
-from dixtill_hf.reporting.benchmark.figures import pruning_figure, rivals_figure, temperature_figure
+from dixtill_hf.reporting.benchmark.figures import (
+    baselines_figure,
+    pruning_figure,
+    temperature_figure,
+)
 from dixtill_hf.reporting.measurements import series_of
 from dixtill_hf.reporting.report import report_text, write_report
 from dixtill_hf.reporting.style import SETTINGS
 
-NAMES = ["quality", "temperature", "rivals", "pruning", "agreement", "size", "stages"]
+NAMES = ["quality", "temperature", "baselines", "pruning", "agreement", "size", "stages"]
 CHAPTERS = {
     "temperatures": ["Temperature"],
     "compressed": ["Quality of the compressed"],
@@ -88,7 +92,7 @@ def test_every_figure_is_drawn_and_linked(tmp_path, make_benchmark):
     assert all((tmp_path / link).is_file() for link in linked)
 
 
-@pytest.mark.parametrize("draw", [temperature_figure, rivals_figure, pruning_figure])
+@pytest.mark.parametrize("draw", [temperature_figure, baselines_figure, pruning_figure])
 def test_figures_are_the_same_each_time(benchmark, draw):
     drawn = []
     for _ in range(2):

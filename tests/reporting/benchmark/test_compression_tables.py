@@ -4,14 +4,14 @@
 import pytest
 
 from dixtill_hf.reporting.benchmark import compression_tables
-from dixtill_hf.reporting.benchmark.rivals import rivals_of
+from dixtill_hf.reporting.benchmark.compared_models import compared_models
 from dixtill_hf.reporting.measurements import series_of
 
 
 @pytest.fixture
 def rows_of(read_table):
     def read(metrics, table):
-        text = table(metrics, rivals_of(metrics, series_of(metrics)))
+        text = table(metrics, compared_models(metrics, series_of(metrics)))
         return {row["model"]: row for row in read_table(text)}
 
     return read
@@ -59,7 +59,7 @@ def test_settings_tell_how_each_was_made(benchmark):
 
 
 def test_runs_without_compression_have_no_tables(metrics):
-    rivals = rivals_of(metrics, series_of(metrics))
-    assert compression_tables.compressed_table(metrics, rivals) == ""
-    assert compression_tables.per_class_table(metrics, rivals) == ""
+    models = compared_models(metrics, series_of(metrics))
+    assert compression_tables.compressed_table(metrics, models) == ""
+    assert compression_tables.per_class_table(metrics, models) == ""
     assert compression_tables.compression_settings(metrics) == ""

@@ -4,7 +4,7 @@
 import pytest
 
 from dixtill_hf.reporting.benchmark import efficiency_tables
-from dixtill_hf.reporting.benchmark.rivals import rivals_of
+from dixtill_hf.reporting.benchmark.compared_models import compared_models
 from dixtill_hf.reporting.measurements import series_of
 from dixtill_hf.reporting.report import report_text
 
@@ -12,8 +12,8 @@ from dixtill_hf.reporting.report import report_text
 @pytest.fixture
 def overview(read_table):
     def read(metrics):
-        rivals = rivals_of(metrics, series_of(metrics))
-        table = efficiency_tables.size_and_time_table(metrics, rivals)
+        models = compared_models(metrics, series_of(metrics))
+        table = efficiency_tables.size_and_time_table(metrics, models)
         return {row["model"]: row for row in read_table(table)}
 
     return read
@@ -84,8 +84,8 @@ def test_a_model_that_was_not_timed_in_a_setting_has_no_figure_there(benchmark, 
 
 
 def test_without_times_there_are_no_tables(metrics):
-    rivals = rivals_of(metrics, series_of(metrics))
-    assert efficiency_tables.size_and_time_table(metrics, rivals) == ""
+    models = compared_models(metrics, series_of(metrics))
+    assert efficiency_tables.size_and_time_table(metrics, models) == ""
     assert efficiency_tables.time_tables(metrics) == []
     assert efficiency_tables.memory_table(metrics) == ""
     assert efficiency_tables.main_setting(metrics) == ""

@@ -2,7 +2,7 @@
 """Which of the timed rows speaks for a model."""
 
 from dixtill_hf.reporting.benchmark import efficiency_tables as timings
-from dixtill_hf.reporting.benchmark.rivals import rivals_of
+from dixtill_hf.reporting.benchmark.compared_models import compared_models
 from dixtill_hf.reporting.measurements import series_of
 
 
@@ -28,9 +28,9 @@ def test_main_timings_with_and_without_tokenization_differ_in_nothing_else(bench
 
 
 def test_fastest_is_among_the_runtimes_of_the_model(benchmark):
-    rivals = {rival.name: rival for rival in rivals_of(benchmark, series_of(benchmark))}
+    models = {model.name: model for model in compared_models(benchmark, series_of(benchmark))}
     rows = timings.main_timings(benchmark)
-    runtimes = {name: timings.fastest(rows, rivals[name]) for name in rivals}
+    runtimes = {name: timings.fastest(rows, models[name]) for name in models}
     assert runtimes["KL"]["runtime"] == "onnxruntime"
     # The teacher in another runtime has a name of its own.
     assert runtimes["teacher"]["runtime"] == "pytorch"
@@ -38,6 +38,6 @@ def test_fastest_is_among_the_runtimes_of_the_model(benchmark):
 
 
 def test_nothing_timed(metrics):
-    (rival, *_) = rivals_of(metrics, series_of(metrics))
+    (model, *_) = compared_models(metrics, series_of(metrics))
     assert timings.main_timings(metrics) == []
-    assert timings.fastest([], rival) is None
+    assert timings.fastest([], model) is None

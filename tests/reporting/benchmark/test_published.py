@@ -2,17 +2,17 @@
 """Published figures never pass for measured ones."""
 
 from dixtill_hf.reporting.benchmark import published
-from dixtill_hf.reporting.benchmark.rivals import rivals_of
+from dixtill_hf.reporting.benchmark.compared_models import compared_models
 from dixtill_hf.reporting.measurements import series_of
 from dixtill_hf.reporting.tables import quality_table
 
 
 def test_columns_say_that_they_are_published_and_have_no_best_cell(benchmark):
-    rivals = rivals_of(benchmark, series_of(benchmark))
+    models = compared_models(benchmark, series_of(benchmark))
     columns = [
-        *published.quality_columns(benchmark, rivals),
-        *published.size_and_time_columns(benchmark, rivals),
-        *published.compressed_columns(benchmark, rivals),
+        *published.quality_columns(benchmark, models),
+        *published.size_and_time_columns(benchmark, models),
+        *published.compressed_columns(benchmark, models),
     ]
     assert all(column.title.startswith("published: ") for column in columns)
     assert not any(column.values for column in columns)
@@ -20,7 +20,9 @@ def test_columns_say_that_they_are_published_and_have_no_best_cell(benchmark):
 
 def test_figures_stand_in_the_rows_of_their_models(benchmark, read_table):
     series = series_of(benchmark)
-    judged = [one for one in rivals_of(benchmark, series) if one.family in ("teacher", "student")]
+    judged = [
+        one for one in compared_models(benchmark, series) if one.family in ("teacher", "student")
+    ]
     columns = published.quality_columns(benchmark, judged)
     rows = read_table(quality_table(benchmark, series, columns))
     found = {row["model"]: row["published: macro F1"] for row in rows}

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A rival that cannot be made is left out with its reason, however it fails."""
+"""A baseline that cannot be made is left out with its reason, however it fails."""
 
 import pytest
 
-from dixtill_hf.workflow import rivals
+from dixtill_hf.workflow import baselines
 
 
 class RuntimeFails(Exception):
@@ -20,14 +20,14 @@ def _failing(error):
 
 @pytest.mark.parametrize("error", [ValueError("no"), RuntimeError("no"), RuntimeFails("no")])
 def test_what_fails_is_left_out_and_told(monkeypatch, error):
-    monkeypatch.setattr(rivals, "quantized_teacher", _failing(error))
-    possible, reasons = rivals.compressible(None, ["onnx", "int8-static"], None, None)
+    monkeypatch.setattr(baselines, "quantized_teacher", _failing(error))
+    possible, reasons = baselines.compressible(None, ["onnx", "int8-static"], None, None)
     assert possible == ["onnx"]
     assert reasons == ["int8-static: no"]
 
 
 @pytest.mark.parametrize("error", [ImportError("no extra"), OSError("disk full")])
 def test_what_the_user_can_mend_is_raised(monkeypatch, error):
-    monkeypatch.setattr(rivals, "quantized_teacher", _failing(error))
+    monkeypatch.setattr(baselines, "quantized_teacher", _failing(error))
     with pytest.raises(type(error)):
-        rivals.compressible(None, ["onnx", "int8-static"], None, None)
+        baselines.compressible(None, ["onnx", "int8-static"], None, None)

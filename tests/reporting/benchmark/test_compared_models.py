@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The models that stand beside each other, from all over metrics.json."""
 
-from dixtill_hf.reporting.benchmark.rivals import rivals_of
+from dixtill_hf.reporting.benchmark.compared_models import compared_models
 from dixtill_hf.reporting.measurements import series_of
 
 
 def by_name(metrics) -> dict:
-    return {rival.name: rival for rival in rivals_of(metrics, series_of(metrics))}
+    return {model.name: model for model in compared_models(metrics, series_of(metrics))}
 
 
 def test_order_and_families(benchmark):
@@ -66,4 +66,4 @@ def test_students_have_the_mean_of_what_the_summary_lacks(benchmark):
 
 
 def test_a_run_that_is_no_benchmark_has_teacher_and_students(metrics):
-    assert {rival.family for rival in by_name(metrics).values()} == {"teacher", "student"}
+    assert {model.family for model in by_name(metrics).values()} == {"teacher", "student"}

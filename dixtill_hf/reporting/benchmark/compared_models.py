@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The models that stand beside each other in size, time and quality, from all over metrics.json.
+"""The models that a report compares in size, time and quality, from all parts of metrics.json.
 
-The teacher, models that only size and time are told of, the compressed teachers, the students.
+The teacher, models of which only size and time are known, compressed teachers, and students.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,8 +17,8 @@ _MEASURES = (*QUALITY_METRICS, "teacher_agreement", "calibration_error")
 
 
 @dataclass(frozen=True)
-class Rival:
-    """A model among its rivals.
+class ComparedModel:
+    """One of the models that a report compares.
 
     Attributes:
         name: What readers see.
@@ -51,20 +51,23 @@ class Rival:
         return self.timed_as != TEACHER
 
 
-def rivals_of(metrics: Mapping[str, Any], series: Sequence[Series]) -> list[Rival]:
+def compared_models(metrics: Mapping[str, Any], series: Sequence[Series]) -> list[ComparedModel]:
     """Teacher, references, compressed teachers and students, in this order."""
     references = (metrics.get("efficiency") or {}).get("references") or []
     labels = metrics["dataset"]["labels"]
     return [
-        _rival(TEACHER, TEACHER, TEACHER, metrics["teacher"], labels, TEACHER, "pytorch"),
-        *(_rival(row["model"], row["model"], "reference", row, labels) for row in references),
+        _compared_model(TEACHER, TEACHER, TEACHER, metrics["teacher"], labels, TEACHER, "pytorch"),
+        *(
+            _compared_model(row["model"], row["model"], "reference", row, labels)
+            for row in references
+        ),
         *(_compressed(row, labels) for row in metrics.get("compressed") or []),
         *(_student(one, labels) for one in series),
     ]
 
 
-def _compressed(row: Mapping[str, Any], labels: Sequence[str]) -> Rival:
-    return _rival(
+def _compressed(row: Mapping[str, Any], labels: Sequence[str]) -> ComparedModel:
+    return _compared_model(
         compressed_name(row), row["name"], "compressed", row, labels, row["label"], row["backend"]
     )
 
@@ -77,7 +80,7 @@ def compressed_name(row: Mapping[str, Any]) -> str:
     return f"{label} in {_RUNTIMES.get(row['backend'], row['backend'])}"
 
 
-def _rival(
+def _compared_model(
     name: str,
     key: str,
     family: str,
@@ -85,19 +88,21 @@ def _rival(
     labels: Sequence[str],
     timed_as: str | None = None,
     runtime: str | None = None,
-) -> Rival:
+) -> ComparedModel:
     per_class = row.get("f1_per_class") or {}
     values = {measure: number(row.get(measure)) for measure in _MEASURES}
     values |= {f"f1_per_class.{label}": number(per_class.get(label)) for label in labels}
     estimates = {name: Estimate(value) for name, value in values.items() if value is not None}
     sizes = number(row.get("parameters")), number(row.get("bytes"))
-    return Rival(name, key, family, *sizes, estimates, timed_as or name, runtime, family, None)
+    return ComparedModel(
+        name, key, family, *sizes, estimates, timed_as or name, runtime, family, None
+    )
 
 
-def _student(one: Series, labels: Sequence[str]) -> Rival:
+def _student(one: Series, labels: Sequence[str]) -> ComparedModel:
     measures = [*_MEASURES, *(f"f1_per_class.{label}" for label in labels)]
     found = {measure: one.estimate(measure) or _mean(one, measure) for measure in measures}
-    return Rival(
+    return ComparedModel(
         name=one.name,
         key=one.method,
         family="student",
