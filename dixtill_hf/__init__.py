@@ -22,7 +22,7 @@ _MODULES = {
     "Explainer": "explainers.base",
     "Explanation": "student.explaining",
     "IntegratedGradients": "explainers.integrated_gradients",
-    "OnnxStudent": "export.onnx",
+    "OnnxStudent": "export.onnx_student",
     "Teacher": "teacher.loading",
     "WordTokenizer": "student.tokenization",
     "add_unlabelled_texts": "data.unlabelled",

@@ -2,7 +2,6 @@
 """A teacher as an ONNX model, in float32 or in int8, through Optimum."""
 
 import copy
-import platform
 import tempfile
 import warnings
 from collections.abc import Iterable, Sequence
@@ -13,6 +12,7 @@ import torch
 from datasets import Dataset
 from transformers import PreTrainedModel
 
+from dixtill_hf.baselines.quantization import preset_of_this_cpu
 from dixtill_hf.export.onnx_session import MODEL_FILE
 from dixtill_hf.teacher.loading import Teacher
 
@@ -70,50 +70,6 @@ def exportable_copy(teacher: Teacher, exporter: str) -> PreTrainedModel:
             "of another architecture, such as BERT, DistilBERT or RoBERTa."
         )
     return copy.deepcopy(teacher.model).cpu().float()
-
-
-CPU_PRESETS = ("avx512_vnni", "avx2", "arm64")
-
-_ARM = {"aarch64", "arm64"}
-_X86 = {"x86_64", "amd64"}
-
-
-def preset_of_this_cpu() -> str:
-    """The preset for the processor that this runs on.
-
-    Where the system does not tell what an x86 processor can do (`/proc/cpuinfo` is Linux's), it
-    is `"avx2"`, which every one of them computes correctly.
-
-    Raises:
-        ValueError: The processor is neither x86 nor ARM, both of 64 bits.
-    """
-    description = Path("/proc/cpuinfo")
-    text = description.read_text(encoding="utf-8") if description.is_file() else ""
-    return choose_preset(platform.machine(), text)
-
-
-def choose_preset(machine: str, description: str) -> str:
-    """The preset for a processor.
-
-    Signed 8-bit weights, which ARM and the VNNI instructions multiply fast, can overflow on x86
-    without VNNI; there weights are unsigned.
-
-    Args:
-        machine: Its architecture, as `platform.machine` has it.
-        description: What the system says of it, its instruction sets among other words.
-
-    Raises:
-        ValueError: The architecture is neither x86 nor ARM, both of 64 bits.
-    """
-    if machine.lower() in _ARM:
-        return "arm64"
-    if machine.lower() in _X86:
-        has_vnni = {"avx512_vnni", "avx_vnni"} & set(description.split())
-        return "avx512_vnni" if has_vnni else "avx2"
-    raise ValueError(
-        f"No int8 preset is known for the processor architecture {machine!r}: name the nearest "
-        f"with cpu_preset, one of {', '.join(CPU_PRESETS)}."
-    )
 
 
 try:

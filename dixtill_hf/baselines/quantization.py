@@ -7,6 +7,7 @@ Loading what was saved here needs the runtime alone, neither torch nor transform
 from __future__ import annotations
 
 import json
+import platform
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,16 +17,19 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dixtill_hf.baselines.onnx_conversion import CPU_PRESETS
 from dixtill_hf.data.names import check_name
 
 if TYPE_CHECKING:
-    from dixtill_hf.baselines.openvino import OpenVinoClassifier
+    from dixtill_hf.baselines.openvino_runtime import OpenVinoClassifier
     from dixtill_hf.export.onnx_session import OnnxClassifier
     from dixtill_hf.teacher.loading import Teacher
 
 SETTINGS_FILE = "compression.json"
 _FORMAT = 1
+CPU_PRESETS = ("avx512_vnni", "avx2", "arm64")
+
+_ARM = {"aarch64", "arm64"}
+_X86 = {"x86_64", "amd64"}
 
 
 @dataclass(frozen=True)
@@ -54,10 +58,13 @@ QUANTIZED = {
 }
 
 # What converts and what loads; both are imported when they are used.
-_CONVERSIONS = {"onnxruntime": "onnx_conversion", "openvino": "openvino_conversion"}
+_CONVERSIONS = {
+    "onnxruntime": "baselines.onnx_conversion",
+    "openvino": "baselines.openvino_conversion",
+}
 _CLASSIFIERS = {
-    "onnxruntime": ("onnx_runtime", "OnnxClassifier"),
-    "openvino": ("openvino_runtime", "OpenVinoClassifier"),
+    "onnxruntime": ("export.onnx_session", "OnnxClassifier"),
+    "openvino": ("baselines.openvino_runtime", "OpenVinoClassifier"),
 }
 
 
@@ -202,4 +209,42 @@ def _write_settings(
 
 
 def _submodule(name: str) -> Any:
-    return import_module(f"dixtill_hf.baselines.{name}")
+    return import_module(f"dixtill_hf.{name}")
+
+
+def preset_of_this_cpu() -> str:
+    """The preset for the processor that this runs on.
+
+    Where the system does not tell what an x86 processor can do (`/proc/cpuinfo` is Linux's), it
+    is `"avx2"`, which every one of them computes correctly.
+
+    Raises:
+        ValueError: The processor is neither x86 nor ARM, both of 64 bits.
+    """
+    description = Path("/proc/cpuinfo")
+    text = description.read_text(encoding="utf-8") if description.is_file() else ""
+    return choose_preset(platform.machine(), text)
+
+
+def choose_preset(machine: str, description: str) -> str:
+    """The preset for a processor.
+
+    Signed 8-bit weights, which ARM and the VNNI instructions multiply fast, can overflow on x86
+    without VNNI; there weights are unsigned.
+
+    Args:
+        machine: Its architecture, as `platform.machine` has it.
+        description: What the system says of it, its instruction sets among other words.
+
+    Raises:
+        ValueError: The architecture is neither x86 nor ARM, both of 64 bits.
+    """
+    if machine.lower() in _ARM:
+        return "arm64"
+    if machine.lower() in _X86:
+        has_vnni = {"avx512_vnni", "avx_vnni"} & set(description.split())
+        return "avx512_vnni" if has_vnni else "avx2"
+    raise ValueError(
+        f"No int8 preset is known for the processor architecture {machine!r}: name the nearest "
+        f"with cpu_preset, one of {', '.join(CPU_PRESETS)}."
+    )

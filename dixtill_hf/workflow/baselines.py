@@ -20,11 +20,11 @@ from dixtill_hf.baselines.head_pruning import (
     prune_heads,
     save_pruned,
 )
-from dixtill_hf.baselines.onnx_conversion import preset_of_this_cpu
 from dixtill_hf.baselines.quantization import (
     QUANTIZED,
     compress_teacher,
     load_compressed,
+    preset_of_this_cpu,
     read_settings,
 )
 from dixtill_hf.data.columns import TEXT

@@ -23,7 +23,8 @@ from dixtill_hf.baselines.quantization import QUANTIZED, load_compressed
 from dixtill_hf.data.words import MOST_WORDS, word_limit
 from dixtill_hf.evaluation.classifiers import Classifier, PyTorchClassifier
 from dixtill_hf.evaluation.efficiency import parameter_count
-from dixtill_hf.export.onnx import OnnxStudent, export_student
+from dixtill_hf.export.onnx import export_student
+from dixtill_hf.export.onnx_student import OnnxStudent
 from dixtill_hf.reporting.measurements import display_name
 from dixtill_hf.teacher.loading import Teacher
 from dixtill_hf.workflow.baselines import (

@@ -118,12 +118,12 @@ def test_the_page_shows_the_metric_and_its_errors(folder, monkeypatch):
         JSON=lambda **given: given,
     )
     monkeypatch.setitem(sys.modules, "gradio", fake)
-    monkeypatch.delitem(sys.modules, "dixtill_hf.evaluation.metric_modules", raising=False)
-    from dixtill_hf.evaluation.metric_modules import page
+    monkeypatch.delitem(sys.modules, "dixtill_hf.evaluation.metric_page", raising=False)
+    from dixtill_hf.evaluation.metric_page import page
 
     form = page(folder / f"{folder.name}.py")
     (example,) = form.examples
     assert form.fn(*example)["texts"] == 2
     with pytest.raises(fake.Error, match="shape"):
         form.fn("[[1.0]]", "[[1.0, 2.0]]")
-    monkeypatch.delitem(sys.modules, "dixtill_hf.evaluation.metric_modules")
+    monkeypatch.delitem(sys.modules, "dixtill_hf.evaluation.metric_page")

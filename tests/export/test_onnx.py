@@ -14,7 +14,8 @@ pytest.importorskip("onnxruntime", reason="needs the extra onnx")
 import onnxruntime
 
 from dixtill_hf.distillation.building import build_student
-from dixtill_hf.export.onnx import OUTPUTS, OnnxStudent, export_student
+from dixtill_hf.export.onnx import export_student
+from dixtill_hf.export.onnx_student import OUTPUTS, OnnxStudent
 from dixtill_hf.student.configuration_dixtill import DixtillConfig
 from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification
 from dixtill_hf.student.tokenization import train_word_tokenizer

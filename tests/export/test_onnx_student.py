@@ -12,7 +12,8 @@ import torch
 pytest.importorskip("onnx", reason="needs the extra onnx")
 pytest.importorskip("onnxruntime", reason="needs the extra onnx")
 
-from dixtill_hf.export.onnx import OnnxStudent, export_student
+from dixtill_hf.export.onnx import export_student
+from dixtill_hf.export.onnx_student import OnnxStudent
 from dixtill_hf.student.configuration_dixtill import DixtillConfig
 from dixtill_hf.student.explaining import explain
 from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification
@@ -83,7 +84,7 @@ def test_it_runs_without_torch_and_transformers(exported):
     program = f"""
 import sys
 sys.modules["torch"] = sys.modules["transformers"] = None
-from dixtill_hf.export.onnx import OnnxStudent
+from dixtill_hf.export.onnx_student import OnnxStudent
 student = OnnxStudent({str(exported)!r})
 print(student.explain(student.tokenize(["Shares fell"])).scores.shape)
 """

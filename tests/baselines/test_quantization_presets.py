@@ -3,7 +3,7 @@
 
 import pytest
 
-from dixtill_hf.baselines.onnx_conversion import CPU_PRESETS, choose_preset, preset_of_this_cpu
+from dixtill_hf.baselines.quantization import CPU_PRESETS, choose_preset, preset_of_this_cpu
 
 
 @pytest.mark.parametrize(
