@@ -79,7 +79,7 @@ PROBE_COMPRESSED = _PROBE_SAVED.format(
     ask=_ASK, module="dixtill_hf.baselines.quantization", name="load_compressed", load=""
 )
 PROBE_ONNX_STUDENT = _PROBE_SAVED.format(
-    ask=_ASK, module="dixtill_hf.export.onnx", name="OnnxStudent", load=""
+    ask=_ASK, module="dixtill_hf.export.onnx_student", name="OnnxStudent", load=""
 )
 PROBE_BAG_OF_WORDS = _PROBE_SAVED.format(
     ask=_ASK, module="dixtill_hf.baselines.bag_of_words", name="BagOfWords", load=".load"
