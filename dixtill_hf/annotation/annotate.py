@@ -26,7 +26,7 @@ from dixtill_hf.annotation.annotator import Annotator
 from dixtill_hf.annotation.preparation import sample_rows
 from dixtill_hf.annotation.shards import default_cache_dir
 from dixtill_hf.annotation.streaming import annotate_stream
-from dixtill_hf.artifacts.process_group import Team
+from dixtill_hf.artifacts.process_group import ProcessGroup
 from dixtill_hf.data import columns
 from dixtill_hf.data.labels import GLUE_UNKNOWN, label_names
 from dixtill_hf.explainers.base import Explainer, get_explainer
@@ -127,17 +127,17 @@ def annotate(
         if data_labels is None:
             _refuse_labels_without_names(splits, load_config(teacher))
         teacher = load_teacher(teacher, data_labels, label_map)
-    team = Team.launched()
+    processes = ProcessGroup.launched()
     annotator = Annotator.prepared(
         teacher,
         method,
         sample_rows(list(splits.values()), method),
         tokens_per_batch,
         Path(cache_dir or default_cache_dir()),
-        team,
+        processes,
     )
     annotated = {
-        name: _annotate_split(split, name, annotator, team) for name, split in splits.items()
+        name: _annotate_split(split, name, annotator, processes) for name, split in splits.items()
     }
     return type(dataset)(annotated) if several else annotated[""]
 
@@ -148,19 +148,19 @@ def _with_features(dataset: Dataset | IterableDataset) -> Dataset | IterableData
 
 
 def _annotate_split(
-    dataset: Dataset | IterableDataset, name: str, annotator: Annotator, team: Team
+    dataset: Dataset | IterableDataset, name: str, annotator: Annotator, processes: ProcessGroup
 ) -> Dataset | IterableDataset:
     if isinstance(dataset, IterableDataset):
         return annotate_stream(dataset, annotator)
     plain = dataset.with_format(None)
     try:
-        annotation = annotator.annotate(plain, name, team)
+        annotation = annotator.annotate(plain, name, processes)
     except ValueError as error:
         if not name:
             raise
         raise ValueError(f"Split {name!r}: {error}") from error
     truncated = pc.sum(annotation.data.column(columns.TRUNCATED)).as_py()
-    if truncated and team.is_main:
+    if truncated and processes.is_main:
         logger.warning(
             "%d of %d texts are longer than the teacher's limit: the words beyond it get "
             "attribution 0.",

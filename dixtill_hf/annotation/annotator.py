@@ -7,7 +7,7 @@ import json
 import logging
 import mmap
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -17,10 +17,9 @@ from datasets import Dataset
 from datasets.table import MemoryMappedTable
 from tqdm.auto import tqdm
 
-from dixtill_hf.annotation.keys import first_of_each, hash_keys
+from dixtill_hf.annotation.keys import KEY_TYPE, first_of_each, hash_keys, row_keys
 from dixtill_hf.annotation.planning import Limits, assign_shards, plan_shards
 from dixtill_hf.annotation.preparation import prepare
-from dixtill_hf.annotation.rows import DatasetRows
 from dixtill_hf.annotation.shards import (
     ShardStore,
     is_whole,
@@ -30,7 +29,8 @@ from dixtill_hf.annotation.shards import (
 )
 from dixtill_hf.annotation.worker import Worker, default_tokens
 from dixtill_hf.artifacts.hashing import hash_json
-from dixtill_hf.artifacts.process_group import Team
+from dixtill_hf.artifacts.process_group import ProcessGroup
+from dixtill_hf.data.columns import TEXT
 from dixtill_hf.explainers.base import Explainer
 from dixtill_hf.explainers.embeddings import check_gradients
 from dixtill_hf.explainers.token_budget import TokenBudget
@@ -98,6 +98,68 @@ def _read_into(
     return pa.ipc.open_stream(pa.BufferReader(mapped)).read_all().to_batches()
 
 
+_ROWS_READ_AT_ONCE = 1024
+_ROWS_COMPARED = 64
+
+
+class DatasetRows:
+    """A dataset that all processes have, in the same order.
+
+    Args:
+        dataset: Has the text and all that the explainer reads.
+        worker: Whose explainer it is.
+        processes: The processes.
+    """
+
+    def __init__(self, dataset: Dataset, worker: Worker, processes: ProcessGroup) -> None:
+        self._reads = worker.explainer.reads
+        self._dataset = dataset.with_format(None).select_columns([TEXT, *self._reads])
+        self._worker = worker
+        self._processes = processes
+
+    def read(self, rows: Sequence[int] | np.ndarray) -> dict[str, list[Any]]:
+        """Rows as column → values."""
+        return self._dataset[[int(row) for row in rows]]
+
+    def keys(self) -> np.ndarray:
+        """The keys of all rows, of which each process reads a part.
+
+        Raises:
+            ValueError: A text is missing, or the processes have different datasets.
+        """
+        self._check_same()
+        return self._by_all(np.arange(len(self._dataset)), self._keys_of, KEY_TYPE)
+
+    def costs(self, rows: np.ndarray) -> np.ndarray:
+        """The costs of some rows, of which each process reads a part."""
+        return self._by_all(rows, lambda part: self._worker.costs(self.read(part)[TEXT]), np.int64)
+
+    def _keys_of(self, rows: np.ndarray) -> np.ndarray:
+        return row_keys(self.read(rows), self._reads, rows)
+
+    def _by_all(
+        self, rows: np.ndarray, look: Callable[[np.ndarray], np.ndarray], dtype: np.typing.DTypeLike
+    ) -> np.ndarray:
+        """What `look` says of rows, each process looking at a part, a few at once."""
+        share = self._processes.share(len(rows))
+        seen = b"".join(
+            look(rows[start : min(start + _ROWS_READ_AT_ONCE, share.stop)]).tobytes()
+            for start in range(share.start, share.stop, _ROWS_READ_AT_ONCE)
+        )
+        return np.frombuffer(b"".join(self._processes.gather(seen)), dtype)
+
+    def _check_same(self) -> None:
+        """See from their number and a sample that the others' rows are the same."""
+        count = len(self._dataset)
+        sample = np.unique(np.linspace(0, count - 1, min(count, _ROWS_COMPARED)).astype(int))
+        seen = f"{count} rows, {hash_keys(self._keys_of(sample)) if count else ''}"
+        if len(set(self._processes.gather(seen.encode()))) > 1:
+            raise ValueError(
+                "The processes were given different datasets: all of them must load, shuffle and "
+                "split the same data in the same way, with a seed where there is chance in it."
+            )
+
+
 # Raised when the numbers that an annotation holds change for the same settings.
 ENGINE_VERSION = 3
 
@@ -131,7 +193,7 @@ class Annotator:
         sample: Sequence[Mapping[str, Any]],
         tokens_per_batch: int | None,
         cache_dir: Path,
-        team: Team,
+        processes: ProcessGroup,
     ) -> Annotator:
         """An annotator with the settings filled in that were left to the teacher.
 
@@ -141,7 +203,7 @@ class Annotator:
             sample: Rows to prepare it with.
             tokens_per_batch: Most tokens in memory at once; None takes what suits the device.
             cache_dir: Where annotations are kept.
-            team: The processes, each of which makes this call.
+            processes: The processes, each of which makes this call.
 
         Raises:
             ValueError: The explainer needs gradients, and the teacher has none.
@@ -152,45 +214,45 @@ class Annotator:
         teacher_hash = hash_teacher(teacher)
         key = {"engine": ENGINE_VERSION, "teacher": teacher_hash}
         kept = cache_dir / "prepared"
-        whole = prepare(explainer, teacher, sample, budget, kept, key, team)
+        whole = prepare(explainer, teacher, sample, budget, kept, key, processes)
         return cls(Worker(teacher, whole, budget), teacher_hash, cache_dir)
 
-    def annotate(self, dataset: Dataset, name: str, team: Team) -> Dataset:
+    def annotate(self, dataset: Dataset, name: str, processes: ProcessGroup) -> Dataset:
         """The added columns alone, one row for each of the dataset's.
 
         Args:
             dataset: Has the text and all that the explainer reads.
             name: For the progress bar.
-            team: The processes, each of which makes this call.
+            processes: The processes, each of which makes this call.
         """
-        rows = DatasetRows(dataset, self.worker, team)
+        rows = DatasetRows(dataset, self.worker, processes)
         keys = rows.keys()
         fingerprint = hash_json([self._hash, hash_keys(keys)])
         directory = self._directory / "assembled"
-        found = team.from_main(lambda: find_assembled(directory, fingerprint))
+        found = processes.from_main(lambda: find_assembled(directory, fingerprint))
         if not found:
-            self.open(team)
-            self._complete(rows, keys, name, team)
-            found = team.from_main(
+            self.open(processes)
+            self._complete(rows, keys, name, processes)
+            found = processes.from_main(
                 lambda: assemble(directory, fingerprint, self.store, keys, self.worker.schema)
             )
         table = MemoryMappedTable.from_file(str(directory / found))
         return Dataset(table, fingerprint=f"dixtill-{fingerprint}")
 
-    def open(self, team: Team) -> None:
+    def open(self, processes: ProcessGroup) -> None:
         """Make the store ready to be added to, and take in what it holds.
 
         Raises:
             OSError: The cache cannot be written to, or its disk is not shared by all processes.
         """
-        path = self._directory / team.from_main(self._describe)
+        path = self._directory / processes.from_main(self._describe)
         if not path.is_file():
             raise OSError(
                 f"{path}, which the main process has written, is not there for process "
-                f"{team.rank}. Let cache_dir (or $DIXTILL_CACHE) be on a disk that all processes "
-                "share."
+                f"{processes.rank}. Let cache_dir (or $DIXTILL_CACHE) be on a disk that all "
+                "processes share."
             )
-        self.store.refresh(team)
+        self.store.refresh(processes)
 
     def _describe(self) -> str:
         """Name of the file that says, to whom looks into the cache, what the folder is of."""
@@ -201,16 +263,19 @@ class Annotator:
         content = json.dumps(described, indent=2, default=str).encode()
         return write_whole(self._directory, "settings", ".json", lambda file: file.write(content))
 
-    def _complete(self, rows: DatasetRows, keys: np.ndarray, name: str, team: Team) -> None:
+    def _complete(
+        self, rows: DatasetRows, keys: np.ndarray, name: str, processes: ProcessGroup
+    ) -> None:
         """Annotate the texts that the store does not have; then all know where all of them are."""
         first = first_of_each(keys)
         absent = ~self.store.index.has(keys[first])
         left = first[absent]
         windows = np.flatnonzero(absent) // self.limits.window
         shards = plan_shards(windows, rows.costs(left), self.limits)
-        assigned = assign_shards(shards, team.size)
-        own = [left[shards[number].texts] for number in assigned[team.rank]]
-        written = team.gather("\n".join(self._compute(rows, keys, own, name, team)).encode())
+        assigned = assign_shards(shards, processes.size)
+        own = [left[shards[number].texts] for number in assigned[processes.rank]]
+        computed = self._compute(rows, keys, own, name, processes)
+        written = processes.gather("\n".join(computed).encode())
         for numbers, names in zip(assigned, written, strict=True):
             for number, shard in zip(numbers, names.decode().split(), strict=True):
                 self.store.index.add(shard, keys[left[shards[number].texts]])
@@ -221,16 +286,16 @@ class Annotator:
         keys: np.ndarray,
         shards: Sequence[np.ndarray],
         name: str,
-        team: Team,
+        processes: ProcessGroup,
     ) -> list[str]:
         """Annotate the rows of each shard and write them down; the names of what was written."""
         names = []
-        share = f" (process 1 of {team.size})" if team.size > 1 else ""
+        share = f" (process 1 of {processes.size})" if processes.size > 1 else ""
         with tqdm(
             total=sum(len(shard) for shard in shards),
             desc=f"Annotating {name}".strip() + share,
             unit="text",
-            disable=not team.is_main or not shards,
+            disable=not processes.is_main or not shards,
         ) as progress:
             for shard in shards:
                 table = self.worker.annotate(rows.read(shard), shard.tolist())

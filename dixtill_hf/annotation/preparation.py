@@ -27,7 +27,7 @@ from dixtill_hf.annotation.shards import (
     write_whole,
 )
 from dixtill_hf.artifacts.hashing import hash_json
-from dixtill_hf.artifacts.process_group import Team
+from dixtill_hf.artifacts.process_group import ProcessGroup
 from dixtill_hf.data.columns import TEXT
 from dixtill_hf.explainers.base import Explainer
 from dixtill_hf.explainers.token_budget import TokenBudget
@@ -44,7 +44,7 @@ def prepare(
     budget: TokenBudget,
     directory: Path,
     key: Mapping[str, Any],
-    team: Team,
+    processes: ProcessGroup,
 ) -> Explainer:
     """The explainer with all its settings, as the main process fills them in or has kept them.
 
@@ -58,7 +58,7 @@ def prepare(
         budget: Of tokens.
         directory: Where what was filled in is kept.
         key: What it depends on, beside the explainer's settings.
-        team: The processes.
+        processes: The processes.
     """
     given = explainer.settings()
 
@@ -76,7 +76,7 @@ def prepare(
             _warn_of_another_machine(kept, explainer.chosen_here(teacher), teacher.device)
         return json.dumps(kept["settings"])
 
-    settings = json.loads(team.from_main(fill_in))
+    settings = json.loads(processes.from_main(fill_in))
     if hash_json(settings) == hash_json(given):
         return explainer
     return type(explainer)(**{name: settings[name] for name in settings if name != "name"})

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from huggingface_hub.constants import HF_HOME
 
 from dixtill_hf.annotation.keys import KEY_TYPE, as_keys, hash_keys
-from dixtill_hf.artifacts.process_group import Team
+from dixtill_hf.artifacts.process_group import ProcessGroup
 
 
 class Places(NamedTuple):
@@ -222,24 +222,24 @@ class ShardStore:
         self.index = ShardIndex()
         self._settings = settings.encode()
 
-    def refresh(self, team: Team) -> None:
+    def refresh(self, processes: ProcessGroup) -> None:
         """Take in the shards that the index does not have yet.
 
-        Each process of the team reads a part of them, once, and checks that they are whole. A
+        Each process reads a part of them, once, and checks that they are whole. A
         damaged or foreign one is named in a warning and set aside, so that its texts are missing.
         """
         known = set(self.index.names)
-        listed = team.from_main(lambda: "\n".join(self._listed()))
+        listed = processes.from_main(lambda: "\n".join(self._listed()))
         names = [name for name in listed.split() if name not in known]
-        own = [self._checked_keys(name) for name in names[team.rank :: team.size]]
-        sizes = team.gather(np.array([len(keys) for keys in own], np.int64).tobytes())
-        parts = team.gather(b"".join(keys.tobytes() for keys in own))
+        own = [self._checked_keys(name) for name in names[processes.rank :: processes.size]]
+        sizes = processes.gather(np.array([len(keys) for keys in own], np.int64).tobytes())
+        parts = processes.gather(b"".join(keys.tobytes() for keys in own))
         found = [
             np.split(as_keys(part), np.cumsum(np.frombuffer(size, np.int64))[:-1])
             for size, part in zip(sizes, parts, strict=True)
         ]
         for position, name in enumerate(names):
-            keys = found[position % team.size][position // team.size]
+            keys = found[position % processes.size][position // processes.size]
             if len(keys):
                 self.index.add(name, keys)
 

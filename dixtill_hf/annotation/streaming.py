@@ -12,7 +12,7 @@ from datasets import Features, IterableDataset
 from dixtill_hf.annotation.annotator import Annotator
 from dixtill_hf.annotation.keys import first_of_each, row_keys
 from dixtill_hf.annotation.planning import plan_shards
-from dixtill_hf.artifacts.process_group import Team
+from dixtill_hf.artifacts.process_group import ProcessGroup
 from dixtill_hf.data.columns import TEXT, TRUNCATED
 
 logger = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ class _BatchAnnotator:
 
     def __call__(self, batch: dict[str, list[Any]], rows: list[int]) -> dict[str, list[Any]]:
         if not self._opened:
-            self._annotator.open(Team())
+            self._annotator.open(ProcessGroup())
             self._opened = True
         keys = row_keys(batch, self._annotator.worker.explainer.reads, rows)
         self._complete(batch, keys, np.asarray(rows))

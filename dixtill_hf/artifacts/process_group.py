@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The processes that torchrun or accelerate launched, and what they tell one another."""
+"""The group of processes that torchrun or accelerate launched, and their messages."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from accelerate.utils import parse_flag_from_env
 
 
 def launched_processes() -> PartialState | None:
-    """What this process knows of the others, or None where it is alone.
+    """The state of the process group, or None if this is the only process.
 
     The first call joins the process group, unless a Trainer's arguments did so before.
     """
@@ -32,7 +32,7 @@ def launched_processes() -> PartialState | None:
 def _leave_at_exit() -> None:
     """Have this process leave its groups before it ends.
 
-    Gloo's threads, where they outlive the interpreter, now and then abort a process that is done.
+    If Gloo's threads outlive the interpreter, they sometimes abort a process that is done.
     """
     atexit.register(_leave)
 
@@ -42,21 +42,21 @@ def _leave() -> None:
         dist.destroy_process_group()
 
 
-# A process may wait for the others for as long as the cost of their shares was guessed wrongly;
-# the group of a training gives up after minutes.
-_PATIENCE = timedelta(days=7)
+# A process that has finished its share may wait long for the others, since costs are estimates; the
+# default group gives up after minutes.
+_TIMEOUT = timedelta(days=7)
 
 
 @dataclass(frozen=True)
-class Team:
-    """This process and the others that were launched with it, or this one alone.
+class ProcessGroup:
+    """The processes that were launched together; by default only this one.
 
-    All processes must make the same calls in the same order. What they tell one another travels
-    between their CPUs.
+    All processes must make the same calls in the same order. Messages travel between their CPUs.
 
     Attributes:
-        rank: Number of this process.
+        rank: Number of this process, from 0.
         size: Number of processes.
+        group: PyTorch's group for the messages; None if this is the only process.
     """
 
     rank: int = 0
@@ -64,21 +64,21 @@ class Team:
     group: dist.ProcessGroup | None = None
 
     @classmethod
-    def launched(cls) -> Team:
-        """All processes that were launched with this one; each of them must make the call."""
+    def launched(cls) -> ProcessGroup:
+        """The group of all launched processes; each of them must make this call."""
         processes = launched_processes()
         if processes is None or processes.num_processes == 1:
             return cls()
-        group = dist.new_group(backend="gloo", timeout=_PATIENCE)
+        group = dist.new_group(backend="gloo", timeout=_TIMEOUT)
         return cls(processes.process_index, processes.num_processes, group)
 
     @property
     def is_main(self) -> bool:
-        """Whether this process does what only one may do."""
+        """Whether this is the main process, which does what only one may do."""
         return self.rank == 0
 
     def gather(self, data: bytes) -> list[bytes]:
-        """What each process gives, in the order of the processes."""
+        """The data of every process, in the order of their ranks."""
         if self.group is None:
             return [data]
         sizes = self._gather(torch.tensor([len(data)]))
@@ -87,12 +87,12 @@ class Team:
         parts = self._gather(padded)
         return [part.numpy()[: int(n)].tobytes() for part, n in zip(parts, sizes, strict=True)]
 
-    def from_main(self, look: Callable[[], str]) -> str:
-        """What `look` says in the main process, which alone calls it."""
-        return self.gather(look().encode() if self.is_main else b"")[0].decode()
+    def from_main(self, function: Callable[[], str]) -> str:
+        """The result of a function that only the main process calls, given to all processes."""
+        return self.gather(function().encode() if self.is_main else b"")[0].decode()
 
     def share(self, rows: int) -> range:
-        """This process's part of so many rows: consecutive ones, in the order of the processes."""
+        """The rows, of so many, that this process works on: consecutive, in the order of ranks."""
         return range(self.rank * rows // self.size, (self.rank + 1) * rows // self.size)
 
     def _gather(self, tensor: torch.Tensor) -> list[torch.Tensor]:

@@ -54,7 +54,7 @@ def main(argv: Sequence[str]) -> None:
         (DataArguments, TeacherArguments, AnnotationArguments, AnnotatedOutput),
         argv,
     )
-    from dixtill_hf.artifacts.process_group import Team
+    from dixtill_hf.artifacts.process_group import ProcessGroup
     from dixtill_hf.workflow.inputs import (
         annotate_data,
         check_teacher,
@@ -66,14 +66,14 @@ def main(argv: Sequence[str]) -> None:
     from dixtill_hf.workflow.transfer import VariantSettings, label_variants_of
 
     directory = Path(output.output_dir)
-    log = StageLog(directory, Team.launched())
-    _check_variants(output, log.team.size)
+    log = StageLog(directory, ProcessGroup.launched())
+    _check_variants(output, log.processes.size)
     check_teacher(teacher)
     reads = explainer_of(annotation).reads
     splits = load_data(data, require_test=False, keep_columns=reads)
     loaded, _ = prepare_teacher(teacher, splits, directory, log)
     annotate_data(annotation, splits, loaded, directory, log)
-    if log.team.is_main:
+    if log.processes.is_main:
         print(f"Annotated: {directory / 'annotated'}")
     if output.variants:
         settings = VariantSettings(

@@ -230,7 +230,7 @@ def annotate_data(
         [ENGINE_VERSION, data_fingerprint(data), hash_of(teacher), explainer.settings()]
     )
     directory = output_dir / "annotated"
-    if log.team.from_main(lambda: _read_key(directory) or "") == key:
+    if log.processes.from_main(lambda: _read_key(directory) or "") == key:
         with log.timed("annotate", key):
             return load_from_disk(str(directory)), key
     how: dict[str, Any] = {
@@ -243,7 +243,7 @@ def annotate_data(
         else:
             annotated = annotate(data, teacher, explainer, **how)
     record = {"fingerprint": key, "explainer": explainer.settings()}
-    log.team.from_main(lambda: _keep(annotated, directory, record))
+    log.processes.from_main(lambda: _keep(annotated, directory, record))
     return annotated, key
 
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dixtill_hf.artifacts.files import write_json
-from dixtill_hf.artifacts.process_group import Team
+from dixtill_hf.artifacts.process_group import ProcessGroup
 
 
 class StageLog:
@@ -21,24 +21,24 @@ class StageLog:
 
     Attributes:
         path: Of `stages.json`.
-        team: The processes that work on the run. The main one keeps the log, as it keeps all else
-            in the run's directory.
+        processes: The processes that work on the run. The main one keeps the log, as it keeps all
+            else in the run's directory.
     """
 
-    def __init__(self, directory: Path, team: Team | None = None) -> None:
+    def __init__(self, directory: Path, processes: ProcessGroup | None = None) -> None:
         """Read the log of a run's directory, or begin one.
 
         Args:
             directory: The run's directory.
-            team: The processes, each of which makes this call; None: this one alone.
+            processes: The processes, each of which makes this call; None: this one alone.
 
         Raises:
             ValueError: The directory holds something else, which a run would write over.
         """
         self.path = directory / "stages.json"
-        self.team = team or Team()
+        self.processes = processes or ProcessGroup()
         self._seen: set[str] = set()
-        found = self.team.from_main(self._read_or_begin)
+        found = self.processes.from_main(self._read_or_begin)
         if not found:
             raise ValueError(
                 f"The output directory {directory} is not empty and is not that of a run (it has "
@@ -63,7 +63,7 @@ class StageLog:
         finally:
             entry["seconds"] += time.perf_counter() - start
             self._stages[stage] = entry
-            if self.team.is_main:
+            if self.processes.is_main:
                 write_json(self.path, self._stages)
 
     def seconds(self) -> dict[str, float]:

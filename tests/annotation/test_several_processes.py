@@ -15,7 +15,7 @@ from dixtill_hf.annotation import planning
 from dixtill_hf.annotation.annotate import annotate
 from dixtill_hf.annotation.annotator import Annotator
 from dixtill_hf.annotation.worker import Worker
-from dixtill_hf.artifacts.process_group import Team, launched_processes
+from dixtill_hf.artifacts.process_group import ProcessGroup, launched_processes
 from dixtill_hf.explainers.integrated_gradients import IntegratedGradients
 from dixtill_hf.explainers.token_budget import TokenBudget
 from dixtill_hf.teacher.loading import load_teacher
@@ -99,10 +99,10 @@ def test_a_cache_that_is_not_shared_is_an_error_before_any_work(teacher, tmp_pat
     explainer = IntegratedGradients(**SETTINGS)
     annotator = Annotator(Worker(teacher, explainer, TokenBudget(64)), "teacher", tmp_path)
 
-    class Second(Team):
+    class Second(ProcessGroup):
         """The second of two processes, whose main process has its own disk."""
 
-        def from_main(self, look):
+        def from_main(self, function):
             return "settings-of-main.json"
 
     with pytest.raises(OSError, match=r"settings-of-main.json.* disk that all processes share"):
@@ -112,5 +112,5 @@ def test_a_cache_that_is_not_shared_is_an_error_before_any_work(teacher, tmp_pat
 def test_a_process_alone_joins_no_group(monkeypatch, tiny_teacher_dir):
     monkeypatch.delenv("WORLD_SIZE", raising=False)
     assert launched_processes() is None
-    assert Team.launched() == Team()
+    assert ProcessGroup.launched() == ProcessGroup()
     assert load_teacher(tiny_teacher_dir("bert")).device.type in ("cpu", "cuda")

@@ -8,7 +8,7 @@ import pytest
 
 from dixtill_hf.annotation.keys import hash_keys, row_keys
 from dixtill_hf.annotation.shards import DamagedFileError, ShardStore, default_cache_dir, take_rows
-from dixtill_hf.artifacts.process_group import Team
+from dixtill_hf.artifacts.process_group import ProcessGroup
 
 TABLE = pa.table({"x": [1, 2, 3], "ys": [[1.5], [], [2.5, 3.5]]})
 KEYS = row_keys({"text": ["a", "b", "c"]}, [], range(3))
@@ -16,7 +16,7 @@ KEYS = row_keys({"text": ["a", "b", "c"]}, [], range(3))
 
 def _opened(directory, settings="settings"):
     store = ShardStore(directory, settings)
-    store.refresh(Team())
+    store.refresh(ProcessGroup())
     return store
 
 
@@ -24,7 +24,7 @@ def test_what_was_written_is_found_by_its_keys(tmp_path):
     store = _opened(tmp_path)
     assert not store.index.has(KEYS).any()
     store.write(KEYS, TABLE)
-    store.refresh(Team())
+    store.refresh(ProcessGroup())
     assert store.index.has(KEYS).all()
     assert store.rows(KEYS[[2, 0, 2]], TABLE.schema).to_pydict() == {
         "x": [3, 1, 3],
@@ -118,7 +118,7 @@ def test_each_shard_is_read_once_to_open_the_store(tmp_path, monkeypatch):
         ShardStore, "_checked_keys", lambda self, name: opened.append(name) or check(self, name)
     )
     for _ in range(2):
-        store.refresh(Team())
+        store.refresh(ProcessGroup())
     assert len(opened) == 3
 
 

@@ -11,7 +11,7 @@ import pytest
 from datasets import load_from_disk
 
 from dixtill_hf.artifacts.files import write_json
-from dixtill_hf.artifacts.process_group import Team
+from dixtill_hf.artifacts.process_group import ProcessGroup
 from dixtill_hf.cli.main import main
 from dixtill_hf.workflow import stages
 from dixtill_hf.workflow.stages import StageLog
@@ -72,10 +72,10 @@ def test_json_is_refused_what_is_no_number(tmp_path):
     assert (tmp_path / "x.json").read_text() == '{\n  "a": 1\n}\n'
 
 
-class Second(Team):
+class Second(ProcessGroup):
     """The second of two processes, whose main process has this to say."""
 
-    def from_main(self, look):
+    def from_main(self, function):
         return '{"load": {"fingerprint": "a", "seconds": 3.0, "done": true}}'
 
 
@@ -89,7 +89,7 @@ def test_only_the_main_process_writes(tmp_path, clock):
 
 
 def test_every_process_is_told_that_the_directory_is_of_something_else(tmp_path, monkeypatch):
-    monkeypatch.setattr(Second, "from_main", lambda self, look: "")
+    monkeypatch.setattr(Second, "from_main", lambda self, function: "")
     with pytest.raises(ValueError, match="not that of a run"):
         StageLog(tmp_path, Second(rank=1, size=2))
 
