@@ -44,12 +44,12 @@ from dixtill_hf.distillation.trainer import DistillationTrainer
 from dixtill_hf.reporting import formatting as fmt
 from dixtill_hf.reporting.style import BAR_COLOUR, CONTROL_COLOUR, SETTINGS
 from dixtill_hf.workflow.environment import describe_environment
+from dixtill_hf.workflow.evaluation_stage import describe_dataset
 from dixtill_hf.workflow.inputs import annotate_data, load_data, prepare_teacher, teacher_name
-from dixtill_hf.workflow.jobs import training_arguments
-from dixtill_hf.workflow.metrics import describe_dataset
 from dixtill_hf.workflow.recipe import RECIPE_PARTS, Recipe, StudentArguments
 from dixtill_hf.workflow.stages import StageLog
-from dixtill_hf.workflow.vectors import word_vector_source
+from dixtill_hf.workflow.student_jobs import training_arguments
+from dixtill_hf.workflow.word_vector_stage import word_vector_source
 
 PRESET, METHOD = "default", "dixtill"
 STARTING_TRIALS = 6  # drawn at random before the search learns from them

@@ -41,8 +41,8 @@ from dixtill_hf.evaluation.classification import softmax
 from dixtill_hf.evaluation.significance import paired_bootstrap
 from dixtill_hf.teacher.ensemble import TeacherEnsemble
 from dixtill_hf.teacher.loading import Teacher
-from dixtill_hf.workflow.assessment import quality
 from dixtill_hf.workflow.environment import describe_environment
+from dixtill_hf.workflow.evaluation_stage import describe_dataset
 from dixtill_hf.workflow.inputs import (
     annotate_data,
     explainer_of,
@@ -51,11 +51,11 @@ from dixtill_hf.workflow.inputs import (
     teacher_name,
 )
 from dixtill_hf.workflow.measurement_store import MeasurementStore
-from dixtill_hf.workflow.metrics import describe_dataset
+from dixtill_hf.workflow.predictions import quality
 from dixtill_hf.workflow.recipe import RECIPE_PARTS, Recipe
 from dixtill_hf.workflow.stages import StageLog
-from dixtill_hf.workflow.transfer import VariantSettings
-from dixtill_hf.workflow.vectors import identify_word_vectors, refuse_teachers_vectors
+from dixtill_hf.workflow.variant_stage import VariantSettings
+from dixtill_hf.workflow.word_vector_stage import identify_word_vectors, refuse_teachers_vectors
 
 Students = dict[str, list[dict[str, Any]]]
 COMPARED = ("accuracy", "macro_f1")

@@ -43,8 +43,8 @@ from dixtill_hf.evaluation.faithfulness import faithfulness, teacher_probabiliti
 from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification
 from dixtill_hf.teacher.ensemble import TeacherEnsemble
 from dixtill_hf.teacher.loading import Teacher
-from dixtill_hf.workflow.assessment import ask, assess
-from dixtill_hf.workflow.vectors import word_vector_source
+from dixtill_hf.workflow.predictions import ask, assess
+from dixtill_hf.workflow.word_vector_stage import word_vector_source
 
 
 @dataclass(frozen=True)

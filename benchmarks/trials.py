@@ -36,13 +36,13 @@ from dixtill_hf.reporting.measurements import Estimate
 from dixtill_hf.teacher.fingerprint import hash_teacher
 from dixtill_hf.teacher.label_matching import parse_label_map
 from dixtill_hf.teacher.loading import load_teacher
-from dixtill_hf.workflow.assessment import ask, assess
 from dixtill_hf.workflow.environment import describe_environment
 from dixtill_hf.workflow.inputs import load_data
-from dixtill_hf.workflow.jobs import training_arguments
+from dixtill_hf.workflow.predictions import ask, assess
 from dixtill_hf.workflow.recipe import DataArguments, StudentArguments
-from dixtill_hf.workflow.students import one_thread_on_a_cpu
-from dixtill_hf.workflow.vectors import word_vector_source
+from dixtill_hf.workflow.student_jobs import training_arguments
+from dixtill_hf.workflow.student_stage import one_thread_on_a_cpu
+from dixtill_hf.workflow.word_vector_stage import word_vector_source
 
 PRESET = "default"
 QUALITY = ("accuracy", "macro_f1")

@@ -63,7 +63,7 @@ def main(argv: Sequence[str]) -> None:
         prepare_teacher,
     )
     from dixtill_hf.workflow.stages import StageLog
-    from dixtill_hf.workflow.transfer import VariantSettings, label_variants_of
+    from dixtill_hf.workflow.variant_stage import VariantSettings, label_variants_of
 
     directory = Path(output.output_dir)
     log = StageLog(directory, ProcessGroup.launched())
@@ -104,7 +104,7 @@ def _check_variants(output: AnnotatedOutput, processes: int) -> None:
 
 
 def _check_replacements(output: AnnotatedOutput) -> None:
-    from dixtill_hf.workflow.vectors import (
+    from dixtill_hf.workflow.word_vector_stage import (
         NO_VECTORS,
         check_word_vectors,
         refuse_teachers_vectors,

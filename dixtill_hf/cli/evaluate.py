@@ -32,8 +32,8 @@ def main(argv: Sequence[str]) -> None:
         argv,
     )
     from dixtill_hf.student.loading import load_student
-    from dixtill_hf.workflow.assessment import ask, assess
     from dixtill_hf.workflow.inputs import load_annotated
+    from dixtill_hf.workflow.predictions import ask, assess
 
     data = load_annotated(arguments.annotated, arguments.split)
     model, tokenizer = load_student(arguments.student)

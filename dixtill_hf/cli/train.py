@@ -78,7 +78,7 @@ def main(argv: Sequence[str]) -> None:
     from dixtill_hf.distillation.building import build_student
     from dixtill_hf.distillation.trainer import DistillationTrainer
     from dixtill_hf.workflow.inputs import load_annotated
-    from dixtill_hf.workflow.vectors import refuse_teachers_vectors, word_vector_source
+    from dixtill_hf.workflow.word_vector_stage import refuse_teachers_vectors, word_vector_source
 
     refuse_teachers_vectors(ours.word_vectors)
     data = load_annotated(ours.annotated, "train")

@@ -18,28 +18,28 @@ from dixtill_hf.data.names import check_name
 from dixtill_hf.evaluation.latency import LatencySettings
 from dixtill_hf.reporting.report import write_report
 from dixtill_hf.teacher.loading import Teacher
-from dixtill_hf.workflow.baselines import (
-    compressible,
-    score_half_the_heads,
-    score_quantized,
-    why_heads_stay,
-)
 from dixtill_hf.workflow.benchmark_recipe import (
     BenchmarkArguments,
     BenchmarkPlan,
     plan_benchmark,
     quick_recipe,
 )
-from dixtill_hf.workflow.explanation_study import study_explanations
+from dixtill_hf.workflow.compression_stage import (
+    compressible,
+    score_half_the_heads,
+    score_quantized,
+    why_heads_stay,
+)
+from dixtill_hf.workflow.efficiency_stage import measure_efficiency
+from dixtill_hf.workflow.explanation_stage import study_explanations
 from dixtill_hf.workflow.head_sweep import sweep_heads
 from dixtill_hf.workflow.inputs import split_names
-from dixtill_hf.workflow.line_up import line_up
 from dixtill_hf.workflow.measurement_store import MeasurementStore
 from dixtill_hf.workflow.published import PUBLISHED
 from dixtill_hf.workflow.recipe import Recipe
 from dixtill_hf.workflow.run import FinishedRun, complete_run
 from dixtill_hf.workflow.temperature_study import study_temperatures
-from dixtill_hf.workflow.timings import measure_efficiency
+from dixtill_hf.workflow.timed_models import line_up
 
 _NEEDED = {
     "onnxruntime": ("onnx", ("optimum.onnxruntime", "onnxruntime")),

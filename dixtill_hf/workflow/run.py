@@ -25,6 +25,17 @@ from dixtill_hf.reporting.report import write_report
 from dixtill_hf.teacher.ensemble import TeacherEnsemble
 from dixtill_hf.teacher.loading import Teacher, load_config
 from dixtill_hf.workflow.environment import describe_environment
+from dixtill_hf.workflow.evaluation_stage import (
+    BAG_OF_WORDS,
+    FORMAT,
+    NO_PRESET,
+    compare,
+    describe_dataset,
+    describe_teacher,
+    labelled_classes,
+    score_bag_of_words,
+    summarise,
+)
 from dixtill_hf.workflow.examples import explained_examples
 from dixtill_hf.workflow.inputs import (
     PACKAGED_HUB_ID,
@@ -39,34 +50,23 @@ from dixtill_hf.workflow.inputs import (
     teacher_name,
     teacher_source,
 )
-from dixtill_hf.workflow.jobs import (
+from dixtill_hf.workflow.recipe import Recipe
+from dixtill_hf.workflow.scoring import calibration
+from dixtill_hf.workflow.stages import StageLog
+from dixtill_hf.workflow.student_jobs import (
     StudentJob,
     check_comparison,
     describe_vocabularies,
     student_jobs,
 )
-from dixtill_hf.workflow.metrics import (
-    BAG_OF_WORDS,
-    FORMAT,
-    NO_PRESET,
-    compare,
-    describe_dataset,
-    describe_teacher,
-    labelled_classes,
-    score_bag_of_words,
-    summarise,
-)
-from dixtill_hf.workflow.recipe import Recipe
-from dixtill_hf.workflow.scoring import calibration
-from dixtill_hf.workflow.stages import StageLog
-from dixtill_hf.workflow.students import (
+from dixtill_hf.workflow.student_stage import (
     PROBABILITIES,
     RESULT,
     probabilities_on_test,
     train_students,
 )
-from dixtill_hf.workflow.transfer import all_variant_settings, label_variants_of
-from dixtill_hf.workflow.vectors import (
+from dixtill_hf.workflow.variant_stage import all_variant_settings, label_variants_of
+from dixtill_hf.workflow.word_vector_stage import (
     check_teachers_vectors,
     with_teachers_vectors,
     without_teachers_vectors,

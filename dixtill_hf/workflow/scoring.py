@@ -15,7 +15,7 @@ from dixtill_hf.data.labels import label_names
 from dixtill_hf.evaluation.classification import calibration_error, f1_per_label
 from dixtill_hf.evaluation.classifiers import Classifier, PyTorchClassifier, predict_probabilities
 from dixtill_hf.teacher.loading import Teacher
-from dixtill_hf.workflow.assessment import quality
+from dixtill_hf.workflow.predictions import quality
 
 
 def score(classifier: Classifier, test: Dataset) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("onnxruntime", reason="the extra onnx excludes the newest transformers")
 
 from dixtill_hf.evaluation.memory import measure_peak_memory
-from dixtill_hf.workflow import timings
+from dixtill_hf.workflow import efficiency_stage
 from dixtill_hf.workflow.benchmark import benchmark
 from dixtill_hf.workflow.benchmark_recipe import BenchmarkArguments
 from dixtill_hf.workflow.recipe import Recipe
@@ -34,7 +34,7 @@ def finished(recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> tuple[Recipe, P
     def without_torch(probe: str, *arguments: str) -> int:
         return measure_peak_memory(probe, *arguments) if "transformers" not in probe else 1
 
-    monkeypatch.setattr(timings, "measure_peak_memory", without_torch)
+    monkeypatch.setattr(efficiency_stage, "measure_peak_memory", without_torch)
     return recipe, benchmark(recipe, ARGUMENTS, "dixtill-hf benchmark")
 
 
@@ -72,8 +72,8 @@ def test_a_benchmark_measures_everything_once(
     def refuse(*_: object) -> None:
         raise AssertionError("measured twice")
 
-    monkeypatch.setattr(timings, "_measure_latency", refuse)
-    monkeypatch.setattr(timings, "_measure_memory", refuse)
+    monkeypatch.setattr(efficiency_stage, "_measure_latency", refuse)
+    monkeypatch.setattr(efficiency_stage, "_measure_memory", refuse)
     benchmark(recipe, ARGUMENTS, "dixtill-hf benchmark")
     assert (
         json.loads((report.parent / "metrics.json").read_text())["efficiency"]["rows"]

@@ -8,7 +8,7 @@ import pytest
 from datasets import ClassLabel, Dataset
 
 from dixtill_hf.teacher.loading import Teacher, load_teacher
-from dixtill_hf.workflow.baselines import why_heads_stay
+from dixtill_hf.workflow.compression_stage import why_heads_stay
 from dixtill_hf.workflow.head_sweep import RANKINGS, heads_to_remove
 from dixtill_hf.workflow.measurement_store import MeasurementStore
 

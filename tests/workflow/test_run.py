@@ -12,7 +12,7 @@ from datasets import load_from_disk
 from transformers import pipeline
 
 from dixtill_hf.workflow import run as road
-from dixtill_hf.workflow import students, vectors
+from dixtill_hf.workflow import student_stage, word_vector_stage
 from dixtill_hf.workflow.recipe import Recipe
 
 # A process without the package: the student must come along with all that it needs.
@@ -99,7 +99,7 @@ def test_no_pickle_is_left_behind(finished):
 
 def test_a_second_run_trains_nothing_and_says_the_same(finished, recipe, monkeypatch):
     before = json.loads((finished / "metrics.json").read_text())
-    monkeypatch.setattr(students, "train_student", _refuse)
+    monkeypatch.setattr(student_stage, "train_student", _refuse)
     road.run(recipe, "dixtill-hf run")
     after = json.loads((finished / "metrics.json").read_text())
     assert after["results"][1:] == before["results"][1:]
@@ -108,7 +108,7 @@ def test_a_second_run_trains_nothing_and_says_the_same(finished, recipe, monkeyp
 
 
 def test_a_killed_run_trains_only_what_is_missing(recipe, monkeypatch):
-    train, trained = students.train_student, []
+    train, trained = student_stage.train_student, []
 
     def killed_after_two(job):
         if len(trained) == 2:
@@ -116,12 +116,14 @@ def test_a_killed_run_trains_only_what_is_missing(recipe, monkeypatch):
         trained.append((job.method, job.seed))
         train(job)
 
-    monkeypatch.setattr(students, "train_student", killed_after_two)
+    monkeypatch.setattr(student_stage, "train_student", killed_after_two)
     with pytest.raises(KeyboardInterrupt):
         road.run(recipe, "dixtill-hf run")
     again = []
     monkeypatch.setattr(
-        students, "train_student", lambda job: (again.append((job.method, job.seed)), train(job))
+        student_stage,
+        "train_student",
+        lambda job: (again.append((job.method, job.seed)), train(job)),
     )
     road.run(recipe, "dixtill-hf run")
     assert not set(again) & set(trained)
@@ -137,8 +139,8 @@ def test_word_vectors_are_made_of_the_teachers_embedding_once(recipe, monkeypatc
     assert metrics["recipe"]["word_vectors"] == "teacher"
     assert metrics["vocabularies"]["default"]["share"] == 1.0
     assert len(list((directory / "word_vectors").iterdir())) == 1
-    monkeypatch.setattr(students, "train_student", _refuse)
-    monkeypatch.setattr(vectors, "save_teacher_vectors", _refuse)
+    monkeypatch.setattr(student_stage, "train_student", _refuse)
+    monkeypatch.setattr(word_vector_stage, "save_teacher_vectors", _refuse)
     road.run(recipe, "dixtill-hf run")
 
 

@@ -6,7 +6,7 @@ from datasets import Dataset, DatasetDict
 from transformers import AlbertConfig, BertConfig
 
 from dixtill_hf.workflow.recipe import StudentArguments
-from dixtill_hf.workflow.vectors import check_teachers_vectors
+from dixtill_hf.workflow.word_vector_stage import check_teachers_vectors
 
 TEXTS = [" ".join(f"word{row}{place}" for place in range(8)) for row in range(10)]
 DATA = DatasetDict(train=Dataset.from_dict({"text": TEXTS}))

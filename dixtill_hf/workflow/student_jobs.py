@@ -19,12 +19,12 @@ from dixtill_hf.distillation.building import student_vocabulary
 from dixtill_hf.distillation.presets import METHODS, PRESETS
 from dixtill_hf.workflow.inputs import split_names
 from dixtill_hf.workflow.recipe import StudentArguments
-from dixtill_hf.workflow.transfer import (
+from dixtill_hf.workflow.variant_stage import (
     check_explained_variants,
     check_replacement_words,
     variant_settings,
 )
-from dixtill_hf.workflow.vectors import (
+from dixtill_hf.workflow.word_vector_stage import (
     NO_VECTORS,
     check_word_vectors,
     identify_word_vectors,

@@ -8,10 +8,14 @@ import pytest
 from datasets import Dataset
 
 from dixtill_hf import load_teacher
-from dixtill_hf.workflow.jobs import check_comparison, student_jobs, texts_with_new_words
 from dixtill_hf.workflow.recipe import AnnotationArguments, StudentArguments
 from dixtill_hf.workflow.stages import StageLog
-from dixtill_hf.workflow.transfer import VariantSettings, all_variant_settings, label_variants_of
+from dixtill_hf.workflow.student_jobs import check_comparison, student_jobs, texts_with_new_words
+from dixtill_hf.workflow.variant_stage import (
+    VariantSettings,
+    all_variant_settings,
+    label_variants_of,
+)
 
 
 def test_students_find_the_variants_that_were_made_for_them(sentences, tiny_teacher_dir, tmp_path):

@@ -10,7 +10,7 @@ import pytest
 from dixtill_hf.distillation.trainer import DistillationTrainer
 from dixtill_hf.workflow import run as road
 from dixtill_hf.workflow.recipe import OutputArguments
-from dixtill_hf.workflow.students import probabilities_on_test
+from dixtill_hf.workflow.student_stage import probabilities_on_test
 
 
 def test_an_interrupted_training_goes_on_from_its_last_epoch(recipe, tmp_path, monkeypatch):

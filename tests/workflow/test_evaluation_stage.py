@@ -10,8 +10,8 @@ from datasets import DatasetDict
 from dixtill_hf.annotation.annotate import annotate
 from dixtill_hf.reporting.tables import annotation_table
 from dixtill_hf.teacher.loading import load_teacher
+from dixtill_hf.workflow.evaluation_stage import NO_PRESET, compare, describe_teacher, summarise
 from dixtill_hf.workflow.inputs import load_data
-from dixtill_hf.workflow.metrics import NO_PRESET, compare, describe_teacher, summarise
 
 
 def _result(method: str, preset: str | None, accuracy: float, cosine: float | None = None) -> dict:

@@ -12,7 +12,7 @@ pytest.importorskip("onnxruntime", reason="the extra onnx excludes the newest tr
 
 from dixtill_hf.baselines.head_pruning import prune_heads, save_pruned
 from dixtill_hf.evaluation.memory import measure_peak_memory
-from dixtill_hf.workflow import line_up
+from dixtill_hf.workflow import timed_models
 
 
 @pytest.mark.parametrize("architecture", ["bert", "gpt2"])
@@ -25,7 +25,7 @@ def test_a_fresh_process_reads_texts_that_are_too_long(
     texts = tmp_path / "texts.json"
     texts.write_text(json.dumps([*sentences[:3], " ".join(sentences * 5)]))
     directory = str(tiny_teacher_dir(architecture))
-    peak = measure_peak_memory(line_up.PROBE_TRANSFORMERS, directory, str(texts), "32")
+    peak = measure_peak_memory(timed_models.PROBE_TRANSFORMERS, directory, str(texts), "32")
     assert peak > 50_000_000
 
 
@@ -37,4 +37,7 @@ def test_a_pruned_model_is_loaded_by_its_probe(
     directory = save_pruned(prune_heads(model, {0: [0]}), tokenizer, tmp_path / "pruned")
     texts = tmp_path / "texts.json"
     texts.write_text(json.dumps(sentences[:4]))
-    assert measure_peak_memory(line_up.PROBE_PRUNED, str(directory), str(texts), "32") > 50_000_000
+    assert (
+        measure_peak_memory(timed_models.PROBE_PRUNED, str(directory), str(texts), "32")
+        > 50_000_000
+    )

@@ -3,7 +3,7 @@
 
 import pytest
 
-from dixtill_hf.workflow import baselines
+from dixtill_hf.workflow import compression_stage
 
 
 class RuntimeFails(Exception):
@@ -20,14 +20,14 @@ def _failing(error):
 
 @pytest.mark.parametrize("error", [ValueError("no"), RuntimeError("no"), RuntimeFails("no")])
 def test_what_fails_is_left_out_and_told(monkeypatch, error):
-    monkeypatch.setattr(baselines, "quantized_teacher", _failing(error))
-    possible, reasons = baselines.compressible(None, ["onnx", "int8-static"], None, None)
+    monkeypatch.setattr(compression_stage, "quantized_teacher", _failing(error))
+    possible, reasons = compression_stage.compressible(None, ["onnx", "int8-static"], None, None)
     assert possible == ["onnx"]
     assert reasons == ["int8-static: no"]
 
 
 @pytest.mark.parametrize("error", [ImportError("no extra"), OSError("disk full")])
 def test_what_the_user_can_mend_is_raised(monkeypatch, error):
-    monkeypatch.setattr(baselines, "quantized_teacher", _failing(error))
+    monkeypatch.setattr(compression_stage, "quantized_teacher", _failing(error))
     with pytest.raises(type(error)):
-        baselines.compressible(None, ["onnx", "int8-static"], None, None)
+        compression_stage.compressible(None, ["onnx", "int8-static"], None, None)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from dixtill_hf.workflow.jobs import check_comparison, student_jobs, training_arguments
 from dixtill_hf.workflow.recipe import StudentArguments
+from dixtill_hf.workflow.student_jobs import check_comparison, student_jobs, training_arguments
 
 
 def _jobs(key: str = "annotation", **fields):

@@ -22,9 +22,9 @@ from dixtill_hf.evaluation.student_explanations import (
 from dixtill_hf.student.configuration_dixtill import EXPLANATIONS
 from dixtill_hf.student.explaining import explain
 from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification
-from dixtill_hf.workflow.jobs import StudentJob
-from dixtill_hf.workflow.metrics import BAG_OF_WORDS, fit_bag_of_words
+from dixtill_hf.workflow.evaluation_stage import BAG_OF_WORDS, fit_bag_of_words
 from dixtill_hf.workflow.run import FinishedRun
+from dixtill_hf.workflow.student_jobs import StudentJob
 
 Spans = Sequence[tuple[int, int]]
 Explained = tuple[Spans, NDArray[np.floating]]

@@ -31,9 +31,9 @@ from dixtill_hf.distillation.augmentation import with_transfer_set
 from dixtill_hf.distillation.building import build_student
 from dixtill_hf.distillation.trainer import DistillationTrainer
 from dixtill_hf.evaluation.efficiency import directory_bytes, parameter_count
-from dixtill_hf.workflow.assessment import ask, assess
-from dixtill_hf.workflow.jobs import StudentJob, texts_with_new_words, training_arguments
-from dixtill_hf.workflow.vectors import word_vector_source
+from dixtill_hf.workflow.predictions import ask, assess
+from dixtill_hf.workflow.student_jobs import StudentJob, texts_with_new_words, training_arguments
+from dixtill_hf.workflow.word_vector_stage import word_vector_source
 
 RESULT = "result.json"
 VALIDATED = ("accuracy", "macro_f1", "teacher_agreement")

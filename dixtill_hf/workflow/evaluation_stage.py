@@ -30,7 +30,7 @@ from dixtill_hf.evaluation.classification import softmax
 from dixtill_hf.evaluation.efficiency import directory_bytes, parameter_count
 from dixtill_hf.evaluation.significance import interval, paired_bootstrap
 from dixtill_hf.teacher.loading import Teacher
-from dixtill_hf.workflow.assessment import quality
+from dixtill_hf.workflow.predictions import quality
 from dixtill_hf.workflow.scoring import calibration
 
 FORMAT = 1

@@ -19,7 +19,11 @@ from dixtill_hf.workflow.inputs import explainer_of, split_names
 from dixtill_hf.workflow.measurement_store import MeasurementStore
 from dixtill_hf.workflow.recipe import AnnotationArguments, StudentArguments
 from dixtill_hf.workflow.stages import StageLog
-from dixtill_hf.workflow.vectors import NO_VECTORS, identify_word_vectors, word_vector_source
+from dixtill_hf.workflow.word_vector_stage import (
+    NO_VECTORS,
+    identify_word_vectors,
+    word_vector_source,
+)
 
 
 def variants_of(arguments: StudentArguments, preset: str, method: str) -> int:

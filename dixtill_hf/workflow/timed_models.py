@@ -27,13 +27,13 @@ from dixtill_hf.export.onnx import export_student
 from dixtill_hf.export.onnx_student import OnnxStudent
 from dixtill_hf.reporting.measurements import display_name
 from dixtill_hf.teacher.loading import Teacher
-from dixtill_hf.workflow.baselines import (
+from dixtill_hf.workflow.compression_stage import (
     half_the_heads,
     half_the_heads_label,
     quantized_teacher,
 )
+from dixtill_hf.workflow.evaluation_stage import BAG_OF_WORDS, fit_bag_of_words
 from dixtill_hf.workflow.measurement_store import MeasurementStore
-from dixtill_hf.workflow.metrics import BAG_OF_WORDS, fit_bag_of_words
 from dixtill_hf.workflow.run import FinishedRun, best_student
 from dixtill_hf.workflow.scoring import teacher_classifier
 

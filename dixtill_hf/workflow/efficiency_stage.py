@@ -16,9 +16,9 @@ from dixtill_hf.evaluation.energy import find_energy_meter, measure_energy
 from dixtill_hf.evaluation.latency import LatencySettings, measure_latency, speed_ups
 from dixtill_hf.evaluation.memory import measure_peak_memory
 from dixtill_hf.teacher.fingerprint import hash_teacher
-from dixtill_hf.workflow.line_up import BERT_BASE, Entrant
 from dixtill_hf.workflow.measurement_store import MeasurementStore
 from dixtill_hf.workflow.run import FinishedRun
+from dixtill_hf.workflow.timed_models import BERT_BASE, Entrant
 
 TEXTS = 512
 _BATCH = 32
