@@ -97,7 +97,7 @@ def share_residual(scores: np.ndarray, change: np.ndarray) -> np.ndarray:
     """Make scores add up to what they should, each moved in proportion to its size.
 
     The error of a quadrature is mostly one of scale, the same for all tokens of a text, so this
-    brings the scores nearer to the exact integral; see docs/annotation.md for by how much.
+    brings the scores nearer to the exact integral; see docs/guides/annotation.md for by how much.
 
     Args:
         scores: `(..., tokens)`.

@@ -110,7 +110,7 @@ class AnnotationArguments:
     """How the teacher's predictions are explained."""
 
     explainer: str = described(
-        "integrated_gradients", "Name of the explainer; docs/annotation.md compares them."
+        "integrated_gradients", "Name of the explainer; docs/guides/annotation.md compares them."
     )
     steps: int | None = described(
         None,
