@@ -3,31 +3,25 @@
 
     python benchmarks/publish.py runs/tweets
 
-Copies metrics.json into benchmarks/results/NAME, draws report and figures there anew, and writes
-what README.md says of it between its markers `<!-- headline: NAME -->`, `<!-- results: NAME -->`
-and `<!-- baselines: NAME -->`.
+Copies metrics.json into benchmarks/results/NAME, draws report and figures there again, and renews
+README.md between its markers `<!-- headline: NAME -->` and `<!-- table: NAME -->`.
 """
 
 import re
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from dixtill_hf.reporting import formatting as fmt
-from dixtill_hf.reporting.benchmark.compared_models import ComparedModel, compared_models
-from dixtill_hf.reporting.benchmark.efficiency_tables import (
-    Setting,
-    fastest,
-    main_timings,
-    setting_of,
-    timings_of,
-)
-from dixtill_hf.reporting.measurements import Series, compression, read_metrics, series_of
+from dixtill_hf.reporting.benchmark.compared_models import TEACHER, compared_models
+from dixtill_hf.reporting.benchmark.efficiency_tables import fastest, main_timings
+from dixtill_hf.reporting.measurements import compression, read_metrics, series_of
 from dixtill_hf.reporting.report import write_report
 
-PAPER, HEADLINED = "paper", ("dixtill", "default")
+HEADLINED = ("dixtill", "default")
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -38,13 +32,12 @@ def main(run: Path) -> None:
     target.mkdir(parents=True, exist_ok=True)
     shutil.copy(run / "metrics.json", target)
     write_report(target)
-    written = {"headline": headline, "results": quality_table, "baselines": baselines_table}
-    for kind, write in written.items():
+    for kind, write in BLOCKS.items():
         _renew(f"{kind}: {run.name}", partial(write, target))
 
 
 def _renew(name: str, write: Callable[[], str]) -> None:
-    """Write a text between its two markers in README, where README has them."""
+    """Write a text between its two markers in README, if README has them."""
     readme = ROOT / "README.md"
     start, end = f"<!-- {name} -->", f"<!-- end {name} -->"
     pattern = re.compile(f"{re.escape(start)}.*?{re.escape(end)}", re.DOTALL)
@@ -64,91 +57,70 @@ def _refuse_paths(metrics: Path) -> None:
 
 
 def headline(directory: Path) -> str:
-    """What the best student is worth beside its teacher, in one sentence."""
+    """What the best student gains and keeps, compared with its teacher."""
     metrics = read_metrics(directory / "metrics.json")
-    series = series_of(metrics)
-    best = next(
-        one for one in compared_models(metrics, series) if (one.method, one.preset) == HEADLINED
-    )
-    many = fastest(main_timings(metrics, tokenization=True), best)
-    alone = [row for row in timings_of(metrics) if setting_of(row) == Setting(1, True, 1, None)]
-    one, teacher = fastest(alone, best), metrics["teacher"]
-    share = best.estimates["macro_f1"].mean / teacher["macro_f1"]
-    return (
-        f"On {fmt.count(metrics['dataset']['splits']['test'])} {directory.name}: "
-        f"**{fmt.ratio(compression(metrics, best.num_bytes))} smaller** than its teacher of "
-        f"{fmt.count(teacher['parameters'])} parameters, "
-        f"**{fmt.ratio(many['speedup_fastest_teacher'])} faster** with tokenizing and explanation "
-        f"included ({fmt.milliseconds(one['p50_ms'])} ms for one tweet on one thread), "
-        f"**{fmt.percent(share)} of its macro F1**, and what each word added to the decision, "
-        "exactly, in the same forward pass."
-    )
-
-
-def quality_table(directory: Path) -> str:
-    """Quality and agreement in one table: the teacher, then every method but the paper's preset."""
-    metrics = read_metrics(directory / "metrics.json")
+    series = {(one.method, one.preset): one for one in series_of(metrics)}
+    models = compared_models(metrics, list(series.values()))
+    student = next(one for one in models if (one.method, one.preset) == HEADLINED)
+    time = fastest(main_timings(metrics, tokenization=True), student)
     teacher = metrics["teacher"]
-    series = [one for one in series_of(metrics) if one.preset != PAPER]
-    return fmt.table(
-        [
-            fmt.Column("", ["teacher", *(_plain(one.name) for one in series)], numeric=False),
-            _column("accuracy", "accuracy", series, fmt.score(teacher["accuracy"])),
-            _column("macro F1", "macro_f1", series, fmt.score(teacher["macro_f1"])),
-            _column("explanations: cosine", "explanation.cosine", series),
-            _column("sign agreement @3", "explanation.sign_agreement@3", series),
-            fmt.Column(
-                "parameters",
-                [fmt.count(n) for n in (teacher["parameters"], *_means(series, "parameters"))],
-            ),
-        ]
+    share = student.estimates["macro_f1"].mean / teacher["macro_f1"]
+    cosine, without = (
+        series[method, "default"].mean("explanation.cosine") for method in ("dixtill", "kl")
+    )
+    return (
+        f"On {fmt.count(metrics['dataset']['splits']['test'])} {directory.name} the student is "
+        f"**{fmt.ratio(compression(metrics, student.num_bytes))} smaller** and "
+        f"**{fmt.ratio(time['speedup_fastest_teacher'])} faster** than its teacher "
+        f"({teacher['name']}, {fmt.count(teacher['parameters'])} parameters) and keeps "
+        f"**{fmt.percent(share)} of its macro F1**. The mean cosine between the word scores of "
+        f"student and teacher is **{cosine:.2f}**; for the same student trained without "
+        f"explanations (KL) it is {without:.2f}."
     )
 
 
-def baselines_table(directory: Path) -> str:
-    """Quality, size and time of whatever was timed, each in its fastest runtime."""
+def table(directory: Path) -> str:
+    """Quality, size and time of the timed models, and a caption with the setting."""
     metrics = read_metrics(directory / "metrics.json")
     timed = main_timings(metrics, tokenization=True)
-    found = [
-        (model, fastest(timed, model)) for model in compared_models(metrics, series_of(metrics))
+    models, rows = [], []
+    for model in compared_models(metrics, series_of(metrics)):
+        row = fastest(timed, model)
+        other_runtime = model.timed_as == TEACHER and model.family != TEACHER
+        if row is not None and model.family != "reference" and not other_runtime:
+            models.append(model)
+            rows.append(row)
+    columns = [
+        fmt.Column("", [fmt.text(_plain(model.name)) for model in models], numeric=False),
+        *(
+            fmt.Column(title, [fmt.short_estimate(model.estimates.get(key)) for model in models])
+            for title, key in (("accuracy", "accuracy"), ("macro F1", "macro_f1"))
+        ),
+        fmt.Column("size", [fmt.size(model.num_bytes) for model in models]),
+        fmt.Column("runtime", [row["runtime"] for row in rows], numeric=False),
+        fmt.Column("32 texts, ms", [fmt.milliseconds(row["p50_ms"]) for row in rows]),
+        fmt.Column("speed-up", [fmt.ratio(row["speedup_fastest_teacher"]) for row in rows]),
     ]
-    shown = [(model, row) for model, row in found if row is not None]
-    models, rows = [model for model, _ in shown], [row for _, row in shown]
-    return fmt.table(
-        [
-            fmt.Column("", [fmt.text(_plain(model.name)) for model in models], numeric=False),
-            *(
-                fmt.Column(title, [_short(model, key) for model in models])
-                for title, key in (("accuracy", "accuracy"), ("macro F1", "macro_f1"))
-            ),
-            fmt.Column("size", [fmt.size(model.num_bytes) for model in models]),
-            fmt.Column("runtime", [row["runtime"] for row in rows], numeric=False),
-            fmt.Column("32 texts, ms", [fmt.milliseconds(row["p50_ms"]) for row in rows]),
-            fmt.Column("speed-up", [fmt.ratio(row.get("speedup_fastest_teacher")) for row in rows]),
-        ]
+    return f"{_caption(metrics, rows[0])}\n\n{fmt.table(columns)}"
+
+
+def _caption(metrics: Mapping[str, Any], row: Mapping[str, Any]) -> str:
+    machine = metrics["environment"]
+    return (
+        f"{fmt.count(metrics['dataset']['splits']['test'])} test texts; median time of a batch of "
+        f"{row['batch_size']} with {fmt.counted(row['threads'], 'thread')} of an {machine['cpu']} "
+        f"({machine['vector_instructions']}), tokenization included, each model in its fastest "
+        f"runtime; ± is the standard deviation over {fmt.counted(len(metrics['seeds']), 'seed')}."
     )
 
 
 def _plain(name: str) -> str:
-    """A student's name without its preset, where all shown have the same."""
+    """A student's name without its preset, since all have the same."""
     return name.removesuffix(" (default)")
 
 
-def _short(model: ComparedModel, measure: str) -> str:
-    return fmt.short_estimate(model.estimates.get(measure))
-
-
-def _column(
-    title: str, key: str, series: Sequence[Series], teacher: str = fmt.NOTHING
-) -> fmt.Column:
-    estimates = [one.estimate(key) for one in series]
-    cells = [fmt.NOTHING if e is None else fmt.short_estimate(e) for e in estimates]
-    return fmt.Column(title, [teacher, *cells], [None, *(e and e.mean for e in estimates)])
-
-
-def _means(series: Sequence[Series], key: str) -> list[float | None]:
-    return [one.mean(key) for one in series]
-
+BLOCKS: dict[str, Callable[[Path], str]] = {"headline": headline, "table": table}
+"""What README shows of a run, by the name of its markers."""
 
 if __name__ == "__main__":
     main(Path(sys.argv[1]))

@@ -24,8 +24,8 @@ class Picture:
             f'width="{width}" height="{height}" role="img" font-family="{FONT}">',
             f"<title>{escape(title)}</title>",
             '<defs><marker id="head" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="7" '
-            f'markerHeight="7" orient="auto-start-reverse"><path d="M0 0L10 5L0 10z" fill="{LINE}"/>'
-            "</marker></defs>",
+            'markerHeight="7" orient="auto-start-reverse">'
+            f'<path d="M0 0L10 5L0 10z" fill="{LINE}"/></marker></defs>',
             f'<rect x="1" y="1" width="{width - 2}" height="{height - 2}" rx="14" fill="{PAPER}" '
             f'stroke="{GREY}" stroke-width="2"/>',
         ]
@@ -166,7 +166,9 @@ def method() -> Picture:
     block(28, 196, 160, GREY, "Training text", "“Veltara raises", "its outlook”")
     block(28, 366, 160, GREY, "Label", "Bullish")
 
-    block(248, 58, 168, BLUE, "Teacher", "transformer,", "22 to 110 M weights", "not trained further")
+    block(
+        248, 58, 168, BLUE, "Teacher", "transformer,", "22 to 110 M weights", "not trained further"
+    )
     block(248, 290, 168, ORANGE, "Student", "bi-LSTM with attention,", "0.4 M weights", "trained")
     picture.arrow((188, 220), (218, 220), (218, 106), (245, 106))
     picture.arrow((188, 250), (218, 250), (218, 338), (245, 338))
