@@ -37,7 +37,7 @@ from dixtill_hf.cli.arguments import read_arguments
 from dixtill_hf.data.columns import TEXT
 from dixtill_hf.data.labels import label_names
 from dixtill_hf.distillation.arguments import DistillationArguments
-from dixtill_hf.distillation.augmentation import with_transfer_set
+from dixtill_hf.distillation.augmentation import add_teacher_labelled_texts
 from dixtill_hf.distillation.building import build_student
 from dixtill_hf.distillation.presets import METHODS, PRESETS
 from dixtill_hf.distillation.trainer import DistillationTrainer
@@ -49,7 +49,6 @@ from dixtill_hf.workflow.inputs import annotate_data, load_data, prepare_teacher
 from dixtill_hf.workflow.recipe import RECIPE_PARTS, Recipe, StudentArguments
 from dixtill_hf.workflow.stages import StageLog
 from dixtill_hf.workflow.student_jobs import training_arguments
-from dixtill_hf.workflow.word_vector_stage import word_vector_source
 
 PRESET, METHOD = "default", "dixtill"
 STARTING_TRIALS = 6  # drawn at random before the search learns from them
@@ -165,7 +164,7 @@ class Students:
         args = training_arguments(StudentArguments(), PRESET, METHOD, self._task.seed, directory)
         trainer = DistillationTrainer(
             args=args,
-            train_dataset=with_transfer_set(
+            train_dataset=add_teacher_labelled_texts(
                 self._data["train"], Dataset.load_from_disk(str(self._task.transfer))
             ),
             eval_dataset=self._data["validation"],
@@ -188,7 +187,7 @@ class Students:
             self._data["train"][TEXT][:],
             label_names(self._data),
             PRESET,
-            word_vectors=word_vector_source(self._task.word_vectors),
+            word_vectors=self._task.word_vectors,
             seed=self._task.seed,
             ngram_buckets=0,  # which the preset had not when it was searched
             **settings,

@@ -55,7 +55,11 @@ from dixtill_hf.workflow.predictions import quality
 from dixtill_hf.workflow.recipe import RECIPE_PARTS, Recipe
 from dixtill_hf.workflow.stages import StageLog
 from dixtill_hf.workflow.variant_stage import VariantSettings
-from dixtill_hf.workflow.word_vector_stage import identify_word_vectors, refuse_teachers_vectors
+from dixtill_hf.workflow.word_vector_stage import (
+    chosen_word_vectors,
+    identify_word_vectors,
+    refuse_teachers_vectors,
+)
 
 Students = dict[str, list[dict[str, Any]]]
 COMPARED = ("accuracy", "macro_f1")
@@ -168,7 +172,7 @@ class Bench:
         return Task(setting, seed, annotated, transfer, vectors, self._split, faithful)
 
     def _vectors(self, setting: Setting) -> str:
-        vectors = setting.word_vectors or self._recipe.student.word_vectors
+        vectors = setting.word_vectors or chosen_word_vectors(self._recipe.student, setting.preset)
         refuse_teachers_vectors(vectors)
         return vectors
 

@@ -34,7 +34,7 @@ from dixtill_hf.data.columns import (
 from dixtill_hf.data.labels import label_names
 from dixtill_hf.data.splitting import hold_out
 from dixtill_hf.distillation.arguments import DistillationArguments
-from dixtill_hf.distillation.augmentation import with_transfer_set
+from dixtill_hf.distillation.augmentation import add_teacher_labelled_texts
 from dixtill_hf.distillation.building import build_student
 from dixtill_hf.distillation.presets import PRESETS
 from dixtill_hf.distillation.trainer import DistillationTrainer
@@ -44,7 +44,6 @@ from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification
 from dixtill_hf.teacher.ensemble import TeacherEnsemble
 from dixtill_hf.teacher.loading import Teacher
 from dixtill_hf.workflow.predictions import ask, assess
-from dixtill_hf.workflow.word_vector_stage import word_vector_source
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,7 @@ def train(task: Task) -> dict[str, Any]:
         texts, scored, transfer = read(texts), read(scored), transfer and read(transfer)
     model, tokenizer = _student(task, texts, transfer, scored, names)
     if transfer is not None:
-        texts = with_transfer_set(texts, transfer)
+        texts = add_teacher_labelled_texts(texts, transfer)
     seconds = _trained(task, model, tokenizer, texts)
     answers = ask(model, tokenizer, scored)
     return {
@@ -118,10 +117,10 @@ def _student(
         texts[TEXT][:],
         names,
         setting.preset,
-        word_vectors=word_vector_source(task.word_vectors),
+        word_vectors=task.word_vectors,
         min_frequency=1 if setting.spelled else setting.min_frequency,
-        further_words=setting.further_words,
-        further_texts=[*further_texts, *(scored[TEXT][:] if setting.spelled else [])],
+        extra_vocab_size=setting.further_words,
+        variant_texts=[*further_texts, *(scored[TEXT][:] if setting.spelled else [])],
         seed=task.seed,
         **{"ngram_buckets": 0, **setting.student},
     )

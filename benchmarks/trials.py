@@ -27,6 +27,7 @@ from dixtill_hf.data.alignment import explained_scores
 from dixtill_hf.data.labels import label_names
 from dixtill_hf.data.splitting import hold_out
 from dixtill_hf.distillation.building import build_student
+from dixtill_hf.distillation.distill import one_thread_on_a_cpu
 from dixtill_hf.distillation.trainer import DistillationTrainer
 from dixtill_hf.evaluation.faithfulness import word_scores
 from dixtill_hf.evaluation.significance import interval
@@ -41,8 +42,6 @@ from dixtill_hf.workflow.inputs import load_data
 from dixtill_hf.workflow.predictions import ask, assess
 from dixtill_hf.workflow.recipe import DataArguments, StudentArguments
 from dixtill_hf.workflow.student_jobs import training_arguments
-from dixtill_hf.workflow.student_stage import one_thread_on_a_cpu
-from dixtill_hf.workflow.word_vector_stage import word_vector_source
 
 PRESET = "default"
 QUALITY = ("accuracy", "macro_f1")
@@ -152,7 +151,7 @@ class Trial:
             texts[columns.TEXT][:],
             self._names,
             PRESET,
-            word_vectors=word_vector_source(self._arguments.word_vectors),
+            word_vectors=self._arguments.word_vectors,
             seed=seed,
         )
         with tempfile.TemporaryDirectory() as directory:

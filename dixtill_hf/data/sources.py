@@ -8,6 +8,7 @@ import difflib
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
+from typing import TypeAlias
 
 from datasets import Dataset, DatasetDict, load_dataset, load_from_disk
 from datasets.exceptions import DatasetGenerationError, DatasetNotFoundError
@@ -27,7 +28,7 @@ READERS = {
     ".parquet": ("parquet", {}),
 }
 
-Source = str | PathLike[str] | Mapping[str, str | PathLike[str]]
+Source: TypeAlias = str | PathLike[str] | Mapping[str, str | PathLike[str]] | Dataset | DatasetDict
 
 
 def read_source(source: Source, config_name: str | None = None) -> DatasetDict:
@@ -36,7 +37,8 @@ def read_source(source: Source, config_name: str | None = None) -> DatasetDict:
     Args:
         source: ``"embedded"``; a directory written by ``save_to_disk``; a directory of
             ``train.*``, ``validation.*`` and ``test.*`` files; one file, read as ``train``; a
-            mapping from split to file; or, if no such path exists, the id of a Hub dataset.
+            mapping from split to file; a ``Dataset``, read as ``train``, or a ``DatasetDict``; or,
+            if no such path exists, the id of a Hub dataset.
         config_name: The configuration of a Hub dataset that has several (``"sst2"`` of GLUE).
 
     Returns:
@@ -47,12 +49,16 @@ def read_source(source: Source, config_name: str | None = None) -> DatasetDict:
         ConnectionError: If the Hub cannot be reached.
         ValueError: If a file is of a kind that is not read, or cannot be read.
     """
-    if isinstance(source, Mapping):
+    if isinstance(source, Dataset):
+        data = DatasetDict({"train": source})
+    elif isinstance(source, DatasetDict):
+        data = source
+    elif isinstance(source, Mapping):
         data = _read_mapping(source)
     elif not isinstance(source, str | PathLike):
         raise TypeError(
-            f"source is a {type(source).__name__}; give a path, a Hub id, {EMBEDDED!r} or a "
-            "mapping from split to file (a Dataset in memory: save_to_disk it first)."
+            f"source is a {type(source).__name__}; give a path, a Hub id, {EMBEDDED!r}, a mapping "
+            "from split to file, a Dataset or a DatasetDict."
         )
     elif source == EMBEDDED:
         data = financial_headlines()
@@ -61,7 +67,7 @@ def read_source(source: Source, config_name: str | None = None) -> DatasetDict:
     else:
         return _read_hub(str(source), config_name).with_format(None)
     if config_name is not None:
-        raise ValueError(f"config_name {config_name!r} is for Hub datasets; {source} is not one.")
+        raise ValueError(f"config_name {config_name!r} is for Hub datasets; the source is not one.")
     return data.with_format(None)
 
 

@@ -14,7 +14,7 @@ from transformers.training_args import OptimizerNames
 from dixtill_hf.data.alignment import REDUCTIONS, Reduction
 from dixtill_hf.data.names import check_name
 from dixtill_hf.distillation.losses import KD_LOSSES
-from dixtill_hf.distillation.presets import METHODS, PRESETS
+from dixtill_hf.distillation.presets import METHODS, PRESETS, student_settings
 from dixtill_hf.student.configuration_dixtill import EXPLANATIONS
 
 
@@ -34,8 +34,8 @@ class DistillationArguments(TrainingArguments):
     schedule, epochs, batch sizes and weight decay differ from those of `TrainingArguments`.
 
     Args:
-        preset: Name in `PRESETS`: "default", or "paper" for the paper's settings. It has a
-            student's side too: `build_student(..., preset=args.preset)`.
+        preset: Name in `PRESETS`: "default", or "paper" for the paper's settings. It also
+            says how the student is made: give these arguments to `build_student`.
         method: Name in `METHODS`: "none", "kl", "mse" or "dixtill" (default). It gives `alpha`,
             `kd_loss` and `xai_weight`.
         alpha: Weight of what the teacher says against the labels, in [0, 1]. Texts without a
@@ -53,6 +53,8 @@ class DistillationArguments(TrainingArguments):
         max_words: Words of a text beyond this number are cut off. Default 512.
         bucket_by_length: Whether a batch has texts of similar length, which saves padding.
             Default True.
+        seed: Seed of the student's weights, the order of the texts and the dropouts. Default 0,
+            as everywhere in this package.
         hub_strategy: Default "end": with `push_to_hub`, the student is pushed when it is saved.
             The Trainer's pushes during training hold a pickle of the arguments.
 
@@ -114,6 +116,12 @@ class DistillationArguments(TrainingArguments):
     bucket_by_length: bool = field(
         default=True,
         metadata={"help": "Whether a batch has texts of similar length, which saves padding."},
+    )
+    seed: int = field(
+        default=0,
+        metadata={
+            "help": "Seed of the student's weights, the order of the texts and the dropouts."
+        },
     )
     hub_strategy: HubStrategy | str = field(
         default="end",
@@ -240,6 +248,14 @@ class DistillationArguments(TrainingArguments):
             return "group_by_length=True"
         strategy = getattr(self, "train_sampling_strategy", "random")
         return None if strategy == "random" else f"train_sampling_strategy={strategy!r}"
+
+    @property
+    def variants_per_text(self) -> int:
+        """Variants of every training text that the preset has the teacher label: `label_variants`.
+
+        0 if the student does not learn from the teacher.
+        """
+        return student_settings(self.preset).variants if self.alpha > 0 else 0
 
     @property
     def needs_teacher_logits(self) -> bool:

@@ -145,7 +145,7 @@ def text_variants(
     Args:
         texts: The texts; one without words gives none.
         per_text: Variants of each text, at least 1.
-        seed: Of all random choices.
+        seed: Seed of all random choices.
         similar: What may stand for a word, as `similar_words` finds it. With it a random 15 to 50 %
             of the words of every variant that have any are replaced.
 
@@ -202,7 +202,7 @@ def label_variants(
         teacher: The teacher, or its name or path. Of an ensemble from `cross_fit`, each member
             labels the variants of the texts that it has not seen.
         per_text: Variants of each text, at least 1. Default 4.
-        seed: Of the variants.
+        seed: Seed of the random variants.
         explained: Of so many variants of each text the teacher's predictions are explained too, for
             a student that explains itself more as its teacher does. Default 0: of none.
         explainer: As for `annotate`; that of the training texts. Default Integrated Gradients.
@@ -238,7 +238,7 @@ def label_variants(
     if not first:
         return others.select_columns(list(_COLUMNS))
     reasoned = annotate(_unlabelled(texts[:first], train), teacher, explainer, **annotation)
-    return with_transfer_set(reasoned, others)
+    return add_teacher_labelled_texts(reasoned, others)
 
 
 def _unlabelled(texts: list[str], train: Dataset) -> Dataset:
@@ -249,18 +249,23 @@ def _unlabelled(texts: list[str], train: Dataset) -> Dataset:
     )
 
 
-def with_transfer_set(train: Dataset, transfer: Dataset) -> Dataset:
-    """The annotated training texts and, behind them, texts that the teacher has labelled.
+def add_teacher_labelled_texts(train: Dataset, further: Dataset) -> Dataset:
+    """Put texts that the teacher has labelled behind the annotated training texts.
 
-    A text without explanation teaches through its logits alone. Training texts without the column
-    `label` are unlabelled.
+    A text without an explanation teaches through its logits only. Training texts without the column
+    `label` count as unlabelled.
+
+    Args:
+        train: The annotated training texts.
+        further: Annotated texts, such as the variants of `label_variants`.
 
     Raises:
-        ValueError: One of them is not annotated; the missing columns are named.
+        ValueError: One of the two is not annotated (the missing columns are named), or one is
+            explained for all labels and the other for one.
     """
     if LABEL not in train.column_names:
         train = train.add_column(LABEL, [LABEL_UNKNOWN] * len(train), feature=Value("int64"))
-    for name, dataset in (("training texts", train), ("transfer set", transfer)):
+    for name, dataset in (("training texts", train), ("further texts", further)):
         missing = [column for column in _COLUMNS if column not in dataset.column_names]
         if missing:
             raise ValueError(
@@ -268,23 +273,26 @@ def with_transfer_set(train: Dataset, transfer: Dataset) -> Dataset:
                 "or label_variants(...)."
             )
     kept = train.select_columns(list(_COLUMNS))
-    added = _like(kept, transfer.select_columns(list(_COLUMNS)))
+    added = _like(kept, further.select_columns(list(_COLUMNS)))
     return concatenate_datasets([kept, added])
 
 
-def _like(train: Dataset, transfer: Dataset) -> Dataset:
-    """The transfer set with attributions of all labels, none of any word, where train has them."""
+def _like(train: Dataset, further: Dataset) -> Dataset:
+    """The further texts with the columns' types of train.
+
+    If train is explained for all labels, texts without explanation get an empty one per label.
+    """
     attributions = train.features[TEACHER_ATTRIBUTIONS]
-    if transfer.features[TEACHER_ATTRIBUTIONS] == attributions:
-        return transfer.cast(train.features)
-    if any(len(scores) for scores in transfer[TEACHER_ATTRIBUTIONS]):
+    if further.features[TEACHER_ATTRIBUTIONS] == attributions:
+        return further.cast(train.features)
+    if any(len(scores) for scores in further[TEACHER_ATTRIBUTIONS]):
         raise ValueError(
-            "The training texts are explained for all labels, the transfer set for one, or the "
-            "other way round: annotate both with the same target."
+            "The training texts are explained for all labels, the further texts for one, or "
+            "the other way round: annotate both with the same target."
         )
     labels = len(train[0][TEACHER_LOGITS])
-    scores: list[list[list[float]]] = [[[] for _ in range(labels)]] * len(transfer)
-    others = transfer.remove_columns(TEACHER_ATTRIBUTIONS)
+    scores: list[list[list[float]]] = [[[] for _ in range(labels)]] * len(further)
+    others = further.remove_columns(TEACHER_ATTRIBUTIONS)
     return others.add_column(TEACHER_ATTRIBUTIONS, scores, feature=attributions).cast(
         train.features
     )

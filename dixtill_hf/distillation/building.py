@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A new student for given texts: vocabulary, word vectors and weights as a preset has them."""
+"""Make a new student for given texts, and the trainer that distils into it."""
 
 from __future__ import annotations
 
@@ -8,68 +8,91 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from datasets import Dataset
 from transformers import PreTrainedTokenizerFast, set_seed
 
-from dixtill_hf.data.names import check_name
-from dixtill_hf.distillation.presets import PRESETS
+from dixtill_hf.data.columns import TEXT
+from dixtill_hf.data.labels import label_names as names_of_labels
+from dixtill_hf.distillation.arguments import DistillationArguments
+from dixtill_hf.distillation.augmentation import add_teacher_labelled_texts
+from dixtill_hf.distillation.presets import StudentSettings, student_settings
+from dixtill_hf.distillation.trainer import DistillationTrainer
 from dixtill_hf.student.configuration_dixtill import DixtillConfig
 from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification
 from dixtill_hf.student.tokenization import hashed_ngrams, train_word_tokenizer
-from dixtill_hf.student.word_vectors import WordVectors, frequent_words, load_word_vectors
+from dixtill_hf.student.word_vectors import (
+    NO_VECTORS,
+    WordVectors,
+    frequent_words,
+    load_word_vectors,
+)
 
 
 def build_student(
     texts: Sequence[str],
     label_names: Sequence[str],
-    preset: str = "default",
+    preset: str | DistillationArguments = "default",
     *,
     word_vectors: str | Path | None = None,
     min_frequency: int | None = None,
-    further_words: int = 0,
-    further_texts: Sequence[str] = (),
+    extra_vocab_size: int = 0,
+    variant_texts: Sequence[str] = (),
     embedding_size: int | None = None,
     ngram_buckets: int | None = None,
-    seed: int = 0,
+    seed: int | None = None,
     **config: Any,
 ) -> tuple[DixtillForSequenceClassification, PreTrainedTokenizerFast]:
     """Make an untrained student and its tokenizer from the training texts.
 
     Args:
         texts: The texts that the vocabulary is counted from.
-        label_names: In the order of the logits.
-        preset: Name in `PRESETS`; gives dropouts and the vocabulary's minimum frequency.
-        word_vectors: Start of the embedding, see `load_word_vectors`; None draws it at random.
-        min_frequency: Words seen less often become [UNK]; None takes the preset's.
-        further_words: How many of the most frequent words of `word_vectors` are known beside those
-            of the texts. Training then shows words now and then with the vectors that they started
-            from, so that the words which no text has are read by theirs. Default 0.
-        further_texts: Variants of the texts, of which words that no text has are known too.
+        label_names: Names of the labels, in the order of the logits.
+        preset: Name in `PRESETS`, or the arguments that the student will be trained with, whose
+            preset and seed are taken. Default "default".
+        word_vectors: Start of the embedding, a source of `load_word_vectors`; "none" draws it at
+            random. Default: the preset's. If the preset's are the packaged GloVe and it is not
+            installed, the embedding is random, and a warning says so.
+        min_frequency: Words that the texts have less often become [UNK]. Default: the preset's.
+        extra_vocab_size: How many of the most frequent words of `word_vectors` are added to the
+            vocabulary. Training then shows words now and then with the vectors that they started
+            from, so that words which no training text has are read by theirs. Default 0.
+        variant_texts: Variants of the texts; the words that only they have are added to the
+            vocabulary. Default: none.
         embedding_size: Dimensions of the embedding; word vectors that have more are reduced to
-            their first principal components. None takes those of the word vectors, and 50 without
-            them.
-        ngram_buckets: How many vectors words share by their character n-grams, until they are
+            their first principal components. Default: those of the word vectors, 50 without them.
+        ngram_buckets: Number of vectors that words share by their character n-grams, until they are
             folded into the words' own: `DistillationTrainer` does so after the training,
-            `model.fold_ngrams()` after another one. None takes the preset's for so many texts.
-        seed: Of all that is drawn at random.
+            `model.fold_ngrams()` after another one. Default: the preset's for so many texts.
+        seed: Seed of the random weights and vectors. Default: that of the arguments, else 0.
         **config: Fields of `DixtillConfig` that differ from the preset's.
 
     Returns:
         The student and its tokenizer.
 
     Raises:
-        ValueError: The preset is unknown, there are no words, the vectors do not fit, or there are
-            none that further words could come from.
+        ValueError: The preset is unknown, no words are left, the vectors do not fit, or
+            `extra_vocab_size` is given without word vectors.
+        FileNotFoundError: There is no such file of word vectors.
+        ImportError: `word_vectors` is "glove-packaged", and it is not installed.
     """
-    check_name("preset", preset, PRESETS)
+    if isinstance(preset, DistillationArguments):
+        seed = preset.seed if seed is None else seed
+        preset = preset.preset
+    seed = 0 if seed is None else seed
+    settings = student_settings(
+        preset,
+        len(texts),
+        word_vectors=word_vectors,
+        min_frequency=min_frequency,
+        ngram_buckets=ngram_buckets,
+    )
     tokenizer, vectors = student_vocabulary(
-        texts, preset, word_vectors, min_frequency, further_words, embedding_size, further_texts
+        texts, settings, extra_vocab_size, variant_texts, embedding_size
     )
     words = tokenizer.get_vocab()
-    settings = {**PRESETS[preset].student_of(len(texts)), **config}
-    if ngram_buckets is not None:
-        settings["ngram_buckets"] = ngram_buckets
-    ngrams = hashed_ngrams(words, settings.get("ngram_buckets", 0))
-    settings["ngrams_per_word"] = ngrams.shape[1]
+    fields = {**settings.config, **config}
+    ngrams = hashed_ngrams(words, fields.get("ngram_buckets", 0))
+    fields["ngrams_per_word"] = ngrams.shape[1]
     set_seed(seed)
     model = DixtillForSequenceClassification(
         DixtillConfig(
@@ -79,14 +102,14 @@ def build_student(
             label2id={name: index for index, name in enumerate(label_names)},
             pad_token_id=tokenizer.pad_token_id,
             unk_token_id=tokenizer.unk_token_id,
-            **settings,
+            **fields,
         )
     )
     if model.ngrams is not None:
         model.ngrams.ngrams.copy_(ngrams)
     with torch.no_grad():
         model.embedding.weight.copy_(vectors.embedding_matrix(words, seed))
-    if further_words:
+    if extra_vocab_size:
         has_vector = torch.zeros(len(words), dtype=torch.bool)
         has_vector[[words[word] for word in vectors.rows]] = True
         model.keep_initial_vectors(has_vector)
@@ -95,27 +118,67 @@ def build_student(
 
 def student_vocabulary(
     texts: Sequence[str],
-    preset: str,
-    word_vectors: str | Path | None,
-    min_frequency: int | None,
-    further_words: int,
-    embedding_size: int | None,
-    further_texts: Sequence[str] = (),
+    settings: StudentSettings,
+    extra_vocab_size: int = 0,
+    variant_texts: Sequence[str] = (),
+    embedding_size: int | None = None,
 ) -> tuple[PreTrainedTokenizerFast, WordVectors]:
-    """The words that a student knows, and those of their vectors that there are.
+    """Make a student's tokenizer, and load the vectors that there are of its words.
 
     Arguments and errors are those of `build_student`.
     """
-    if further_words and word_vectors is None:
+    if extra_vocab_size and settings.word_vectors == NO_VECTORS:
         raise ValueError(
-            f"further_words={further_words} come from word_vectors, and there are none: name some, "
-            "or leave further_words out."
+            f"extra_vocab_size is {extra_vocab_size}, but there are no word_vectors that these "
+            "words could come from: name a source of word_vectors, or leave extra_vocab_size out."
         )
-    vocabulary = dict(PRESETS[preset].vocabulary)
-    if min_frequency is not None:
-        vocabulary["min_frequency"] = min_frequency
-    further = frequent_words(word_vectors, further_words)
+    extra_words = frequent_words(settings.word_vectors, extra_vocab_size)
     tokenizer = train_word_tokenizer(
-        texts, **vocabulary, further_words=further, further_texts=further_texts
+        texts, **settings.vocabulary, extra_words=extra_words, variant_texts=variant_texts
     )
-    return tokenizer, load_word_vectors(word_vectors, tokenizer.get_vocab(), embedding_size)
+    vectors = load_word_vectors(settings.word_vectors, tokenizer.get_vocab(), embedding_size)
+    return tokenizer, vectors
+
+
+def build_trainer(
+    train: Dataset,
+    args: DistillationArguments,
+    *,
+    variants: Dataset | None = None,
+    include_variant_words: bool = False,
+    eval_dataset: Dataset | None = None,
+    label_names: Sequence[str] | None = None,
+    **student: Any,
+) -> DistillationTrainer:
+    """Make a student for annotated texts, and the trainer that distils into it.
+
+    `distill` and the commands all train what this returns.
+
+    Args:
+        train: The annotated training texts.
+        args: What the student is trained with; preset and seed of the student are theirs.
+        variants: Further texts that the teacher has labelled, from `label_variants`.
+        include_variant_words: Whether words that only the variants have are added to the
+            vocabulary: for variants in which words were replaced.
+        eval_dataset: Texts that the trainer evaluates on.
+        label_names: Names of the labels, in the order of the logits. Default: those of `train`.
+        **student: Further arguments of `build_student`.
+
+    Raises:
+        ValueError: As `build_student` and `DistillationTrainer`.
+    """
+    texts = train[TEXT][:]
+    if args.n_gpu > 1:
+        args._n_gpu = 1  # the Trainer would multiply the batch by the number of GPUs
+    if variants is not None:
+        train = add_teacher_labelled_texts(train, variants)
+    model, tokenizer = build_student(
+        texts,
+        names_of_labels(train) if label_names is None else label_names,
+        args,
+        variant_texts=variants[TEXT][:] if variants is not None and include_variant_words else (),
+        **student,
+    )
+    return DistillationTrainer(
+        model, args, train_dataset=train, eval_dataset=eval_dataset, processing_class=tokenizer
+    )

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the student says of texts: a label, its probability, and a score for every word."""
+"""Explained predictions of texts: a label, its probability, and a score for every word."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
+from html import escape
 
 import torch
 from transformers import PreTrainedTokenizerFast
@@ -12,20 +13,26 @@ from transformers import PreTrainedTokenizerFast
 from dixtill_hf.data.words import word_limit
 from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification
 
+# Red, green and blue of words that speak for the label and against it; the colour-blind tell them
+# apart.
+_FOR, _AGAINST = "31,119,180", "255,127,14"
+
 
 @dataclass(frozen=True)
 class Explanation:
-    """The prediction of one text and what each of its words has to do with it.
+    """The prediction for one text, and a score for each of its words.
+
+    `str()` gives label, probability and one line a word; a notebook shows the coloured text.
 
     Attributes:
         text: The text.
-        words: Its words as they stand in the text, up to the limit of the tokenizer; some may be
-            unknown to the student.
+        words: Its words as the text has them, up to the limit of the tokenizer. The student may not
+            know all of them.
         spans: First character of each word and the one after its last.
         scores: The score of each word, signed: what it adds to the logit of `label`
             (`explanation="contributions"`), or its attention score (`"attention"`).
         label: The label that is explained.
-        probability: Its probability.
+        probability: The probability of `label`.
         probabilities: The probability of every label, by name.
     """
 
@@ -36,6 +43,28 @@ class Explanation:
     label: str
     probability: float
     probabilities: dict[str, float]
+
+    def __str__(self) -> str:
+        lines = [f"{self.label} ({self.probability:.3f})"]
+        pairs = zip(self.scores, self.words, strict=True)
+        return "\n".join([*lines, *(f"{score:+.3f}  {word}" for score, word in pairs)])
+
+    def _repr_html_(self) -> str:
+        """The text for a notebook, each word on a colour as strong as its score."""
+        largest = max(map(abs, self.scores), default=0.0) or 1.0
+        parts, end = [], 0
+        for (first, last), score in zip(self.spans, self.scores, strict=True):
+            if first < end:  # several words of one character, such as the parts of an emoji
+                continue
+            colour = f"rgba({_FOR if score > 0 else _AGAINST},{abs(score) / largest:.2f})"
+            word = escape(self.text[first:last])
+            parts += [
+                escape(self.text[end:first]),
+                f'<span style="background:{colour}" title="{score:+.3f}">{word}</span>',
+            ]
+            end = last
+        label = f"<b>{escape(self.label)}</b> ({self.probability:.3f})"
+        return f"<p>{label}<br>{''.join(parts)}{escape(self.text[end:])}</p>"
 
 
 def explain(

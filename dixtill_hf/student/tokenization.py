@@ -40,8 +40,8 @@ def train_word_tokenizer(
     max_size: int | None = None,
     pre_tokenizer: str | pre_tokenizers.PreTokenizer = "words",
     normalizer: str | normalizers.Normalizer = "lowercase",
-    further_words: Iterable[str] = (),
-    further_texts: Iterable[str] = (),
+    extra_words: Iterable[str] = (),
+    variant_texts: Iterable[str] = (),
 ) -> WordTokenizer:
     """Count the words of the texts and build the tokenizer that knows them.
 
@@ -51,18 +51,17 @@ def train_word_tokenizer(
     Args:
         texts: The training texts.
         min_frequency: How often a word must occur to be kept.
-        max_size: The largest vocabulary, special tokens included and `further_words` apart.
+        max_size: The largest vocabulary, special tokens included, `extra_words` not counted.
             Defaults to no limit.
         pre_tokenizer: How a text is split into words: `"words"` as `data.words.word_splitter` has
             it, `"whitespace"` at spaces alone, for texts that are split already; or any
             pre-tokenizer of the `tokenizers` library.
         normalizer: How a text is cleaned first: `"lowercase"` as `data.words.word_normalizer` has
             it; or any normalizer of the `tokenizers` library.
-        further_words: What is known beside the words of the texts, behind them, whatever
-            `max_size`; what is not one word to normalizer and pre-tokenizer is left out.
-        further_texts: Made of the training texts, with words of their own. Those words that no
-            training text has are kept by the same rule, behind the words of the texts, as far as
-            `max_size` leaves room.
+        extra_words: Words added behind those of the texts, whatever `max_size` is. What is not
+            one word to normalizer and pre-tokenizer is left out.
+        variant_texts: Variants of the training texts. Words that only they have are added behind
+            those of the texts, if they are frequent enough and `max_size` leaves room.
 
     Raises:
         TypeError: If `texts` is one string, or one of the texts is no string.
@@ -86,9 +85,9 @@ def train_word_tokenizer(
             f"No word occurs {min_frequency} time(s) or more in the texts, which hold "
             f"{len(counts)} different word(s): give more texts or lower min_frequency."
         )
-    made = _count_words(further_texts, cleaner, splitter)
+    made = _count_words(variant_texts, cleaner, splitter)
     new = [w for w, count in made.most_common() if count >= min_frequency and w not in counts]
-    alone = (word for word in further_words if _split(word, cleaner, splitter) == [word])
+    alone = (word for word in extra_words if _split(word, cleaner, splitter) == [word])
     counted = [*SPECIAL_TOKENS, *words, *new][:max_size]
     known = list(dict.fromkeys([*counted, *alone]))
     _warn_of_unknown_words(counts, known)

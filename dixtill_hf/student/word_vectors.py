@@ -135,6 +135,7 @@ def _malformed(path: Path, number: int, reason: str) -> ValueError:
 
 
 PACKAGED_GLOVE = "glove-packaged"
+NO_VECTORS = "none"
 DEFAULT_SIZE = 50
 _LOW_COVERAGE = 0.3
 DEFAULT_SPREAD = 0.1  # that of an embedding which the model draws itself
@@ -192,7 +193,7 @@ class WordVectors:
 
 
 def load_word_vectors(
-    source: str | Path | None, words: Iterable[str], size: int | None = None
+    source: str | Path, words: Iterable[str], size: int | None = None
 ) -> WordVectors:
     """Load the vectors of the given words, and of no others.
 
@@ -204,7 +205,7 @@ def load_word_vectors(
               of words, dimensions) or, as GloVe has it, without
             - a `.safetensors` file: a tensor `vectors` (words, size), and in the metadata under
               `words` a JSON list of the words of its rows
-            - None: no vectors; every word will get a random one.
+            - `"none"`: no vectors; every word will get a random one.
         words: The words to look for, as they stand in the vocabulary. Special tokens are not
             looked for.
         size: Dimensions of the vectors. Those of a source that has more are reduced to their first
@@ -229,7 +230,7 @@ def load_word_vectors(
     if size is not None and size < own:
         matrix = principal_components(matrix, size)
     vectors = WordVectors(rows, matrix, len(wanted))
-    few = source is not None and vectors.coverage < _LOW_COVERAGE
+    few = source != NO_VECTORS and vectors.coverage < _LOW_COVERAGE
     logger.log(
         logging.WARNING if few else logging.INFO,
         "%s: vectors for %d of %d words (%.1f %%)%s",
@@ -259,14 +260,14 @@ def principal_components(vectors: np.ndarray, size: int) -> np.ndarray:
     return np.ascontiguousarray(centred @ directions[:, ::-1][:, :size], np.float32)
 
 
-def frequent_words(source: str | Path | None, count: int) -> list[str]:
+def frequent_words(source: str | Path, count: int) -> list[str]:
     """The first words that a source has vectors for: its most frequent, as such files are ordered.
 
     Args:
-        source: As for `load_word_vectors`; None has no words.
+        source: As for `load_word_vectors`; "none" has no words.
         count: How many, at most.
     """
-    if source is None or count == 0:
+    if source == NO_VECTORS or count == 0:
         return []
     if source == PACKAGED_GLOVE:
         return packaged_glove()[0][:count]
@@ -276,10 +277,10 @@ def frequent_words(source: str | Path | None, count: int) -> list[str]:
 
 
 def _read(
-    source: str | Path | None, wanted: set[str], random_size: int
+    source: str | Path, wanted: set[str], random_size: int
 ) -> tuple[dict[str, int], np.ndarray]:
     """Return the row of each word found and the matrix of these rows."""
-    if source is None:
+    if source == NO_VECTORS:
         return {}, np.empty((0, random_size), dtype=np.float32)
     if source == PACKAGED_GLOVE:
         words, matrix = packaged_glove()
@@ -294,6 +295,6 @@ def _existing(source: str | Path) -> Path:
     if not path.is_file():
         raise FileNotFoundError(
             f"There is no file of word vectors at {str(source)!r}. Give {PACKAGED_GLOVE!r}, the "
-            "path of a GloVe or word2vec text file or of a .safetensors file, or None."
+            f"path of a GloVe or word2vec text file or of a .safetensors file, or {NO_VECTORS!r}."
         )
     return path

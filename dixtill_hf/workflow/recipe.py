@@ -142,10 +142,11 @@ class StudentArguments:
         "default", f"One or more of {', '.join(PRESETS)}; separated by commas."
     )
     seeds: int = described(3, "Students trained of every method, with the seeds 0, 1, 2, ...")
-    word_vectors: str = described(
-        "glove-packaged",
+    word_vectors: str | None = described(
+        None,
         "Start of the embedding: 'glove-packaged', a GloVe or word2vec text file, a safetensors "
-        "file, 'teacher' (made of the teacher's own embedding), or 'none' (random).",
+        "file, 'teacher' (made of the teacher's own embedding), or 'none' (random). Default: the "
+        "preset's, which are 'glove-packaged', or 'none' if these are not installed.",
     )
     embedding_size: int | None = described(
         None,

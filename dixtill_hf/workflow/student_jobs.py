@@ -16,7 +16,8 @@ from dixtill_hf.data.columns import TEXT
 from dixtill_hf.data.names import check_name
 from dixtill_hf.distillation.arguments import DistillationArguments
 from dixtill_hf.distillation.building import student_vocabulary
-from dixtill_hf.distillation.presets import METHODS, PRESETS
+from dixtill_hf.distillation.presets import METHODS, PRESETS, student_settings
+from dixtill_hf.student.word_vectors import NO_VECTORS
 from dixtill_hf.workflow.inputs import split_names
 from dixtill_hf.workflow.recipe import StudentArguments
 from dixtill_hf.workflow.variant_stage import (
@@ -25,10 +26,9 @@ from dixtill_hf.workflow.variant_stage import (
     variant_settings,
 )
 from dixtill_hf.workflow.word_vector_stage import (
-    NO_VECTORS,
     check_word_vectors,
+    chosen_word_vectors,
     identify_word_vectors,
-    word_vector_source,
 )
 
 # Raised when the same settings come to give another student.
@@ -88,10 +88,10 @@ def student_jobs(
         for name, value in asdict(arguments).items()
         if name not in ("presets", "methods", "seeds", "workers")
     }
-    shared["word_vectors"] = identify_word_vectors(arguments.word_vectors)
     jobs = []
     for seed in range(arguments.seeds):
         for preset in presets:
+            vectors = identify_word_vectors(chosen_word_vectors(arguments, preset))
             for method in methods:
                 key = hash_json(
                     [
@@ -100,7 +100,7 @@ def student_jobs(
                         asdict(PRESETS[preset]),
                         dict(METHODS[method]),
                         seed,
-                        shared,
+                        {**shared, "word_vectors": vectors},
                     ]
                 )
                 directory = output_dir / "students" / preset / method / f"seed-{seed}"
@@ -136,7 +136,8 @@ def check_comparison(arguments: StudentArguments) -> tuple[list[str], list[str]]
     check_explained_variants(arguments)
     check_replacement_words(arguments)
     check_word_vectors(arguments.word_vectors)
-    if arguments.further_words and arguments.word_vectors == NO_VECTORS:
+    none = (chosen_word_vectors(arguments, preset) == NO_VECTORS for preset in presets)
+    if arguments.further_words and any(none):
         raise ValueError("further_words come from word_vectors, which are 'none': name some.")
     return presets, methods
 
@@ -163,7 +164,7 @@ def training_arguments(
         # A student that was not taught to explain by attention explains itself exactly.
         given["explanation"] = "contributions"
     overrides = {name: value for name, value in given.items() if value is not None}
-    args = DistillationArguments.from_preset(
+    return DistillationArguments.from_preset(
         preset,
         output_dir,
         method,
@@ -176,9 +177,6 @@ def training_arguments(
         dataloader_pin_memory=torch.cuda.is_available(),
         **overrides,
     )
-    if args.n_gpu > 1:
-        args._n_gpu = 1  # or the Trainer would multiply the batch by the number of GPUs
-    return args
 
 
 def describe_vocabularies(
@@ -196,18 +194,20 @@ def describe_vocabularies(
     """
     described = {}
     for preset in split_names(arguments.presets) or []:
+        settings = student_settings(
+            preset,
+            word_vectors=arguments.word_vectors,
+            min_frequency=arguments.min_frequency,
+        )
         _, vectors = student_vocabulary(
             data["train"][TEXT][:],
-            preset,
-            word_vector_source(arguments.word_vectors),
-            arguments.min_frequency,
+            settings,
             arguments.further_words,
-            arguments.embedding_size,
             texts_with_new_words(arguments, transfer.get(preset)),
+            arguments.embedding_size,
         )
-        at_least = PRESETS[preset].vocabulary["min_frequency"]
         described[preset] = {
-            "min_frequency": arguments.min_frequency or at_least,
+            "min_frequency": settings.vocabulary["min_frequency"],
             "further_words": arguments.further_words,
             "words": vectors.wanted,
             "with_vector": len(vectors.rows),

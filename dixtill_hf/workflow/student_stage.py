@@ -9,9 +9,7 @@ import multiprocessing
 import os
 import shutil
 import time
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,15 +23,12 @@ from transformers.utils import logging as transformers_logging
 
 from dixtill_hf.artifacts.checkpoints import newest_whole_checkpoint
 from dixtill_hf.artifacts.files import write_json
-from dixtill_hf.data.columns import TEXT
-from dixtill_hf.data.labels import label_names
-from dixtill_hf.distillation.augmentation import with_transfer_set
-from dixtill_hf.distillation.building import build_student
+from dixtill_hf.distillation.building import build_trainer
+from dixtill_hf.distillation.distill import one_thread_on_a_cpu
 from dixtill_hf.distillation.trainer import DistillationTrainer
 from dixtill_hf.evaluation.efficiency import directory_bytes, parameter_count
 from dixtill_hf.workflow.predictions import ask, assess
-from dixtill_hf.workflow.student_jobs import StudentJob, texts_with_new_words, training_arguments
-from dixtill_hf.workflow.word_vector_stage import word_vector_source
+from dixtill_hf.workflow.student_jobs import StudentJob, training_arguments
 
 RESULT = "result.json"
 VALIDATED = ("accuracy", "macro_f1", "teacher_agreement")
@@ -99,24 +94,18 @@ def probabilities_on_test(job: StudentJob) -> NDArray[np.floating]:
 
 def _trainer(job: StudentJob, data: DatasetDict, checkpoints: Path) -> DistillationTrainer:
     arguments = job.arguments
-    model, tokenizer = build_student(
-        data["train"][TEXT][:],
-        label_names(data),
-        job.preset,
-        word_vectors=word_vector_source(arguments.word_vectors),
+    trainer = build_trainer(
+        data["train"],
+        training_arguments(arguments, job.preset, job.method, job.seed, checkpoints),
+        variants=None if job.transfer is None else Dataset.load_from_disk(str(job.transfer)),
+        include_variant_words=arguments.replacement_words > 0,
+        word_vectors=arguments.word_vectors,
         min_frequency=arguments.min_frequency,
-        further_words=arguments.further_words,
-        further_texts=texts_with_new_words(arguments, job.transfer),
-        seed=job.seed,
+        extra_vocab_size=arguments.further_words,
         hidden_size=arguments.hidden_size,
         embedding_size=arguments.embedding_size,
         ngram_buckets=arguments.ngram_buckets,
     )
-    args = training_arguments(arguments, job.preset, job.method, job.seed, checkpoints)
-    train = data["train"]
-    if job.transfer is not None:
-        train = with_transfer_set(train, Dataset.load_from_disk(str(job.transfer)))
-    trainer = DistillationTrainer(model, args, train_dataset=train, processing_class=tokenizer)
     trainer.remove_callback(PrinterCallback)  # one progress bar for all students
     return trainer
 
@@ -141,19 +130,8 @@ def _one_thread() -> None:
     disable_progress_bars()
     transformers_logging.set_verbosity_error()
     # The main process has told what there is to tell of the vocabulary, which all students share.
-    logging.getLogger("dixtill_hf.student").setLevel(logging.ERROR)
-
-
-@contextmanager
-def one_thread_on_a_cpu() -> Iterator[None]:
-    """As in the workers, so that a student is the same whichever way it was trained."""
-    threads = torch.get_num_threads()
-    if not torch.cuda.is_available():
-        torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
+    for told in ("dixtill_hf.student", "dixtill_hf.distillation.presets"):
+        logging.getLogger(told).setLevel(logging.ERROR)
 
 
 def _worker_count(workers: int) -> int:

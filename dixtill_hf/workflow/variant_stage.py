@@ -12,25 +12,22 @@ from datasets import Dataset
 from dixtill_hf.artifacts.hashing import hash_json, hash_texts
 from dixtill_hf.data.columns import TEXT
 from dixtill_hf.distillation.augmentation import label_variants, similar_words
-from dixtill_hf.distillation.presets import METHODS, PRESETS
+from dixtill_hf.distillation.presets import METHODS, student_settings
+from dixtill_hf.student.word_vectors import NO_VECTORS
 from dixtill_hf.teacher.ensemble import TeacherEnsemble, hash_of
 from dixtill_hf.teacher.loading import Teacher
 from dixtill_hf.workflow.inputs import explainer_of, split_names
 from dixtill_hf.workflow.measurement_store import MeasurementStore
 from dixtill_hf.workflow.recipe import AnnotationArguments, StudentArguments
 from dixtill_hf.workflow.stages import StageLog
-from dixtill_hf.workflow.word_vector_stage import (
-    NO_VECTORS,
-    identify_word_vectors,
-    word_vector_source,
-)
+from dixtill_hf.workflow.word_vector_stage import chosen_word_vectors, identify_word_vectors
 
 
 def variants_of(arguments: StudentArguments, preset: str, method: str) -> int:
     """Variants of every training text that a student learns from; none without the teacher."""
     if METHODS[method]["alpha"] == 0:
         return 0
-    return PRESETS[preset].variants if arguments.variants is None else arguments.variants
+    return student_settings(preset, variants=arguments.variants).variants
 
 
 @dataclass(frozen=True)
@@ -59,10 +56,9 @@ class VariantSettings:
 
     def similar(self, texts: list[str]) -> dict[str, list[str]] | None:
         """What may stand for the words of the texts; None without replacements."""
-        source = word_vector_source(self.word_vectors)
-        if not self.replacements or source is None:
+        if not self.replacements or self.word_vectors == NO_VECTORS:
             return None
-        return similar_words(texts, source, self.replacements)
+        return similar_words(texts, self.word_vectors, self.replacements)
 
 
 def variant_settings(
@@ -76,7 +72,7 @@ def variant_settings(
         variants,
         arguments.explained_variants,
         arguments.replacement_words,
-        arguments.word_vectors,
+        chosen_word_vectors(arguments, preset),
     )
 
 
@@ -97,7 +93,8 @@ def check_replacement_words(arguments: StudentArguments) -> None:
     words = arguments.replacement_words
     if not words:
         return
-    if arguments.word_vectors == NO_VECTORS:
+    presets = split_names(arguments.presets) or []
+    if any(chosen_word_vectors(arguments, preset) == NO_VECTORS for preset in presets):
         raise ValueError("replacement_words come from word_vectors, which are 'none': name some.")
     if not all_variant_settings(arguments):
         raise ValueError(

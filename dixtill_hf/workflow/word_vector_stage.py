@@ -13,23 +13,23 @@ from dixtill_hf.artifacts.hashing import hash_json, hash_texts
 from dixtill_hf.data.columns import TEXT
 from dixtill_hf.data.packaged import packaged_glove, sha256_of
 from dixtill_hf.data.words import words_of
+from dixtill_hf.distillation.presets import student_settings
 from dixtill_hf.distillation.teacher_vectors import save_teacher_vectors
-from dixtill_hf.student.word_vectors import DEFAULT_SIZE, PACKAGED_GLOVE
+from dixtill_hf.student.word_vectors import DEFAULT_SIZE, NO_VECTORS, PACKAGED_GLOVE
 from dixtill_hf.teacher.ensemble import TeacherEnsemble
 from dixtill_hf.teacher.fingerprint import hash_teacher
 from dixtill_hf.teacher.loading import Teacher
 from dixtill_hf.workflow.recipe import StudentArguments
 
-NO_VECTORS = "none"
 TEACHERS_VECTORS = "teacher"
 
 
-def word_vector_source(name: str) -> str | None:
-    """What `load_word_vectors` is given for a recipe's `word_vectors`.
+def chosen_word_vectors(arguments: StudentArguments, preset: str) -> str:
+    """The word vectors that a recipe names, or those of the preset.
 
     Those of a teacher have to be made first, see `with_teachers_vectors`.
     """
-    return None if name == NO_VECTORS else name
+    return str(student_settings(preset, word_vectors=arguments.word_vectors).word_vectors)
 
 
 def with_teachers_vectors(
@@ -96,7 +96,7 @@ def identify_word_vectors(name: str) -> str:
     return sha256_of(path)
 
 
-def refuse_teachers_vectors(name: str) -> None:
+def refuse_teachers_vectors(name: str | None) -> None:
     """For what cannot make them by itself.
 
     Raises:
@@ -109,8 +109,8 @@ def refuse_teachers_vectors(name: str) -> None:
         )
 
 
-def check_word_vectors(name: str) -> None:
-    """Refuse vectors that are not there.
+def check_word_vectors(name: str | None) -> None:
+    """Refuse vectors that are not there; None, those of the preset, always are.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -118,7 +118,7 @@ def check_word_vectors(name: str) -> None:
     """
     if name == PACKAGED_GLOVE:
         packaged_glove()
-    elif name not in (NO_VECTORS, TEACHERS_VECTORS) and not Path(name).is_file():
+    elif name not in (None, NO_VECTORS, TEACHERS_VECTORS) and not Path(name).is_file():
         raise FileNotFoundError(
             f"There is no file of word vectors {name!r}. word_vectors is a file, "
             f"{PACKAGED_GLOVE!r}, {TEACHERS_VECTORS!r} for those of the teacher's embedding, "

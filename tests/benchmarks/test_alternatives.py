@@ -182,7 +182,7 @@ def test_rare_words_are_read_by_their_characters(load):
     spelling = load("spelling")
     texts = ["rising rises", "rising", "falls"]
     model, tokenizer = build_student(
-        texts, ["up", "down"], min_frequency=1, further_texts=["riser"], seed=0
+        texts, ["up", "down"], min_frequency=1, variant_texts=["riser"], seed=0
     )
     vectors = {
         word: model.embedding.weight[row].detach().clone()

@@ -43,6 +43,15 @@ def test_a_preset_gives_the_student_and_its_training(annotated_dir, tmp_path, fr
     assert not (tmp_path / "student" / "training_args.bin").exists()
 
 
+def test_missing_variants_of_the_preset_are_told(annotated_dir, tmp_path, capsys):
+    given = ["--annotated", str(annotated_dir), "--output_dir", str(tmp_path / "student")]
+    given += ["--method", "kl", "--num_train_epochs", "1", "--word_vectors", "none", "--use_cpu"]
+    main([*given, "--report_to", "none"])
+    assert "no variants of the texts at" in capsys.readouterr().err
+    main([*given, "--report_to", "none", "--variants", "none"])
+    assert "no variants" not in capsys.readouterr().err
+
+
 def test_the_teachers_word_vectors_have_to_be_made_first(annotated_dir, tmp_path):
     where = ["--annotated", str(annotated_dir), "--output_dir", str(tmp_path / "student")]
     with pytest.raises(ValueError, match="make the file with save_teacher_vectors"):

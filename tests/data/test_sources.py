@@ -131,10 +131,15 @@ def test_the_suffix_may_be_in_capitals(tmp_path):
     assert set(read_source(tmp_path)) == {"train"}
 
 
-@pytest.mark.parametrize("source", [3, Dataset.from_list(ROWS)])
-def test_other_objects_are_no_source(source):
-    with pytest.raises(TypeError, match="save_to_disk it first"):
-        read_source(source)
+def test_datasets_in_memory_are_sources():
+    dataset = Dataset.from_list(ROWS)
+    assert read_source(dataset)["train"].to_list() == ROWS
+    assert read_source(DatasetDict(test=dataset))["test"].to_list() == ROWS
+
+
+def test_other_objects_are_no_source():
+    with pytest.raises(TypeError, match="source is a int; give a path"):
+        read_source(3)
 
 
 def test_datasets_in_memory_are_no_files():

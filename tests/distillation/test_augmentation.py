@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A transfer set is labelled by the teacher alone, and trains a student beside the texts."""
+"""A further texts is labelled by the teacher alone, and trains a student beside the texts."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +9,11 @@ import pytest
 from datasets import ClassLabel, Dataset, Features, Value
 
 from dixtill_hf import DistillationArguments, DistillationTrainer, annotate, build_student
-from dixtill_hf.distillation.augmentation import label_variants, text_variants, with_transfer_set
+from dixtill_hf.distillation.augmentation import (
+    add_teacher_labelled_texts,
+    label_variants,
+    text_variants,
+)
 from dixtill_hf.evaluation.faithfulness import teacher_probabilities
 from dixtill_hf.explainers.base import get_explainer
 from dixtill_hf.teacher.ensemble import TeacherEnsemble
@@ -46,7 +50,7 @@ def test_both_train_one_student(train: Dataset, teacher: Teacher, tmp_path: Path
         train, teacher, "gradient_x_input", target=target, cache_dir=tmp_path / "cache"
     )
     variants = label_variants(train, teacher, 2, cache_dir=tmp_path / "cache")
-    together = with_transfer_set(annotated, variants)
+    together = add_teacher_labelled_texts(annotated, variants)
     assert together["text"][:] == train["text"][:] + variants["text"][:]
 
     names = train.features["label"].names
@@ -77,7 +81,7 @@ def test_the_first_variants_of_every_text_are_explained(
     for scores in variants[column][len(first) :]:
         assert scores in ([], [[]] * len(train.features["label"].names))
     annotated = annotate(train, teacher, explainer, cache_dir=tmp_path)
-    assert len(with_transfer_set(annotated, variants)) == len(train) + len(variants)
+    assert len(add_teacher_labelled_texts(annotated, variants)) == len(train) + len(variants)
 
 
 def test_of_an_ensemble_each_member_explains_variants_of_what_it_has_not_seen(
@@ -112,7 +116,7 @@ def test_texts_without_words_have_no_variants(train: Dataset, teacher: Teacher, 
 def test_texts_without_annotation_are_refused(train: Dataset, teacher: Teacher, tmp_path: Path):
     variants = label_variants(train, teacher, 1, cache_dir=tmp_path)
     with pytest.raises(ValueError, match=r"training texts have no columns.*annotate them first"):
-        with_transfer_set(train, variants)
+        add_teacher_labelled_texts(train, variants)
 
 
 def test_one_label_and_all_labels_do_not_mix(train: Dataset, teacher: Teacher, tmp_path: Path):
@@ -121,7 +125,7 @@ def test_one_label_and_all_labels_do_not_mix(train: Dataset, teacher: Teacher, t
         for target in ("predicted", "all")
     )
     with pytest.raises(ValueError, match="annotate both with the same target"):
-        with_transfer_set(one, both)
+        add_teacher_labelled_texts(one, both)
 
 
 def test_training_texts_without_a_label_column_are_unlabelled(
@@ -129,6 +133,6 @@ def test_training_texts_without_a_label_column_are_unlabelled(
 ):
     annotated = annotate(train.remove_columns("label"), teacher, "none", cache_dir=tmp_path)
     variants = label_variants(annotated, teacher, 1, cache_dir=tmp_path)
-    together = with_transfer_set(annotated, variants)
+    together = add_teacher_labelled_texts(annotated, variants)
     assert len(together) == len(annotated) + len(variants)
     assert set(together["label"]) == {-100}

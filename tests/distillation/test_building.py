@@ -4,6 +4,7 @@
 import pytest
 import torch
 
+from dixtill_hf.distillation.arguments import DistillationArguments
 from dixtill_hf.distillation.building import build_student
 from dixtill_hf.student.tokenization import hashed_ngrams
 
@@ -72,21 +73,29 @@ def test_many_texts_bring_ngrams_if_nothing_else_is_said(preset, texts, given, b
 
 
 def test_words_of_variants_are_known_too(tmp_path):
-    _, tokenizer = build_student(TEXTS, LABELS, min_frequency=1, further_texts=["brandnew word"])
+    _, tokenizer = build_student(TEXTS, LABELS, min_frequency=1, variant_texts=["brandnew word"])
     assert {"brandnew", "word"} <= set(tokenizer.get_vocab())
 
 
-def test_further_words_come_from_the_vectors(tmp_path):
+def test_extra_words_come_from_the_vectors(tmp_path):
     path = tmp_path / "vectors.txt"
     path.write_text("profit 1 2 3\nloss 4 5 6\ngain 7 8 9\n")
-    model, tokenizer = build_student(TEXTS, LABELS, word_vectors=path, further_words=2)
+    model, tokenizer = build_student(TEXTS, LABELS, word_vectors=path, extra_vocab_size=2)
     assert set(tokenizer.get_vocab()) == {"[PAD]", "[UNK]", "profit", "falls", "loss"}
     ids = tokenizer.convert_tokens_to_ids(["profit", "loss", "falls"])
     assert model.embedding.weight[ids[1]].tolist() == [4, 5, 6]
     assert model.initial_vectors[ids[0]].tolist() == [1, 2, 3]
     assert model.initial_vectors[ids[2]].isnan().all()
-    with pytest.raises(ValueError, match="further_words=2 come from word_vectors"):
-        build_student(TEXTS, LABELS, further_words=2)
+    with pytest.raises(ValueError, match="extra_vocab_size is 2, but there are no word_vectors"):
+        build_student(TEXTS, LABELS, word_vectors="none", extra_vocab_size=2)
+
+
+def test_the_arguments_of_a_training_give_preset_and_seed(tmp_path):
+    args = DistillationArguments(str(tmp_path), preset="paper", seed=3)
+    given, _ = build_student(TEXTS, LABELS, args, word_vectors="none")
+    named, _ = build_student(TEXTS, LABELS, "paper", word_vectors="none", seed=3)
+    assert given.config.hidden_dropout == 0
+    assert torch.equal(given.embedding.weight, named.embedding.weight)
 
 
 def test_the_seed_decides_all_that_is_random():

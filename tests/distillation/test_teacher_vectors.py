@@ -66,7 +66,7 @@ def test_words_stand_by_their_frequency(teacher, tmp_path):
     texts = ["acme acme acme falls falls stock", "gold"]
     path = save_teacher_vectors(teacher, texts, tmp_path / "v.safetensors", 2)
     _, tokenizer = build_student(
-        ["gold"], ["a", "b"], word_vectors=path, min_frequency=1, further_words=2
+        ["gold"], ["a", "b"], word_vectors=path, min_frequency=1, extra_vocab_size=2
     )
     assert {"acme", "falls"} <= set(tokenizer.get_vocab())
     assert "stock" not in tokenizer.get_vocab()

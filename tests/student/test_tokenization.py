@@ -26,21 +26,21 @@ def test_vocabulary_can_be_cut() -> None:
     assert vocabulary(train_word_tokenizer(texts, max_size=3))[2:] == ["a"]
 
 
-def test_further_texts_add_words_that_no_text_has() -> None:
+def test_variant_texts_add_words_that_no_text_has() -> None:
     texts, made = ["up up so rare"], ["down down so so rare rare new"]
-    known = vocabulary(train_word_tokenizer(texts, min_frequency=2, further_texts=made))
+    known = vocabulary(train_word_tokenizer(texts, min_frequency=2, variant_texts=made))
     assert list(known)[2:] == ["up", "down"]  # "rare" is seen once, however often it is repeated
     known = vocabulary(
-        train_word_tokenizer(texts, 2, further_texts=made, further_words=["left"], max_size=5)
+        train_word_tokenizer(texts, 2, variant_texts=made, extra_words=["left"], max_size=5)
     )
     assert list(known)[2:] == ["up", "down", "left"]
 
 
-def test_further_words_stand_behind_those_of_the_texts_beyond_any_limit() -> None:
+def test_extra_words_stand_behind_those_of_the_texts_beyond_any_limit() -> None:
     further = ["up", "Down", "left", "a-b", "two words", "right"]
-    known = vocabulary(train_word_tokenizer(["up up so"], further_words=further))
+    known = vocabulary(train_word_tokenizer(["up up so"], extra_words=further))
     assert known[2:] == ["up", "so", "left", "right"]
-    known = vocabulary(train_word_tokenizer(["up up so"], max_size=3, further_words=further))
+    known = vocabulary(train_word_tokenizer(["up up so"], max_size=3, extra_words=further))
     assert known[2:] == ["up", "left", "right"]
 
 

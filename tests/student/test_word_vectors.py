@@ -82,7 +82,7 @@ def test_random_vectors_depend_on_the_seed_and_the_id_alone(text_file: Path) -> 
 
 @pytest.mark.parametrize(("given", "size"), [(None, 50), (7, 7)])
 def test_without_a_source_all_vectors_are_random(given: int | None, size: int) -> None:
-    vectors = load_word_vectors(None, VOCABULARY, size=given)
+    vectors = load_word_vectors("none", VOCABULARY, size=given)
     matrix = vectors.embedding_matrix(VOCABULARY, seed=0)
     assert vectors.coverage == 0
     assert matrix.shape == (5, size)
@@ -96,7 +96,7 @@ def test_the_first_words_of_a_source(source: str, request: pytest.FixtureRequest
     all_words = frequent_words(given, 100)
     assert set(load_word_vectors(given, VOCABULARY).rows) <= set(all_words)
     assert frequent_words(given, 1) == all_words[:1]
-    assert frequent_words(given, 0) == frequent_words(None, 3) == []
+    assert frequent_words(given, 0) == frequent_words("none", 3) == []
 
 
 def test_fewer_dimensions_keep_the_distances_as_well_as_they_can(tmp_path: Path) -> None:

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A student that one can call: texts in, explained predictions out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, overload
+
+from transformers import AutoConfig, AutoTokenizer, PreTrainedTokenizerFast
+
+from dixtill_hf.student.configuration_dixtill import DixtillConfig
+from dixtill_hf.student.explaining import Explanation, explain
+from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification
+
+
+class Student:
+    """A student with its tokenizer.
+
+    ```python
+    student = load_student("my-student")
+    print(student("Veltara raises its outlook"))
+    ```
+
+    Attributes:
+        model: The model, as a `Trainer` or `pipeline` takes it.
+        tokenizer: Its tokenizer.
+    """
+
+    def __init__(
+        self, model: DixtillForSequenceClassification, tokenizer: PreTrainedTokenizerFast
+    ) -> None:
+        """Put a model and its tokenizer together.
+
+        Args:
+            model: The model.
+            tokenizer: The tokenizer that it was trained with.
+
+        Raises:
+            TypeError: The model does not explain itself, or the tokenizer gives no offsets.
+        """
+        if not isinstance(model, DixtillForSequenceClassification):
+            raise TypeError(
+                f"model must be a DixtillForSequenceClassification, got {type(model).__name__}: "
+                "make one with distill(...), or load one with load_student(...)."
+            )
+        if not isinstance(tokenizer, PreTrainedTokenizerFast):
+            raise TypeError(
+                "tokenizer must be a PreTrainedTokenizerFast, which knows the characters of its "
+                f"words, got {type(tokenizer).__name__}: give the one that the student was "
+                "trained with."
+            )
+        self.model = model
+        self.tokenizer = tokenizer
+
+    @property
+    def labels(self) -> list[str]:
+        """Names of the labels, in the order of the logits."""
+        config = self.model.config
+        return [config.id2label[index] for index in range(config.num_labels)]
+
+    @overload
+    def __call__(self, texts: str) -> Explanation: ...  # type: ignore[overload-overlap]
+
+    @overload
+    def __call__(self, texts: Sequence[str]) -> list[Explanation]: ...
+
+    def __call__(self, texts: str | Sequence[str]) -> Explanation | list[Explanation]:
+        """Classify and explain one text, or several.
+
+        Args:
+            texts: One text, or several.
+
+        Returns:
+            An explanation, or one per text.
+        """
+        if isinstance(texts, str):
+            return self.explain([texts])[0]
+        return self.explain(texts)
+
+    def explain(
+        self,
+        texts: Sequence[str],
+        labels: Sequence[str | int] | None = None,
+        batch_size: int = 64,
+    ) -> list[Explanation]:
+        """Classify texts and explain the predicted labels, or those given.
+
+        Args:
+            texts: The texts.
+            labels: The label to explain for each text, by name or id. Default: the predicted one.
+            batch_size: Texts that go through the model at once. Default 64.
+
+        Returns:
+            One explanation per text.
+
+        Raises:
+            TypeError: `texts` is one string.
+            ValueError: There is not one label per text, or the student does not know one of them.
+        """
+        return explain(self.model, self.tokenizer, texts, batch_size, labels)
+
+    def save(self, directory: str | Path) -> Path:
+        """Save model and tokenizer, as `load_student` and `from_pretrained` read them.
+
+        Args:
+            directory: Where they go; it is made if it is not there.
+
+        Returns:
+            The directory.
+        """
+        self.model.save_pretrained(directory)
+        self.tokenizer.save_pretrained(directory)
+        return Path(directory)
+
+    def push_to_hub(self, repo_id: str, **settings: Any) -> str:
+        """Upload model and tokenizer to the Hugging Face Hub.
+
+        Args:
+            repo_id: Name of the repository: "name" or "organisation/name".
+            **settings: What `PreTrainedModel.push_to_hub` takes: `private`, `token`,
+                `commit_message`, `revision`.
+
+        Returns:
+            Address of the repository.
+        """
+        self.model.push_to_hub(repo_id, **settings)
+        return str(self.tokenizer.push_to_hub(repo_id, **settings).repo_url)
+
+    def __repr__(self) -> str:
+        parameters = sum(parameter.numel() for parameter in self.model.parameters())
+        return f"Student(labels={self.labels}, words={len(self.tokenizer)}, {parameters=})"
+
+
+def load_student(name_or_path: str | Path) -> Student:
+    """Load a student from a directory or the Hub.
+
+    Args:
+        name_or_path: Local directory, or Hub id.
+
+    Returns:
+        The student, in evaluation mode.
+
+    Raises:
+        OSError: There is no such directory, and no such model on the Hub or no way to it.
+        ValueError: The model is not a student, or needs a newer version of this package.
+    """
+    try:
+        config = AutoConfig.from_pretrained(name_or_path)
+    except OSError as error:
+        raise OSError(
+            f"There is no student in {str(name_or_path)!r}, and it could not be read from the Hub. "
+            "Give the directory that distill, dixtill-hf train or dixtill-hf run "
+            f"(OUTPUT_DIR/student) has written, or a Hub id. ({error})"
+        ) from error
+    if config.model_type != DixtillConfig.model_type:
+        raise ValueError(
+            f"{str(name_or_path)!r} holds a model of the type {config.model_type!r}, not a student."
+            " Make one with distill(...)."
+        )
+    model = DixtillForSequenceClassification.from_pretrained(name_or_path).eval()
+    return Student(model, AutoTokenizer.from_pretrained(name_or_path))

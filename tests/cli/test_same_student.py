@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One preset, method, data set and seed give one student, whichever way it is made."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from dixtill_hf import distill
+from dixtill_hf.cli.main import main
+
+ROOT = Path(__file__).parents[2]
+STEPS = "2"  # of Integrated Gradients
+
+
+@pytest.fixture
+def data(tmp_path: Path, sentences: list[str], teacher_labels: list[str]) -> Path:
+    """train.csv and test.csv of texts that all differ."""
+    directory = tmp_path / "data"
+    directory.mkdir()
+    for split, count in (("train", 40), ("test", 12)):
+        rows = [f'"{sentences[i % 12]} {split} {i}",{teacher_labels[i % 3]}' for i in range(count)]
+        (directory / f"{split}.csv").write_text("\n".join(["text,label", *rows]) + "\n")
+    return directory
+
+
+def test_call_commands_and_script_make_the_same_student(
+    data: Path, tmp_path: Path, tiny_teacher_dir: Callable[[str], Path], monkeypatch
+) -> None:
+    """Each with its own defaults: of vectors, variants, n-grams, vocabulary and batches."""
+    from dixtill_hf.explainers.integrated_gradients import IntegratedGradients
+
+    monkeypatch.chdir(tmp_path)
+    torch.set_num_threads(1)
+    teacher = str(tiny_teacher_dir("bert"))
+    source = ["--source", str(data), "--teacher", teacher, "--steps", STEPS]
+    short = ["--num_train_epochs", "2", "--report_to", "none", "--use_cpu"]
+    distill(
+        data,
+        teacher,
+        "called",
+        explainer=IntegratedGradients(steps=int(STEPS)),
+        num_train_epochs=2,
+        use_cpu=True,
+    )
+    comparison = ["--methods", "dixtill", "--seeds", "1", "--epochs", "2", "--workers", "1"]
+    assert main(["run", *source, *comparison, "--output_dir", "run"]) == 0
+    assert main(["train", "--annotated", "run/annotated", "--output_dir", "trained", *short]) == 0
+    script = [str(ROOT / "examples" / "run_distillation.py"), *source, "--output_dir", "scripted"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    subprocess.run([sys.executable, *script, *short], env=environment, check=True)
+    expected = load_file("called/model.safetensors")
+    for made in ("run/student", "trained", "scripted"):
+        found = load_file(f"{made}/model.safetensors")
+        assert found.keys() == expected.keys()
+        different = [name for name in found if not torch.equal(found[name], expected[name])]
+        assert different == [], made

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A student answers when it is called, comes back when it was saved, and what is none is named."""
+
+import pytest
+import torch
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+from dixtill_hf.distillation.building import build_student
+from dixtill_hf.student.explaining import Explanation, explain
+from dixtill_hf.student.student import Student, load_student
+
+TEXTS = ["up <b>& away", "down"]
+
+
+@pytest.fixture
+def student() -> Student:
+    built = build_student(["up up down down"], ["a", "b"], word_vectors="none", hidden_size=4)
+    return Student(*built)
+
+
+def test_one_text_gives_one_explanation_and_several_give_a_list(student):
+    expected = explain(student.model, student.tokenizer, TEXTS)
+    assert student(TEXTS) == student.explain(TEXTS) == expected
+    assert student(TEXTS[0]).words == expected[0].words
+    assert [one.label for one in student.explain(TEXTS, labels=["b", 0])] == ["b", "a"]
+
+
+def test_a_saved_student_is_loaded_for_evaluation(student, tmp_path):
+    student.model.train()
+    assert student.save(tmp_path) == tmp_path
+    loaded = load_student(tmp_path)
+    assert not loaded.model.training
+    assert loaded.labels == student.labels == ["a", "b"]
+    assert loaded.tokenizer.get_vocab() == student.tokenizer.get_vocab()
+    assert loaded(TEXTS) == student(TEXTS)
+
+
+def test_its_parts_are_those_of_transformers(student, tmp_path):
+    student.save(tmp_path)
+    model = AutoModelForSequenceClassification.from_pretrained(tmp_path)
+    batch = AutoTokenizer.from_pretrained(tmp_path)(TEXTS, padding=True, return_tensors="pt")
+    with torch.inference_mode():
+        expected = student.model.eval()(**batch).logits
+        assert torch.equal(model(**batch).logits, expected)
+
+
+def test_it_is_pushed_with_its_tokenizer(student, monkeypatch):
+    pushed = []
+
+    class Commit:
+        repo_url = "https://hub/me/student"
+
+    def push(self, repo_id, **settings):
+        pushed.append((type(self).__name__, repo_id, settings))
+        return Commit()
+
+    monkeypatch.setattr(type(student.model), "push_to_hub", push)
+    monkeypatch.setattr(type(student.tokenizer), "push_to_hub", push)
+    assert student.push_to_hub("me/student", private=True) == "https://hub/me/student"
+    assert [repo for _, repo, _ in pushed] == ["me/student"] * 2
+    assert all(settings == {"private": True} for _, _, settings in pushed)
+
+
+def test_it_names_itself(student):
+    assert repr(student).startswith("Student(labels=['a', 'b'], words=4, parameters=")
+
+
+def test_what_is_no_student_is_refused(student, tiny_teacher_dir):
+    other = AutoModelForSequenceClassification.from_pretrained(tiny_teacher_dir("bert"))
+    with pytest.raises(TypeError, match=r"got BertForSequenceClassification.*distill\(\.\.\.\)"):
+        Student(other, student.tokenizer)
+    with pytest.raises(TypeError, match="must be a PreTrainedTokenizerFast"):
+        Student(student.model, None)
+
+
+def test_what_is_not_there_is_named(tmp_path):
+    with pytest.raises(OSError, match=r"There is no student in .*nothing.*dixtill-hf run"):
+        load_student(tmp_path / "nothing")
+
+
+def test_another_model_is_refused(tiny_teacher_dir):
+    with pytest.raises(ValueError, match="holds a model of the type 'bert', not a student"):
+        load_student(tiny_teacher_dir("bert"))
+
+
+def make_explanation(**given) -> Explanation:
+    fields = {
+        "text": "so <b>up</b>",
+        "words": ["so", "<", "up"],
+        "spans": [(0, 2), (3, 4), (6, 8)],
+        "scores": [-0.5, 0.0, 2.0],
+        "label": "a&b",
+        "probability": 0.75,
+        "probabilities": {"a&b": 0.75, "c": 0.25},
+    }
+    return Explanation(**{**fields, **given})
+
+
+def test_an_explanation_prints_one_line_a_word():
+    lines = str(make_explanation()).splitlines()
+    assert lines == ["a&b (0.750)", "-0.500  so", "+0.000  <", "+2.000  up"]
+
+
+def test_a_notebook_shows_the_whole_text_escaped():
+    shown = make_explanation()._repr_html_()
+    assert "<b>a&amp;b</b> (0.750)" in shown
+    assert "<b>up" not in shown
+    assert "rgba(31,119,180,1.00)" in shown
+    assert "rgba(255,127,14,0.25)" in shown
+    plain = "".join(part.split(">", 1)[-1] for part in shown.split("<br>")[1].split("<"))
+    assert plain == "so &lt;b&gt;up&lt;/b&gt;"
+
+
+def test_a_text_without_words_can_be_shown():
+    empty = make_explanation(text="", words=[], spans=[], scores=[])
+    assert str(empty) == "a&b (0.750)"
+    assert empty._repr_html_() == "<p><b>a&amp;b</b> (0.750)<br></p>"
