@@ -5,25 +5,26 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import shutil
-from collections import Counter
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from datasets import Dataset, DatasetDict
+from safetensors.torch import load_model, save_model
 from transformers import Trainer
 from transformers.trainer import TRAINING_ARGS_NAME
 
 from dixtill_hf.artifacts.checkpoints import newest_whole_checkpoint
+from dixtill_hf.artifacts.files import write_json
 from dixtill_hf.artifacts.hashing import hash_json, hash_texts
 from dixtill_hf.artifacts.process_group import launched_processes
 from dixtill_hf.data.columns import LABEL, TEXT
 from dixtill_hf.data.labels import label_names
+from dixtill_hf.teacher.finetuning_checks import warn_of_a_weak_teacher
 from dixtill_hf.teacher.finetuning_trainer import FinetuningSettings, build_trainer
-
-logger = logging.getLogger(__name__)
+from dixtill_hf.teacher.linear_start import start_from_linear_probe
 
 RECORD = "finetuning.json"
 # Where encoders keep their configuration, weights and tokenizers.
@@ -37,6 +38,10 @@ def finetune_teacher(
     settings: FinetuningSettings | None = None,
 ) -> Path:
     """Fine-tune an encoder with a plain Trainer run and keep the best epoch.
+
+    The output layer starts from a logistic regression on the features of the frozen encoder, so
+    that the teacher is never worse than this on validation. A teacher that a linear model of words
+    surpasses, or that still improved when its training ended, is told in a warning.
 
     A finished run is reused when the labelled texts, the encoder and the settings are the same;
     an interrupted one goes on from its last epoch. Texts without a label are left out.
@@ -64,10 +69,14 @@ def finetune_teacher(
     if _read_record(output_dir).get("fingerprint") != fingerprint:
         checkpoints = all_checkpoints / fingerprint
         trainer = build_trainer(labelled, encoder, checkpoints, settings)
-        trainer.train(newest_whole_checkpoint(checkpoints))
-        _save(trainer, output_dir, {"fingerprint": fingerprint, "settings": asdict(settings)})
+        trained = _train(trainer, checkpoints)
+        _save(
+            trainer,
+            output_dir,
+            {"fingerprint": fingerprint, "settings": asdict(settings)} | trained,
+        )
         if trainer.is_world_process_zero():
-            _warn_of_a_useless_teacher(labelled["validation"], trainer.state.best_metric)
+            warn_of_a_weak_teacher(labelled, trained["validation"], trained["epochs"])
     processes = launched_processes()
     if all_checkpoints.is_dir() and (processes is None or processes.is_main_process):
         shutil.rmtree(all_checkpoints)
@@ -101,26 +110,33 @@ def _check_labelled(dataset: DatasetDict) -> None:
         )
 
 
-def _warn_of_a_useless_teacher(validation: Dataset, macro_f1: float) -> None:
-    """Warn where always the same answer would do as well, before hours go into annotation."""
-    names = label_names(validation)
-    answer, count = Counter(validation[LABEL]).most_common(1)[0]
-    constant = 2 * count / (len(validation) + count) / len(set(validation[LABEL]))
-    if macro_f1 <= constant:
-        logger.warning(
-            "The teacher's macro F1 on validation is %.3f, which always answering %r reaches too: "
-            "it has learnt nothing. Try a lower learning rate, more epochs, or more texts.",
-            macro_f1,
-            names[answer],
-        )
+def _train(trainer: Trainer, checkpoints: Path) -> dict[str, Any]:
+    """Train from the linear probe, or from the newest checkpoint, and keep the best.
+
+    Returns:
+        For the record: macro F1 on validation of what is kept, which is the best epoch, or the
+        probe if no epoch is better; that of the probe; and what was logged after each epoch.
+    """
+    newest = newest_whole_checkpoint(checkpoints)
+    probe = checkpoints / "linear-probe"
+    if newest is None and start_from_linear_probe(trainer):
+        macro_f1 = trainer.evaluate()["eval_macro_f1"]
+        if trainer.is_world_process_zero():
+            probe.mkdir(parents=True, exist_ok=True)
+            save_model(trainer.model, str(probe / "model.safetensors"))
+            write_json(probe / RECORD, {"macro_f1": macro_f1})
+    trainer.train(newest)
+    best = trainer.state.best_metric
+    of_probe = _read_record(probe).get("macro_f1")
+    if of_probe is not None and of_probe > best:
+        load_model(trainer.model, str(probe / "model.safetensors"), device=str(trainer.args.device))
+        best = of_probe
+    epochs = [entry for entry in trainer.state.log_history if "eval_macro_f1" in entry]
+    return {"validation": best, "linear_probe": of_probe, "epochs": epochs}
 
 
 def _save(trainer: Trainer, output_dir: Path, record: dict) -> None:
     """Save the teacher; its record is there only once all the rest is."""
-    record |= {
-        "validation": trainer.state.best_metric,
-        "epochs": [entry for entry in trainer.state.log_history if "eval_macro_f1" in entry],
-    }
     if trainer.is_world_process_zero():
         (output_dir / RECORD).unlink(missing_ok=True)
     trainer.save_model(str(output_dir))
