@@ -1,10 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The baseline without a network: logistic regression on counts of words and of word sequences."""
+"""The baseline without a network: logistic regression on counts of words and of word sequences.
+
+The baseline "bag_of_words".
+"""
+
+from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,7 +22,15 @@ from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 
+from dixtill_hf.artifacts.hashing import hash_texts
+from dixtill_hf.baselines.base import Baseline, Cache, register_baseline, without_cache
+from dixtill_hf.data.columns import LABEL, LABEL_UNKNOWN, TEXT
 from dixtill_hf.data.words import words_of
+
+if TYPE_CHECKING:
+    from datasets import Dataset, DatasetDict
+
+    from dixtill_hf.teacher.loading import Teacher
 
 # Of millions of texts there would be tens of millions, and each has a weight for every label.
 _MOST_FEATURES = 200_000
@@ -48,7 +63,7 @@ class BagOfWords:
         self._vectorizer = self._new_vectorizer(None)
         self._weights: dict[str, NDArray] = {}
 
-    def fit(self, texts: Sequence[str], labels: ArrayLike) -> "BagOfWords":
+    def fit(self, texts: Sequence[str], labels: ArrayLike) -> BagOfWords:
         """Fits vocabulary and weights, and returns the model itself.
 
         Args:
@@ -168,7 +183,7 @@ class BagOfWords:
         return folder
 
     @classmethod
-    def load(cls, directory: str | PathLike[str]) -> "BagOfWords":
+    def load(cls, directory: str | PathLike[str]) -> BagOfWords:
         """Read what `save` has written.
 
         Raises:
@@ -225,3 +240,55 @@ class BagOfWords:
     def _check_fitted(self) -> None:
         if not self._weights:
             raise NotFittedError("this bag of words is not fitted: call fit, or load a saved one")
+
+
+@dataclass(frozen=True)
+class BagOfWordsBaseline(Baseline):
+    """A bag of words, fitted on the labelled training texts; it knows nothing of the teacher."""
+
+    runtime = BagOfWords.runtime
+    explains = True
+
+    def depends_on(self, teacher: Teacher, data: DatasetDict) -> list[Any]:
+        """The training texts and their labels."""
+        train = data["train"]
+        return [hash_texts(train[TEXT][:]), list(train[LABEL]), len(teacher.label_order)]
+
+    def make(
+        self,
+        teacher: Teacher,
+        data: DatasetDict,
+        directory: Path,
+        cache: Cache = without_cache,
+    ) -> None:
+        """Fit the model and save it; see `Baseline.make`."""
+        fit_labelled(data["train"], len(teacher.label_order)).save(directory)
+
+    @classmethod
+    def load(cls, directory: str | PathLike[str], threads: int | None = None) -> BagOfWords:
+        """Load a saved model; scikit-learn computes it on one thread."""
+        return BagOfWords.load(directory)
+
+    def describe(self, directory: str | PathLike[str]) -> dict[str, Any]:
+        """Its settings."""
+        return {"settings": json.loads((Path(directory) / _CONFIG).read_text("utf-8"))}
+
+    def parameters(self, directory: str | PathLike[str]) -> int | None:
+        """Number of fitted weights and biases."""
+        return BagOfWords.load(directory).parameters
+
+
+def fit_labelled(train: Dataset, num_labels: int) -> BagOfWords:
+    """A bag of words, fitted on the texts of a split that have a label.
+
+    Args:
+        train: The training split.
+        num_labels: Number of labels of the data.
+    """
+    labels = np.asarray(train[LABEL])
+    labelled = np.flatnonzero(labels != LABEL_UNKNOWN)
+    texts = train[TEXT][:]
+    return BagOfWords(num_labels).fit([texts[i] for i in labelled], labels[labelled])
+
+
+register_baseline(BagOfWordsBaseline("bag_of_words", BagOfWords.name))

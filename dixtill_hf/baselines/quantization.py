@@ -1,71 +1,129 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The baselines that keep the teacher's architecture: float32 and int8 in faster runtimes.
+"""The teacher in a faster runtime, in float32 or int8: what ONNX Runtime and OpenVINO share.
 
-Loading what was saved here needs the runtime alone, neither torch nor transformers.
+Loading what was saved here needs only the runtime, neither torch nor transformers.
 """
 
 from __future__ import annotations
 
-import json
-import platform
+import copy
 import tempfile
-from collections.abc import Sequence
+from abc import abstractmethod
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import version
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from dixtill_hf.baselines.base import (
+    Baseline,
+    Cache,
+    get_baseline,
+    known_baselines,
+    read_settings,
+    without_cache,
+    write_settings,
+)
+from dixtill_hf.data.columns import TEXT
 from dixtill_hf.data.names import check_name
 
 if TYPE_CHECKING:
-    from dixtill_hf.baselines.openvino_runtime import OpenVinoClassifier
-    from dixtill_hf.export.onnx_session import OnnxClassifier
+    from datasets import Dataset, DatasetDict
+    from transformers import PreTrainedModel
+
+    from dixtill_hf.evaluation.classifiers import Classifier
     from dixtill_hf.teacher.loading import Teacher
 
-SETTINGS_FILE = "compression.json"
-_FORMAT = 1
+TASK = "text-classification"
+CALIBRATION_TEXTS = 200
 CPU_PRESETS = ("avx512_vnni", "avx2", "arm64")
 
-_ARM = {"aarch64", "arm64"}
-_X86 = {"x86_64", "amd64"}
+LABELS = {"float32": "teacher", "dynamic": "int8 dynamic", "static": "int8 static"}
+"""What tables call the teacher under each scheme."""
+
+# Where each runtime's classifier is. Finding it here, not in the registry, keeps `load_compressed`
+# free of torch.
+_MODULES = {"onnxruntime": "onnx_int8", "openvino": "openvino_int8"}
 
 
 @dataclass(frozen=True)
-class Compression:
-    """A way to compress a teacher.
+class QuantizedTeacher(Baseline):
+    """The teacher in another runtime, quantised after its training or not.
 
     Attributes:
-        label: How tables call the result. In float32 it is still the teacher, in another runtime.
-        backend: The runtime, `"onnxruntime"` or `"openvino"`.
         scheme: `"float32"`, `"dynamic"` (int8 weights, activations quantised while the model
             runs) or `"static"` (int8 weights, activations in ranges measured beforehand).
+        packages: Packages that the saved model depends on.
     """
 
-    label: str
-    backend: str
     scheme: str
+    packages: ClassVar[tuple[str, ...]]
 
+    def depends_on(self, teacher: Teacher, data: DatasetDict) -> list[Any]:
+        """Teacher, calibration texts, versions."""
+        from dixtill_hf.teacher.fingerprint import hash_teacher
 
-QUANTIZED = {
-    "onnx": Compression("teacher", "onnxruntime", "float32"),
-    "int8-dynamic": Compression("int8 dynamic", "onnxruntime", "dynamic"),
-    "int8-static": Compression("int8 static", "onnxruntime", "static"),
-    "openvino": Compression("teacher", "openvino", "float32"),
-    "openvino-int8": Compression("int8 dynamic", "openvino", "dynamic"),
-    "openvino-int8-static": Compression("int8 static", "openvino", "static"),
-}
+        versions = {package: version(package) for package in self.packages}
+        return [hash_teacher(teacher), calibration_texts(data), versions]
 
-# What converts and what loads; both are imported when they are used.
-_CONVERSIONS = {
-    "onnxruntime": "baselines.onnx_conversion",
-    "openvino": "baselines.openvino_conversion",
-}
-_CLASSIFIERS = {
-    "onnxruntime": ("export.onnx_session", "OnnxClassifier"),
-    "openvino": ("baselines.openvino_runtime", "OpenVinoClassifier"),
-}
+    def make(
+        self,
+        teacher: Teacher,
+        data: DatasetDict,
+        directory: Path,
+        cache: Cache = without_cache,
+    ) -> None:
+        """Export the teacher with Optimum; see `Baseline.make`."""
+        self.compress(teacher, directory, calibration_texts(data))
+
+    def compress(
+        self,
+        teacher: Teacher,
+        output_dir: str | PathLike[str],
+        texts: Sequence[str] | None = None,
+        cpu_preset: str | None = None,
+    ) -> Path:
+        """What `compress_teacher` does for this baseline."""
+        if self.scheme == "static" and not texts:
+            raise ValueError(
+                f"{self.name!r} measures the ranges of the activations: give a few hundred texts "
+                "of the training data as calibration_texts."
+            )
+        self.check_installed()
+        output = _new_directory(output_dir)
+        with tempfile.TemporaryDirectory(prefix=f".{output.name}-", dir=output.parent) as scratch:
+            written = Path(scratch) / output.name
+            written.mkdir()
+            settings = self.convert(teacher, written, texts, cpu_preset)
+            teacher.tokenizer.save_pretrained(written)
+            write_settings(written, self, teacher, settings, self.packages, scheme=self.scheme)
+            written.replace(output)
+        return output
+
+    @abstractmethod
+    def convert(
+        self,
+        teacher: Teacher,
+        directory: Path,
+        texts: Sequence[str] | None = None,
+        cpu_preset: str | None = None,
+    ) -> dict[str, Any]:
+        """Write the converted model and its configuration.
+
+        Args:
+            teacher: The classifier; it is left as it is.
+            directory: An existing directory.
+            texts: Texts from which the scheme "static" takes the ranges of the activations.
+            cpu_preset: One of `CPU_PRESETS`. Defaults to that of this processor.
+
+        Returns:
+            The settings that were used.
+
+        Raises:
+            ValueError: Optimum does not export the teacher's architecture, or cannot quantise it.
+        """
 
 
 def compress_teacher(
@@ -83,7 +141,7 @@ def compress_teacher(
 
     Args:
         teacher: The classifier; it is left as it is.
-        method: A name in `QUANTIZED`.
+        method: A name in `quantized_names()`, such as "int8-dynamic".
         output_dir: A directory that does not exist yet or is empty.
         calibration_texts: Texts of the training data, a few hundred, that the static methods need.
             The others do not read them.
@@ -95,36 +153,19 @@ def compress_teacher(
 
     Raises:
         FileExistsError: The directory holds files.
-        ImportError: The extra that the backend needs is not installed.
+        ImportError: The extra that the method needs is not installed.
         ValueError: A name is unknown, texts to calibrate with are missing, or Optimum does not
             export the teacher's architecture.
     """
-    check_name("method", method, QUANTIZED)
+    check_name("method", method, quantized_names())
     if cpu_preset is not None:
         check_name("cpu_preset", cpu_preset, CPU_PRESETS)
-    compression = QUANTIZED[method]
-    if compression.scheme == "static" and not calibration_texts:
-        raise ValueError(
-            f"{method!r} measures the ranges of the activations: give a few hundred texts of the "
-            "training data as calibration_texts."
-        )
-    output = _new_directory(output_dir)
-    backend = _submodule(_CONVERSIONS[compression.backend])
-    with tempfile.TemporaryDirectory(prefix=f".{output.name}-", dir=output.parent) as scratch:
-        written = Path(scratch) / output.name
-        written.mkdir()
-        settings = backend.convert(
-            teacher, compression.scheme, written, calibration_texts, cpu_preset
-        )
-        teacher.tokenizer.save_pretrained(written)
-        _write_settings(written, teacher, method, settings, backend.PACKAGES)
-        written.replace(output)
-    return output
+    baseline = get_baseline(method)
+    assert isinstance(baseline, QuantizedTeacher)
+    return baseline.compress(teacher, output_dir, calibration_texts, cpu_preset)
 
 
-def load_compressed(
-    directory: str | PathLike[str], threads: int | None = None
-) -> OnnxClassifier | OpenVinoClassifier:
+def load_compressed(directory: str | PathLike[str], threads: int | None = None) -> Classifier:
     """Load what `compress_teacher` saved, for the CPU.
 
     Args:
@@ -137,40 +178,78 @@ def load_compressed(
     Raises:
         FileNotFoundError: The directory was not saved by `compress_teacher`.
         ImportError: The extra that the runtime needs is not installed.
-        ValueError: It was saved by a newer release, or `threads` is below 1.
+        ValueError: It was saved by a newer release or by another baseline, or `threads` is below 1.
     """
-    settings = read_settings(directory)
-    compression = QUANTIZED[settings["method"]]
-    module, name = _CLASSIFIERS[compression.backend]
-    return getattr(_submodule(module), name)(
-        directory,
-        compression.label,
-        settings["label_order"],
-        settings["pad_token_id"],
-        settings["max_length"],
-        threads,
-    )
+    runtime = read_settings(directory)["backend"]
+    check_name("the runtime in compression.json", runtime, _MODULES)
+    module = import_module(f"{__package__}.{_MODULES[runtime]}")
+    return module.load(directory, threads)
 
 
-def read_settings(directory: str | PathLike[str]) -> dict[str, Any]:
-    """What `compression.json` says of a compressed teacher: how and from what it was made.
+def quantized_names() -> list[str]:
+    """The methods that `compress_teacher` knows."""
+    return [name for name, one in known_baselines().items() if isinstance(one, QuantizedTeacher)]
+
+
+def calibration_texts(data: DatasetDict) -> list[str]:
+    """Up to `CALIBRATION_TEXTS` training texts, drawn at random, the same each time."""
+    from dixtill_hf.data.splitting import seeded_sample
+
+    return seeded_sample(data["train"], CALIBRATION_TEXTS)[TEXT][:]
+
+
+def calibration_dataset(teacher: Teacher, texts: Sequence[str], inputs: Iterable[str]) -> Dataset:
+    """Tokenize texts, one a row and unpadded; texts without any token are left out.
+
+    Args:
+        teacher: The teacher whose tokenizer and limit are used.
+        texts: The texts.
+        inputs: Names of the model's inputs, which become the columns.
 
     Raises:
-        FileNotFoundError: There is none.
-        ValueError: It is of a newer format.
+        TypeError: `texts` is one string.
+        ValueError: No text has a token.
     """
-    path = Path(directory) / SETTINGS_FILE
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"{directory} holds no {SETTINGS_FILE}: give a directory written by compress_teacher."
-        )
-    settings = json.loads(path.read_text(encoding="utf-8"))
-    if settings["format"] != _FORMAT:
+    from datasets import Dataset
+
+    if isinstance(texts, str):
+        raise TypeError("calibration_texts must be many texts, got one string: wrap it in a list.")
+    encoded = teacher.tokenizer(list(texts), truncation=True, max_length=teacher.max_length)
+    rows = [row for row, ids in enumerate(encoded["input_ids"]) if ids]
+    if not rows:
         raise ValueError(
-            f"{path} has the format {settings['format']}, this release reads {_FORMAT}: compress "
-            "the teacher again, or install the release that wrote it."
+            f"None of the {len(texts)} calibration texts has a token: give texts of the data."
         )
-    return settings
+    return Dataset.from_dict({name: [encoded[name][row] for row in rows] for name in inputs})
+
+
+def exportable_copy(teacher: Teacher, exporter: str) -> PreTrainedModel:
+    """A copy of the teacher's model, in float32 on the CPU, that Optimum can export.
+
+    Args:
+        teacher: The classifier; it is left as it is.
+        exporter: Optimum's name of the format, `"onnx"` or `"openvino"`.
+
+    Raises:
+        ValueError: Optimum does not export text classifiers of this architecture.
+    """
+    # Which extra brings Optimum depends on the format; who exports to it has checked.
+    from optimum.exporters.tasks import TasksManager
+
+    model_type = teacher.model.config.model_type
+    try:
+        tasks = TasksManager.get_supported_tasks_for_model_type(
+            model_type, exporter, library_name="transformers"
+        )
+    except KeyError:
+        tasks = {}
+    if TASK not in tasks:
+        raise ValueError(
+            f"The teacher {teacher.name!r} cannot be compressed in this way: Optimum has no "
+            f"{exporter} export for text classifiers of the type {model_type!r}. Name a teacher "
+            "of another architecture, such as BERT, DistilBERT or RoBERTa."
+        )
+    return copy.deepcopy(teacher.model).cpu().float()
 
 
 def _new_directory(path: str | PathLike[str]) -> Path:
@@ -182,69 +261,3 @@ def _new_directory(path: str | PathLike[str]) -> Path:
         raise FileExistsError(f"{directory} is in use: remove it or name another directory.")
     directory.parent.mkdir(parents=True, exist_ok=True)
     return directory
-
-
-def _write_settings(
-    directory: Path,
-    teacher: Teacher,
-    method: str,
-    settings: dict[str, Any],
-    packages: Sequence[str],
-) -> None:
-    compression = QUANTIZED[method]
-    content = {
-        "format": _FORMAT,
-        "method": method,
-        "backend": compression.backend,
-        "scheme": compression.scheme,
-        "settings": settings,
-        "teacher": teacher.name,
-        "label_order": list(teacher.label_order),
-        "max_length": teacher.max_length,
-        "pad_token_id": teacher.tokenizer.pad_token_id,
-        "versions": {package: version(package) for package in packages},
-    }
-    text = json.dumps(content, indent=2, ensure_ascii=False)
-    (directory / SETTINGS_FILE).write_text(text + "\n", encoding="utf-8")
-
-
-def _submodule(name: str) -> Any:
-    return import_module(f"dixtill_hf.{name}")
-
-
-def preset_of_this_cpu() -> str:
-    """The preset for the processor that this runs on.
-
-    Where the system does not tell what an x86 processor can do (`/proc/cpuinfo` is Linux's), it
-    is `"avx2"`, which every one of them computes correctly.
-
-    Raises:
-        ValueError: The processor is neither x86 nor ARM, both of 64 bits.
-    """
-    description = Path("/proc/cpuinfo")
-    text = description.read_text(encoding="utf-8") if description.is_file() else ""
-    return choose_preset(platform.machine(), text)
-
-
-def choose_preset(machine: str, description: str) -> str:
-    """The preset for a processor.
-
-    Signed 8-bit weights, which ARM and the VNNI instructions multiply fast, can overflow on x86
-    without VNNI; there weights are unsigned.
-
-    Args:
-        machine: Its architecture, as `platform.machine` has it.
-        description: What the system says of it, its instruction sets among other words.
-
-    Raises:
-        ValueError: The architecture is neither x86 nor ARM, both of 64 bits.
-    """
-    if machine.lower() in _ARM:
-        return "arm64"
-    if machine.lower() in _X86:
-        has_vnni = {"avx512_vnni", "avx_vnni"} & set(description.split())
-        return "avx512_vnni" if has_vnni else "avx2"
-    raise ValueError(
-        f"No int8 preset is known for the processor architecture {machine!r}: name the nearest "
-        f"with cpu_preset, one of {', '.join(CPU_PRESETS)}."
-    )

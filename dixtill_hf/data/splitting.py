@@ -4,6 +4,7 @@
 import random
 from collections import defaultdict
 
+import numpy as np
 from datasets import Dataset
 
 from dixtill_hf.data.columns import LABEL, TEXT
@@ -48,6 +49,20 @@ def hold_out(train: Dataset, fraction: float = 0.1, seed: int = 0) -> tuple[Data
     for row, text in enumerate(train[TEXT]):
         rows[text in held_out].append(row)
     return train.select(rows[0]), train.select(rows[1])
+
+
+def seeded_sample(split: Dataset, most: int) -> Dataset:
+    """A random sample of a split, the same each time: splits may be sorted by label.
+
+    Args:
+        split: The split.
+        most: Rows that are drawn, at most.
+
+    Returns:
+        The rows in the order of the split.
+    """
+    rows = np.random.default_rng(0).permutation(len(split))[:most]
+    return split.select(sorted(rows.tolist()))
 
 
 def _labels_of_texts(train: Dataset) -> dict[str, int]:

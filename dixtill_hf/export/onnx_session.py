@@ -1,13 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Classifiers that ONNX Runtime computes on the CPU, without torch and transformers."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Sequence
 from os import PathLike
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
+
+if TYPE_CHECKING:
+    import onnxruntime
 
 # What a model calls its inputs, and what the tokenizers library calls them.
 _ATTRIBUTES = {
@@ -84,11 +90,6 @@ class TextEncoder:
         }
 
 
-try:
-    import onnxruntime
-except ImportError as error:
-    raise ImportError('ONNX models need onnxruntime: pip install "dixtill_hf[onnx]"') from error
-
 MODEL_FILE = "model.onnx"
 
 
@@ -102,8 +103,15 @@ def open_session(
         threads: Threads that compute one batch. Defaults to one a physical core.
 
     Raises:
+        ImportError: onnxruntime is not installed.
         ValueError: `threads` is below 1.
     """
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise ImportError(
+            'ONNX models need onnxruntime: pip install "dixtill_hf[onnx]".'
+        ) from error
     options = onnxruntime.SessionOptions()
     if threads is not None:
         if threads < 1:

@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-METRICS_FORMAT = 1
+METRICS_FORMAT = 2
 _REQUIRED = ("dataset", "teacher", "results")
 
 # The quality metrics, in the order of the tables and figures; larger is better for each.
@@ -139,7 +139,7 @@ def read_metrics(path: str | Path) -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It was written in another format, or holds no results.
+        ValueError: A newer release wrote it, or it holds no results.
     """
     path = Path(path)
     if not path.is_file():
@@ -148,17 +148,31 @@ def read_metrics(path: str | Path) -> dict[str, Any]:
             "leaves in its output directory"
         )
     metrics = json.loads(path.read_text(encoding="utf-8"))
-    if metrics.get("format") != METRICS_FORMAT:
+    if metrics.get("format") not in range(1, METRICS_FORMAT + 1):
         raise ValueError(
-            f"{path} has format {metrics.get('format')!r}; this version of dixtill_hf reads "
-            f"format {METRICS_FORMAT}: run the evaluation again to write it anew"
+            f"{path} has format {metrics.get('format')!r}; this release of dixtill_hf reads the "
+            f"formats 1 to {METRICS_FORMAT}: install the release that wrote it, or run the recipe "
+            "again."
         )
+    if metrics["format"] == 1:
+        _update_from_1(metrics)
     missing = [key for key in _REQUIRED if not metrics.get(key)]
     if missing:
         raise ValueError(
             f"{path} lacks {', '.join(missing)}: the run that wrote it is not finished"
         )
     return metrics
+
+
+def _update_from_1(metrics: dict[str, Any]) -> None:
+    """Format 1 called the baselines "compressed", and their runtime "backend"."""
+    metrics["format"] = METRICS_FORMAT
+    if "compressed" in metrics:
+        rows = metrics.pop("compressed")
+        metrics["baselines"] = [
+            {"runtime" if key == "backend" else key: value for key, value in row.items()}
+            for row in rows
+        ]
 
 
 def series_of(metrics: Mapping[str, Any]) -> list[Series]:

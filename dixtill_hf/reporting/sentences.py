@@ -145,7 +145,7 @@ def _compressed(metrics: Mapping[str, Any], series: Sequence[Series]) -> str | N
     models = [
         (model, model.estimates["macro_f1"].mean)
         for model in compared_models(metrics, series)
-        if model.family == "compressed" and model.is_smaller and "macro_f1" in model.estimates
+        if model.family == "baseline" and model.is_smaller and "macro_f1" in model.estimates
     ]
     if not models:
         return None

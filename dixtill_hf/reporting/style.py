@@ -22,7 +22,7 @@ METHOD_COLOURS = {
 }
 # For methods that the table above does not know, in the order in which they appear.
 _SPARE_COLOURS = ("#E69F00", "#7F7F7F", "#8C6D31", "#4B4B9B")
-COMPRESSED_COLOUR = "#E69F00"
+BASELINE_COLOUR = "#E69F00"
 CONTROL_COLOUR = "#7F7F7F"
 RANKING_COLOURS = {
     "masking": "#D55E00",

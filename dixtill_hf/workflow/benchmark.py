@@ -7,28 +7,27 @@ Nothing is measured twice: what lies in `benchmark/` and is still valid is read 
 from __future__ import annotations
 
 import json
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from dixtill_hf.artifacts.files import write_json
-from dixtill_hf.baselines.head_pruning import HeadMap
-from dixtill_hf.baselines.quantization import QUANTIZED
+from dixtill_hf.baselines.attention_heads import HeadMap
+from dixtill_hf.baselines.base import get_baseline
+from dixtill_hf.baselines.pruned_heads import why_heads_stay
 from dixtill_hf.data.names import check_name
 from dixtill_hf.evaluation.latency import LatencySettings
 from dixtill_hf.reporting.report import write_report
 from dixtill_hf.teacher.loading import Teacher
+from dixtill_hf.workflow.baseline_stage import (
+    chosen_baselines,
+    possible_baselines,
+    score_baselines,
+)
 from dixtill_hf.workflow.benchmark_recipe import (
     BenchmarkArguments,
     BenchmarkPlan,
     plan_benchmark,
     quick_recipe,
-)
-from dixtill_hf.workflow.compression_stage import (
-    compressible,
-    score_half_the_heads,
-    score_quantized,
-    why_heads_stay,
 )
 from dixtill_hf.workflow.efficiency_stage import measure_efficiency
 from dixtill_hf.workflow.explanation_stage import study_explanations
@@ -41,10 +40,6 @@ from dixtill_hf.workflow.run import FinishedRun, complete_run
 from dixtill_hf.workflow.temperature_study import study_temperatures
 from dixtill_hf.workflow.timed_models import line_up
 
-_NEEDED = {
-    "onnxruntime": ("onnx", ("optimum.onnxruntime", "onnxruntime")),
-    "openvino": ("openvino", ("optimum.intel", "openvino", "nncf")),
-}
 DIRECTORY = "benchmark"
 
 
@@ -82,27 +77,31 @@ def benchmark(recipe: Recipe, arguments: BenchmarkArguments, command: str) -> Pa
 def measure(run: FinishedRun, plan: BenchmarkPlan) -> dict[str, Any]:
     """Everything beyond the run, under the keys that it has in metrics.json."""
     store = MeasurementStore(run.output_dir / DIRECTORY)
-    baselines, left_out = compressible(run.one_teacher, plan.baselines, run.annotated, store)
+    names = [name for name in plan.baselines if name not in _methods(run)]
+    chosen = chosen_baselines(names, plan.ranking_texts)
+    made_of = run.one_teacher, run.annotated, store
+    baselines, left_out = possible_baselines(chosen, *made_of)
     measured: dict[str, Any] = {
         "temperatures": study_temperatures(
             run, plan.temperatures, plan.temperature_presets, plan.temperature_seeds
         ),
-        "compressed": score_quantized(run.one_teacher, baselines, run.annotated, store),
+        "baselines": score_baselines(baselines, *made_of),
         "explanations": study_explanations(run, plan.explained_texts, store),
     }
     reason = why_heads_stay(run.one_teacher, run.annotated["validation"])
     if reason is None:
-        measured["compressed"].append(
-            score_half_the_heads(run.one_teacher, run.annotated, plan.ranking_texts, store)
-        )
         measured["pruning"] = _sweep(run, plan, store)
-    else:
+    elif plan.rankings:
         left_out.append(reason)
-    ranking_texts = None if reason else plan.ranking_texts
-    entrants = line_up(run, baselines, ranking_texts, plan.bert_base, store)
+    entrants = line_up(run, baselines, plan.bert_base, store)
     settings = LatencySettings(rounds=plan.rounds, pad_to=(None, plan.pad_to))
     measured["efficiency"] = measure_efficiency(run, entrants, plan.threads, settings, store)
     return measured | {"left_out": left_out}
+
+
+def _methods(run: FinishedRun) -> set[str]:
+    """What the run has already; it is not made again as a baseline."""
+    return {row["method"] for row in run.metrics["results"]}
 
 
 def _sweep(run: FinishedRun, plan: BenchmarkPlan, store: MeasurementStore) -> list[dict[str, Any]]:
@@ -147,22 +146,9 @@ def _check_one_teacher(recipe: Recipe) -> None:
 
 def _check_runtimes(plan: BenchmarkPlan) -> None:
     """Find a missing extra before anything is computed."""
-    backends = {QUANTIZED[name].backend for name in plan.baselines} | {"onnxruntime"}
-    for backend in sorted(backends):
-        extra, modules = _NEEDED[backend]
-        missing = [module for module in modules if not _is_installed(module)]
-        if missing:
-            raise ImportError(
-                f"The benchmark needs {', '.join(missing)} for {backend}: "
-                f'pip install "dixtill_hf[{extra}]"'
-            )
-
-
-def _is_installed(module: str) -> bool:
-    try:
-        return find_spec(module) is not None
-    except ModuleNotFoundError:  # not even its parent is
-        return False
+    # The student is timed in ONNX Runtime, whatever the baselines are.
+    for name in ("onnx", *plan.baselines):
+        get_baseline(name).check_installed()
 
 
 def _check_temperature_study(plan: BenchmarkPlan, recipe: Recipe) -> None:

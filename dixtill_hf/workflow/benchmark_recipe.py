@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from dixtill_hf.baselines.quantization import QUANTIZED
+from dixtill_hf.baselines.base import known_baselines
+from dixtill_hf.baselines.pruned_heads import RANKINGS
 from dixtill_hf.data.names import check_name
 from dixtill_hf.distillation.presets import PRESETS
-from dixtill_hf.workflow.head_sweep import RANKINGS
 from dixtill_hf.workflow.inputs import split_names
 from dixtill_hf.workflow.recipe import Recipe, described
 
@@ -31,9 +31,10 @@ class BenchmarkArguments:
         "figures are rough, and its report says so.",
     )
     baselines: str = described(
-        "onnx,int8-dynamic,int8-static",
-        f"Compressed forms of the teacher, of {', '.join(QUANTIZED)}; separated by commas. Those "
-        "of OpenVINO need the extra 'openvino', the others the extra 'onnx'.",
+        "onnx,int8-dynamic,int8-static,heads",
+        f"Other small classifiers to compare with, of {', '.join(known_baselines())}; separated by "
+        "commas. Those of OpenVINO need the extra 'openvino', those of ONNX Runtime the extra "
+        "'onnx'.",
     )
     rankings: str = described(
         "masking,gradient,gradient-global,gradient-iterative",
@@ -74,7 +75,7 @@ class BenchmarkPlan:
     """What a benchmark measures, read and checked.
 
     Attributes:
-        baselines: Names in `QUANTIZED`.
+        baselines: Names of registered baselines.
         rankings: Names in `RANKINGS`.
         ranking_texts: Texts on which attention heads are ranked, at most.
         temperatures: Of the study of temperatures.
@@ -111,7 +112,7 @@ def plan_benchmark(arguments: BenchmarkArguments) -> BenchmarkPlan:
     baselines = split_names(arguments.baselines) or []
     rankings = split_names(arguments.rankings) or []
     for name in baselines:
-        check_name("baselines", name, QUANTIZED)
+        check_name("baselines", name, known_baselines())
     for name in rankings:
         check_name("rankings", name, RANKINGS)
     plan = BenchmarkPlan(

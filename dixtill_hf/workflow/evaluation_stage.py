@@ -15,7 +15,7 @@ import numpy as np
 from datasets import Dataset, DatasetDict
 from numpy.typing import NDArray
 
-from dixtill_hf.baselines.bag_of_words import BagOfWords
+from dixtill_hf.baselines.bag_of_words import fit_labelled
 from dixtill_hf.data.columns import (
     COMPLETENESS_ERROR,
     EVALUATIONS,
@@ -33,7 +33,6 @@ from dixtill_hf.teacher.loading import Teacher
 from dixtill_hf.workflow.predictions import quality
 from dixtill_hf.workflow.scoring import calibration
 
-FORMAT = 1
 BAG_OF_WORDS = "bag_of_words"
 NO_PRESET = ""
 _COMPARED = ("accuracy", "macro_f1")
@@ -113,21 +112,11 @@ def labelled_classes(split: Dataset) -> set[int]:
     return set(split[LABEL]) - {LABEL_UNKNOWN}
 
 
-def fit_bag_of_words(data: DatasetDict) -> BagOfWords:
-    """The linear baseline, fitted on the labelled training texts."""
-    train = data["train"]
-    labels = np.asarray(train[LABEL])
-    labelled = np.flatnonzero(labels != LABEL_UNKNOWN)
-    texts = train[TEXT][:]
-    model = BagOfWords(len(label_names(data)))
-    return model.fit([texts[i] for i in labelled], labels[labelled])
-
-
 def score_bag_of_words(data: DatasetDict) -> tuple[dict[str, Any], NDArray[np.floating]]:
     """Result and test probabilities `(texts, labels)` of the linear baseline."""
     test = data["test"]
     start = time.perf_counter()
-    model = fit_bag_of_words(data)
+    model = fit_labelled(data["train"], len(label_names(data)))
     seconds = time.perf_counter() - start
     with tempfile.TemporaryDirectory() as directory:
         num_bytes = directory_bytes(model.save(directory))

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from dixtill_hf.baselines.bag_of_words import BagOfWords
+from dixtill_hf.baselines.bag_of_words import BagOfWords, fit_labelled
 from dixtill_hf.data.words import word_limit, word_spans
 from dixtill_hf.evaluation.classifiers import PyTorchClassifier, predict_probabilities
 from dixtill_hf.evaluation.faithfulness import Predict
@@ -22,7 +22,7 @@ from dixtill_hf.evaluation.student_explanations import (
 from dixtill_hf.student.configuration_dixtill import EXPLANATIONS
 from dixtill_hf.student.explaining import explain
 from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification
-from dixtill_hf.workflow.evaluation_stage import BAG_OF_WORDS, fit_bag_of_words
+from dixtill_hf.workflow.evaluation_stage import BAG_OF_WORDS
 from dixtill_hf.workflow.run import FinishedRun
 from dixtill_hf.workflow.student_jobs import StudentJob
 
@@ -67,7 +67,7 @@ def voices_of(run: FinishedRun) -> Iterator[Voice]:
     for job in run.jobs:
         yield from _student_voices(job)
     if any(row["method"] == BAG_OF_WORDS for row in run.metrics["results"]):
-        model = fit_bag_of_words(run.annotated)
+        model = fit_labelled(run.annotated["train"], len(run.one_teacher.label_order))
         yield Voice(
             BAG_OF_WORDS,
             None,

@@ -22,6 +22,7 @@ from dixtill_hf.data.columns import (
     TEACHER_SPANS,
     TEXT,
 )
+from dixtill_hf.data.splitting import seeded_sample
 from dixtill_hf.evaluation.agreement import explanation_agreement
 from dixtill_hf.evaluation.classifiers import predict_probabilities
 from dixtill_hf.evaluation.faithfulness import faithfulness, word_scores
@@ -29,7 +30,6 @@ from dixtill_hf.evaluation.plausibility import plausibility
 from dixtill_hf.workflow.explained_models import Explained, Voice, voices_of
 from dixtill_hf.workflow.measurement_store import MeasurementStore
 from dixtill_hf.workflow.run import FinishedRun
-from dixtill_hf.workflow.sampling import seeded_sample
 from dixtill_hf.workflow.scoring import teacher_classifier
 
 KS = range(1, 11)

@@ -20,6 +20,7 @@ from dixtill_hf.data.names import hub_id
 from dixtill_hf.distillation.presets import METHODS
 from dixtill_hf.evaluation.efficiency import directory_bytes
 from dixtill_hf.explainers.base import Explainer
+from dixtill_hf.reporting.measurements import METRICS_FORMAT
 from dixtill_hf.reporting.model_card import model_card
 from dixtill_hf.reporting.report import write_report
 from dixtill_hf.teacher.ensemble import TeacherEnsemble
@@ -27,7 +28,6 @@ from dixtill_hf.teacher.loading import Teacher, load_config
 from dixtill_hf.workflow.environment import describe_environment
 from dixtill_hf.workflow.evaluation_stage import (
     BAG_OF_WORDS,
-    FORMAT,
     NO_PRESET,
     compare,
     describe_dataset,
@@ -166,7 +166,7 @@ def complete_run(recipe: Recipe, command: str) -> FinishedRun:
     with log.timed("evaluate", hash_json([job.fingerprint for job in jobs])):
         measured = _measure(data, annotated, jobs, results)
     metrics = {
-        "format": FORMAT,
+        "format": METRICS_FORMAT,
         "dataset": describe_dataset(recipe.data.source, data, data_fingerprint(data)),
         "teacher": _describe_teacher(recipe, teacher, finetuned, annotated),
         "environment": describe_environment(),

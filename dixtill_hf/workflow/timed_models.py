@@ -17,22 +17,17 @@ from transformers import (
     BertForSequenceClassification,
 )
 
-from dixtill_hf.baselines.bag_of_words import BagOfWords
-from dixtill_hf.baselines.head_pruning import load_pruned, save_pruned
-from dixtill_hf.baselines.quantization import QUANTIZED, load_compressed
-from dixtill_hf.data.words import MOST_WORDS, word_limit
+from dixtill_hf.baselines.attention_heads import load_pruned, save_pruned
+from dixtill_hf.baselines.base import Baseline, get_baseline
+from dixtill_hf.data.words import word_limit
 from dixtill_hf.evaluation.classifiers import Classifier, PyTorchClassifier
 from dixtill_hf.evaluation.efficiency import parameter_count
 from dixtill_hf.export.onnx import export_student
 from dixtill_hf.export.onnx_student import OnnxStudent
 from dixtill_hf.reporting.measurements import display_name
 from dixtill_hf.teacher.loading import Teacher
-from dixtill_hf.workflow.compression_stage import (
-    half_the_heads,
-    half_the_heads_label,
-    quantized_teacher,
-)
-from dixtill_hf.workflow.evaluation_stage import BAG_OF_WORDS, fit_bag_of_words
+from dixtill_hf.workflow.baseline_stage import saved_baseline
+from dixtill_hf.workflow.evaluation_stage import BAG_OF_WORDS
 from dixtill_hf.workflow.measurement_store import MeasurementStore
 from dixtill_hf.workflow.run import FinishedRun, best_student
 from dixtill_hf.workflow.scoring import teacher_classifier
@@ -66,24 +61,20 @@ import dixtill_hf, torch
 from transformers import AutoModelForSequenceClassification
 model = AutoModelForSequenceClassification.from_pretrained(directory, dtype=torch.float32).eval()
 {_ASK_TRANSFORMERS}"""
-PROBE_PRUNED = f"""{_ASK}
-from dixtill_hf.baselines.head_pruning import load_pruned
-model = load_pruned(directory)
-{_ASK_TRANSFORMERS}"""
 _PROBE_SAVED = """{ask}
 from {module} import {name}
 model = {name}{load}(directory)
 model.logits(model.tokenize(texts))
 """
-PROBE_COMPRESSED = _PROBE_SAVED.format(
-    ask=_ASK, module="dixtill_hf.baselines.quantization", name="load_compressed", load=""
-)
 PROBE_ONNX_STUDENT = _PROBE_SAVED.format(
     ask=_ASK, module="dixtill_hf.export.onnx_student", name="OnnxStudent", load=""
 )
-PROBE_BAG_OF_WORDS = _PROBE_SAVED.format(
-    ask=_ASK, module="dixtill_hf.baselines.bag_of_words", name="BagOfWords", load=".load"
-)
+
+
+def probe_of(baseline: Baseline) -> str:
+    """The same for a saved baseline."""
+    cls = type(baseline)
+    return _PROBE_SAVED.format(ask=_ASK, module=cls.__module__, name=cls.__name__, load=".load")
 
 
 @dataclass(frozen=True)
@@ -119,8 +110,7 @@ class Entrant:
 
 def line_up(
     run: FinishedRun,
-    baselines: Sequence[str],
-    ranking_texts: int | None,
+    baselines: Sequence[Baseline],
     bert_base: bool,
     store: MeasurementStore,
 ) -> list[Entrant]:
@@ -128,17 +118,14 @@ def line_up(
 
     Args:
         run: The finished run, whose best student stands for its students.
-        baselines: Names in `QUANTIZED`.
-        ranking_texts: Texts on which attention heads are ranked, at most; None leaves the pruned
-            teacher out.
+        baselines: The baselines that can be made of the run's teacher.
         bert_base: Whether a BERT-base with random weights stands beside the teacher.
         store: Keeps the models.
     """
     teacher = _on_cpu(run.one_teacher)
     entrants = [
         _in_pytorch("teacher", teacher),
-        *_quantized(teacher, baselines, run, store),
-        *([] if ranking_texts is None else [_pruned(teacher, run, ranking_texts, store)]),
+        *(_saved(one, teacher, run, store) for one in baselines),
         *_students(run, store),
         *_bag_of_words(run, store),
     ]
@@ -164,36 +151,18 @@ def _in_pytorch(name: str, teacher: Teacher) -> Entrant:
     )
 
 
-def _quantized(
-    teacher: Teacher, methods: Sequence[str], run: FinishedRun, store: MeasurementStore
-) -> list[Entrant]:
-    entrants = []
-    for method in methods:
-        directory = quantized_teacher(teacher, method, run.annotated, store)
-        entrants.append(
-            Entrant(
-                QUANTIZED[method].label,
-                QUANTIZED[method].backend,
-                str(directory),
-                partial(load_compressed, directory),
-                PROBE_COMPRESSED,
-                teacher.max_length,
-            )
-        )
-    return entrants
-
-
-def _pruned(
-    teacher: Teacher, run: FinishedRun, ranking_texts: int, store: MeasurementStore
+def _saved(
+    baseline: Baseline, teacher: Teacher, run: FinishedRun, store: MeasurementStore
 ) -> Entrant:
-    directory = half_the_heads(teacher, run.annotated["validation"], ranking_texts, store)
+    directory = saved_baseline(baseline, teacher, run.annotated, store)
     return Entrant(
-        half_the_heads_label(teacher),
-        "pytorch",
+        baseline.label_for(teacher),
+        baseline.runtime,
         str(directory),
-        lambda _threads: teacher_classifier(teacher, model=load_pruned(directory)),
-        PROBE_PRUNED,
+        partial(baseline.load, directory),
+        probe_of(baseline),
         teacher.max_length,
+        explains=baseline.explains,
     )
 
 
@@ -229,24 +198,11 @@ def _students(run: FinishedRun, store: MeasurementStore) -> list[Entrant]:
 
 
 def _bag_of_words(run: FinishedRun, store: MeasurementStore) -> list[Entrant]:
-    """The linear baseline, where the run has one."""
+    """The linear baseline, if the run has one."""
     if not any(row["method"] == BAG_OF_WORDS for row in run.metrics["results"]):
         return []
-    directory = store.directory_once(
-        BAG_OF_WORDS,
-        run.annotation_key,
-        lambda path: fit_bag_of_words(run.annotated).save(path),
-    )
-    entrant = Entrant(
-        display_name(BAG_OF_WORDS, None, several=False),
-        BagOfWords.runtime,
-        str(directory),
-        lambda _threads: BagOfWords.load(directory),
-        PROBE_BAG_OF_WORDS,
-        MOST_WORDS,
-        explains=True,
-    )
-    return [entrant]
+    entrant = _saved(get_baseline(BAG_OF_WORDS), run.one_teacher, run, store)
+    return [replace(entrant, name=display_name(BAG_OF_WORDS, None, several=False))]
 
 
 def _bert_base(run: FinishedRun, store: MeasurementStore) -> list[Entrant]:
@@ -273,7 +229,9 @@ def _bert_base(run: FinishedRun, store: MeasurementStore) -> list[Entrant]:
         _in_pytorch(BERT_BASE, stand_in),
         *(
             replace(entrant, name=f"{BERT_BASE}{_suffix(entrant.name)}")
-            for entrant in _quantized(stand_in, BERT_BASE_FORMS, run, forms)
+            for entrant in (
+                _saved(get_baseline(form), stand_in, run, forms) for form in BERT_BASE_FORMS
+            )
         ),
     ]
 

@@ -8,11 +8,11 @@ from importlib.util import find_spec
 
 import pytest
 
+from dixtill_hf.baselines.base import get_baseline, read_settings
 from dixtill_hf.baselines.quantization import (
-    QUANTIZED,
     compress_teacher,
     load_compressed,
-    read_settings,
+    quantized_names,
 )
 from dixtill_hf.teacher.loading import load_teacher
 
@@ -43,18 +43,22 @@ def test_a_directory_in_use_is_kept(teacher, tmp_path):
         compress_teacher(teacher, "onnx", tmp_path)
 
 
-@pytest.mark.parametrize("method", QUANTIZED)
+@pytest.mark.parametrize("method", quantized_names())
 def test_a_missing_extra_is_named(teacher, tmp_path, method):
-    extra, package = {
-        "onnxruntime": ("onnx", "onnxruntime"),
-        "openvino": ("openvino", "openvino"),
-    }[QUANTIZED[method].backend]
-    if find_spec(package) is not None:
+    baseline = get_baseline(method)
+    extra = baseline.extra
+    if find_spec(baseline.runtime) is not None:
         pytest.skip(f"the extra {extra} is installed")
     with pytest.raises(ImportError, match=rf'pip install "dixtill_hf\[{extra}\]"'):
         compress_teacher(teacher, method, tmp_path / "new", calibration_texts=["up"])
     assert list(tmp_path.iterdir()) == []
-    saved = {"format": 1, "method": method, "label_order": [0]}
+    saved = {
+        "format": 1,
+        "method": method,
+        "backend": baseline.runtime,
+        "scheme": "dynamic",
+        "label_order": [0],
+    }
     (tmp_path / "compression.json").write_text(
         json.dumps({**saved, "pad_token_id": 0, "max_length": 8}), encoding="utf-8"
     )
@@ -63,7 +67,7 @@ def test_a_missing_extra_is_named(teacher, tmp_path, method):
 
 
 def test_other_directories_are_refused(tmp_path):
-    with pytest.raises(FileNotFoundError, match="written by compress_teacher"):
+    with pytest.raises(FileNotFoundError, match="holds no compression"):
         load_compressed(tmp_path)
 
 
@@ -77,6 +81,6 @@ def test_the_interface_imports_neither_torch_nor_transformers():
     program = """
 import sys
 sys.modules["torch"] = sys.modules["transformers"] = None
-import dixtill_hf.baselines.quantization
+import dixtill_hf.baselines.onnx_int8, dixtill_hf.baselines.openvino_int8
 """
     subprocess.run([sys.executable, "-c", program], check=True)

@@ -34,7 +34,7 @@ def synthetic_metrics(presets: tuple[str, ...] = ("default",), seeds: int = 5) -
                 for seed in range(seeds)
             ]
     return {
-        "format": 1,
+        "format": 2,
         "dataset": {
             "source": "made_up_headlines",
             "fingerprint": "0123456789abcdef",

@@ -34,8 +34,15 @@ def test_missing_file_says_where_metrics_come_from(tmp_path):
 
 def test_other_format_is_refused(tmp_path, metrics):
     metrics["format"] = 7
-    with pytest.raises(ValueError, match="has format 7; this version of dixtill_hf reads format 1"):
+    with pytest.raises(ValueError, match=r"has format 7; this release .* reads the formats 1 to 2"):
         read_metrics(write(tmp_path / "metrics.json", metrics))
+
+
+def test_baselines_of_format_1_are_read(tmp_path, metrics):
+    row = {"name": "onnx", "label": "teacher", "accuracy": 0.8}
+    older = metrics | {"format": 1, "compressed": [row | {"backend": "onnxruntime"}]}
+    newer = metrics | {"baselines": [row | {"runtime": "onnxruntime"}]}
+    assert read_metrics(write(tmp_path / "metrics.json", older)) == newer
 
 
 def test_unfinished_run_is_refused(tmp_path, metrics):

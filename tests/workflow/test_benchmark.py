@@ -16,7 +16,7 @@ from dixtill_hf.workflow.benchmark_recipe import BenchmarkArguments
 from dixtill_hf.workflow.recipe import Recipe
 
 ARGUMENTS = BenchmarkArguments(
-    baselines="onnx,int8-dynamic",
+    baselines="onnx,int8-dynamic,heads",
     rankings="masking,gradient-iterative",
     temperatures="1,5",
     threads="1",
@@ -45,8 +45,8 @@ def test_a_benchmark_measures_everything_once(
     metrics = json.loads((report.parent / "metrics.json").read_text())
 
     assert {row["temperature"] for row in metrics["temperatures"]} == {1.0, 5.0}
-    assert [row["name"] for row in metrics["compressed"]] == ["onnx", "int8-dynamic", "heads"]
-    same_teacher = metrics["compressed"][0]
+    assert [row["name"] for row in metrics["baselines"]] == ["onnx", "int8-dynamic", "heads"]
+    same_teacher = metrics["baselines"][0]
     assert same_teacher["accuracy"] == metrics["teacher"]["accuracy"]
     assert same_teacher["teacher_agreement"] == 1.0
 

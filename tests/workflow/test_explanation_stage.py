@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from dixtill_hf.data.columns import EXPLAINED_LABEL, TEXT
+from dixtill_hf.data.splitting import seeded_sample
 from dixtill_hf.workflow.explained_models import voices_of
 from dixtill_hf.workflow.explanation_stage import (
     _agreement,
@@ -16,7 +17,6 @@ from dixtill_hf.workflow.explanation_stage import (
 from dixtill_hf.workflow.measurement_store import MeasurementStore
 from dixtill_hf.workflow.recipe import Recipe
 from dixtill_hf.workflow.run import FinishedRun, complete_run
-from dixtill_hf.workflow.sampling import seeded_sample
 
 
 @pytest.fixture

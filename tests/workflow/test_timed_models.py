@@ -6,12 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 pytest.importorskip("onnxruntime", reason="the extra onnx excludes the newest transformers")
 
-from dixtill_hf.baselines.head_pruning import prune_heads, save_pruned
+from dixtill_hf.baselines.base import get_baseline
 from dixtill_hf.evaluation.memory import measure_peak_memory
+from dixtill_hf.teacher.loading import load_teacher
 from dixtill_hf.workflow import timed_models
 
 
@@ -29,15 +29,13 @@ def test_a_fresh_process_reads_texts_that_are_too_long(
     assert peak > 50_000_000
 
 
-def test_a_pruned_model_is_loaded_by_its_probe(
+def test_a_saved_baseline_is_loaded_by_its_probe(
     tiny_teacher_dir: Callable[[str], Path], sentences: list[str], tmp_path: Path
 ):
-    model = AutoModelForSequenceClassification.from_pretrained(tiny_teacher_dir("bert"))
-    tokenizer = AutoTokenizer.from_pretrained(tiny_teacher_dir("bert"))
-    directory = save_pruned(prune_heads(model, {0: [0]}), tokenizer, tmp_path / "pruned")
+    teacher = load_teacher(tiny_teacher_dir("bert"))
+    baseline = get_baseline("int8-dynamic")
+    baseline.compress(teacher, tmp_path / "int8")
     texts = tmp_path / "texts.json"
     texts.write_text(json.dumps(sentences[:4]))
-    assert (
-        measure_peak_memory(timed_models.PROBE_PRUNED, str(directory), str(texts), "32")
-        > 50_000_000
-    )
+    probe = timed_models.probe_of(baseline)
+    assert measure_peak_memory(probe, str(tmp_path / "int8"), str(texts), "32") > 20_000_000

@@ -23,7 +23,7 @@ class ComparedModel:
     Attributes:
         name: What readers see.
         key: How published figures name it: "teacher", the name of a way to compress, a method.
-        family: "teacher", "reference" (size and time alone), "compressed" or "student".
+        family: "teacher", "reference" (only size and time are known), "baseline" or "student".
         parameters: How many it has, None where that is not known.
         num_bytes: Its size on disk, None where that is not known.
         estimates: Measures of its quality that are known; of students over the seeds. F1 by label
@@ -61,23 +61,23 @@ def compared_models(metrics: Mapping[str, Any], series: Sequence[Series]) -> lis
             _compared_model(row["model"], row["model"], "reference", row, labels)
             for row in references
         ),
-        *(_compressed(row, labels) for row in metrics.get("compressed") or []),
+        *(_baseline(row, labels) for row in metrics.get("baselines") or []),
         *(_student(one, labels) for one in series),
     ]
 
 
-def _compressed(row: Mapping[str, Any], labels: Sequence[str]) -> ComparedModel:
+def _baseline(row: Mapping[str, Any], labels: Sequence[str]) -> ComparedModel:
     return _compared_model(
-        compressed_name(row), row["name"], "compressed", row, labels, row["label"], row["backend"]
+        baseline_name(row), row["name"], "baseline", row, labels, row["label"], row["runtime"]
     )
 
 
-def compressed_name(row: Mapping[str, Any]) -> str:
+def baseline_name(row: Mapping[str, Any]) -> str:
     """What readers see of a compressed teacher; a runtime goes without saying where int8 has it."""
     label = f"{row['label']}, float32" if row["label"] == TEACHER else row["label"]
-    if row["backend"] == "pytorch" or (row["label"] != TEACHER and row["backend"] == _USUAL):
+    if row["runtime"] == "pytorch" or (row["label"] != TEACHER and row["runtime"] == _USUAL):
         return label
-    return f"{label} in {_RUNTIMES.get(row['backend'], row['backend'])}"
+    return f"{label} in {_RUNTIMES.get(row['runtime'], row['runtime'])}"
 
 
 def _compared_model(

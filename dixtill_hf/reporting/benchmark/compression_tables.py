@@ -7,14 +7,14 @@ from typing import Any
 from dixtill_hf.reporting import formatting as fmt
 from dixtill_hf.reporting import tables
 from dixtill_hf.reporting.benchmark import published
-from dixtill_hf.reporting.benchmark.compared_models import TEACHER, ComparedModel, compressed_name
+from dixtill_hf.reporting.benchmark.compared_models import TEACHER, ComparedModel, baseline_name
 from dixtill_hf.reporting.formatting import Column
 from dixtill_hf.reporting.measurements import QUALITY_METRICS, Estimate
 
 
 def compressed_table(metrics: Mapping[str, Any], models: Sequence[ComparedModel]) -> str:
     """Quality, what of it was lost, and calibration; "" where nothing was compressed."""
-    if not metrics.get("compressed"):
+    if not metrics.get("baselines"):
         return ""
     judged = [model for model in models if model.estimates]
     teacher = judged[0].estimates if judged[0].family == TEACHER else {}
@@ -31,9 +31,9 @@ def compressed_table(metrics: Mapping[str, Any], models: Sequence[ComparedModel]
 
 def compression_settings(metrics: Mapping[str, Any]) -> str:
     """How each compressed teacher was made; "" where that was not written."""
-    rows = metrics.get("compressed") or []
+    rows = metrics.get("baselines") or []
     return tables.settings_table(
-        {compressed_name(row): _shown(row.get("settings") or {}) for row in rows}
+        {baseline_name(row): _shown(row.get("settings") or {}) for row in rows}
     )
 
 

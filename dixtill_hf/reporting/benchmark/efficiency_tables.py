@@ -218,7 +218,7 @@ def _compared(
 ) -> Column:
     """A column in which neither the teacher nor a mere reference competes."""
     competing = [
-        value if model.family in ("compressed", "student") else None
+        value if model.family in ("baseline", "student") else None
         for model, value in zip(models, values, strict=True)
     ]
     return Column(title, [write(value) for value in values], competing, best)

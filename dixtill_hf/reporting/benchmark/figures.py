@@ -17,7 +17,7 @@ from dixtill_hf.reporting.benchmark.efficiency_tables import Timing, fastest, ma
 from dixtill_hf.reporting.benchmark.sweep_tables import pruning_ways, temperature_groups, way_name
 from dixtill_hf.reporting.measurements import Estimate, Series, compression, number
 from dixtill_hf.reporting.style import (
-    COMPRESSED_COLOUR,
+    BASELINE_COLOUR,
     HEIGHT,
     MEASURED,
     SAME_RUNTIME,
@@ -40,7 +40,7 @@ from dixtill_hf.reporting.style import (
 _ROW_HEIGHT = 0.36
 # Powers of ten the axis spans → its ticks within each; more powers need no other ticks.
 _TICKS = {1: (1.0, 2.0, 5.0), 2: (1.0, 3.0)}
-_FAMILY_COLOURS = {TEACHER: TEACHER_COLOUR, "compressed": COMPRESSED_COLOUR}
+_FAMILY_COLOURS = {TEACHER: TEACHER_COLOUR, "baseline": BASELINE_COLOUR}
 
 
 def baselines_figure(metrics: Mapping[str, Any], series: Sequence[Series]) -> Figure | None:

@@ -12,7 +12,7 @@ import pytest
 
 METHODS = ("none", "kl", "mse", "dixtill")
 # Name, what readers see, runtime, bytes, accuracy.
-COMPRESSED = [
+BASELINES = [
     ("onnx", "teacher", "onnxruntime", 90_900_000, 0.874),
     ("int8-dynamic", "int8 dynamic", "onnxruntime", 23_100_000, 0.871),
     (
@@ -75,7 +75,7 @@ def synthetic_benchmark(metrics: dict[str, Any]) -> dict[str, Any]:
             for temperature in range(1, 6)
             for seed in range(seeds)
         ],
-        "compressed": [_compressed(*row) for row in COMPRESSED],
+        "baselines": [_baseline(*row) for row in BASELINES],
         "pruning": [
             _pruned(ranking, scope, removed) for ranking, scope in PRUNINGS for removed in range(12)
         ],
@@ -94,13 +94,13 @@ def _quality(accuracy: float) -> dict[str, float]:
     }
 
 
-def _compressed(
-    name: str, label: str, backend: str, num_bytes: int, accuracy: float
+def _baseline(
+    name: str, label: str, runtime: str, num_bytes: int, accuracy: float
 ) -> dict[str, Any]:
     return {
         "name": name,
         "label": label,
-        "backend": backend,
+        "runtime": runtime,
         "bytes": num_bytes,
         "parameters": None,
         **_quality(accuracy),
@@ -130,7 +130,7 @@ def _efficiency(students: list[tuple[str, str | None]], several: bool) -> dict[s
     names = {"none": "no distillation", "kl": "KL", "mse": "MSE", "dixtill": "DiXtill"}
     timed = [("teacher", "pytorch", 400.0), ("teacher", "onnxruntime", 250.0)]
     timed += [("teacher", "openvino", 200.0), (REFERENCE, "pytorch", 1600.0)]
-    timed += [(row[1], row[2], 100.0) for row in COMPRESSED if row[0] not in ("onnx", "openvino")]
+    timed += [(row[1], row[2], 100.0) for row in BASELINES if row[0] not in ("onnx", "openvino")]
     for method, preset in students:
         if preset is None:
             timed.append(("bag of words", "scikit-learn", 2.0))

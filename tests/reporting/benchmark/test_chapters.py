@@ -23,7 +23,7 @@ from dixtill_hf.reporting.style import SETTINGS
 NAMES = ["quality", "temperature", "baselines", "pruning", "agreement", "size", "stages"]
 CHAPTERS = {
     "temperatures": ["Temperature"],
-    "compressed": ["Quality of the compressed"],
+    "baselines": ["Quality of the compressed"],
     "pruning": ["Pruned heads"],
     "efficiency": ["Size and time of all models"],
     "explanations": ["Faithfulness of the explanations", "Plausibility of the explanations"],

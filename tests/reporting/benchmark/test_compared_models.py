@@ -27,7 +27,7 @@ def test_order_and_families(benchmark):
         "DiXtill",
     ]
     assert [found[name].family for name in ("teacher", "int8 dynamic", "KL")] == [
-        "teacher", "compressed", "student",
+        "teacher", "baseline", "student",
     ]  # fmt: skip
     assert not found["BERT-base (random weights)"].estimates
 

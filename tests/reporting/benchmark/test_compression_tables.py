@@ -19,8 +19,8 @@ def rows_of(read_table):
 
 def test_drop_is_what_is_lost_of_the_teachers(benchmark, rows_of):
     benchmark["teacher"]["accuracy"] = 0.8
-    benchmark["compressed"][1]["accuracy"] = 0.72
-    benchmark["compressed"][2]["accuracy"] = 0.84
+    benchmark["baselines"][1]["accuracy"] = 0.72
+    benchmark["baselines"][2]["accuracy"] = 0.84
     rows = rows_of(benchmark, compression_tables.compressed_table)
     assert rows["int8 dynamic"]["drop of accuracy"] == "10.0 %"
     assert rows["int8 static, calibrated on the training texts"]["drop of accuracy"] == "-5.0 %"
@@ -36,14 +36,14 @@ def test_references_of_which_no_quality_is_known_are_left_out(benchmark, rows_of
 
 def test_best_calibration_is_the_lowest(benchmark, rows_of):
     benchmark["teacher"]["calibration_error"] = 0.001
-    benchmark["compressed"][0]["calibration_error"] = 0.002
+    benchmark["baselines"][0]["calibration_error"] = 0.002
     rows = rows_of(benchmark, compression_tables.compressed_table)
     assert rows["teacher, float32 in ONNX Runtime"]["calibration error"] == "**0.002**"
     assert rows["teacher"]["calibration error"] == "0.001"
 
 
 def test_per_class_shows_the_models_that_have_it(benchmark, rows_of):
-    benchmark["compressed"][1]["f1_per_class"] = {"bearish": 0.5, "bullish": 0.6, "neutral": None}
+    benchmark["baselines"][1]["f1_per_class"] = {"bearish": 0.5, "bullish": 0.6, "neutral": None}
     rows = rows_of(benchmark, compression_tables.per_class_table)
     assert rows["int8 dynamic"] == {
         "model": "int8 dynamic", "bearish": "0.500", "bullish": "0.600", "neutral": "–",

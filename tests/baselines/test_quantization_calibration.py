@@ -3,7 +3,7 @@
 
 import pytest
 
-from dixtill_hf.baselines.onnx_conversion import calibration_dataset
+from dixtill_hf.baselines.quantization import calibration_dataset
 from dixtill_hf.teacher.loading import load_teacher
 
 

@@ -16,8 +16,13 @@ from transformers import (
     PreTrainedModel,
 )
 
-from dixtill_hf.baselines.head_pruning import LAYOUTS, load_pruned, prune_heads, save_pruned
-from dixtill_hf.baselines.head_ranking import masked_heads
+from dixtill_hf.baselines.attention_heads import (
+    LAYOUTS,
+    load_pruned,
+    masked_heads,
+    prune_heads,
+    save_pruned,
+)
 from dixtill_hf.evaluation.efficiency import directory_bytes, parameter_count
 
 HIDDEN, HEAD = 16, 4  # features of a token, and of each of the four heads

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from transformers import BertConfig, PretrainedConfig
 
-from dixtill_hf.baselines.head_pruning import HeadMap, prune_heads, removed_heads
+from dixtill_hf.baselines.attention_heads import HeadMap, prune_heads, removed_heads
 from dixtill_hf.teacher.loading import load_teacher
 
 TeacherDir = Callable[[str], Path]

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dixtill_hf.baselines.head_ranking import (
+from dixtill_hf.baselines.pruned_heads import (
     REMOVED,
     choose_heads,
     gradient_importance,

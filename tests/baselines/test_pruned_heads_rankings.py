@@ -1,16 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Heads are ranked on labelled texts, once for each teacher, and go one after the other."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from datasets import ClassLabel, Dataset
 
+from dixtill_hf.baselines.pruned_heads import RANKINGS, heads_to_remove, why_heads_stay
 from dixtill_hf.teacher.loading import Teacher, load_teacher
-from dixtill_hf.workflow.compression_stage import why_heads_stay
-from dixtill_hf.workflow.head_sweep import RANKINGS, heads_to_remove
-from dixtill_hf.workflow.measurement_store import MeasurementStore
 
 
 @pytest.fixture(scope="module")
@@ -27,9 +26,9 @@ def held_out(sentences: list[str], teacher_labels: list[str]) -> Dataset:
 
 @pytest.mark.parametrize("ranking", list(RANKINGS))
 def test_what_goes_first_stays_away(
-    ranking: str, teachers: tuple[Teacher, Teacher], held_out: Dataset, tmp_path: Path
+    ranking: str, teachers: tuple[Teacher, Teacher], held_out: Dataset
 ):
-    choices = heads_to_remove(ranking, teachers[0], held_out, 6, MeasurementStore(tmp_path))
+    choices = heads_to_remove(ranking, teachers[0], held_out, 6)
     config = teachers[0].model.config
     assert len(choices) == config.num_attention_heads - 1
     gone: set[tuple[int, int]] = set()
@@ -40,19 +39,19 @@ def test_what_goes_first_stays_away(
         gone = now
 
 
-def test_another_teacher_is_ranked_anew(
-    teachers: tuple[Teacher, Teacher], held_out: Dataset, tmp_path: Path, monkeypatch
-):
-    store, asked = MeasurementStore(tmp_path), []
-    once = store.once
+def test_another_teacher_is_ranked_anew(teachers: tuple[Teacher, Teacher], held_out: Dataset):
+    kept, computed = {}, []
 
-    def counting(name, depends_on, measure):
-        return once(name, depends_on, lambda: asked.append(name) or measure())
+    def cache(name, depends_on, compute):
+        key = (name, json.dumps(depends_on))
+        if key not in kept:
+            computed.append(name)
+            kept[key] = compute()
+        return kept[key]
 
-    monkeypatch.setattr(store, "once", counting)
     for teacher in (*teachers, teachers[1]):
-        heads_to_remove("gradient", teacher, held_out, 6, store)
-    assert asked == ["heads-gradient", "heads-gradient"]
+        heads_to_remove("gradient", teacher, held_out, 6, cache)
+    assert computed == ["heads-gradient", "heads-gradient"]
 
 
 def test_why_heads_stay_is_told(

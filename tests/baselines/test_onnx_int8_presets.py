@@ -3,7 +3,8 @@
 
 import pytest
 
-from dixtill_hf.baselines.quantization import CPU_PRESETS, choose_preset, preset_of_this_cpu
+from dixtill_hf.baselines.onnx_int8 import choose_preset, preset_of_this_cpu
+from dixtill_hf.baselines.quantization import CPU_PRESETS
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from dixtill_hf.baselines.head_pruning import HeadMap, prune_heads
-from dixtill_hf.baselines.head_ranking import (
+from dixtill_hf.baselines.attention_heads import HeadMap, prune_heads
+from dixtill_hf.baselines.pruned_heads import (
     gated_heads,
     masked_heads,
     recorded_layers,

@@ -10,11 +10,8 @@ import pytest
 pytest.importorskip("openvino", reason="needs the extra openvino")
 pytest.importorskip("optimum.intel", reason="needs the extra openvino")
 
-from dixtill_hf.baselines.quantization import (
-    compress_teacher,
-    load_compressed,
-    read_settings,
-)
+from dixtill_hf.baselines.base import read_settings
+from dixtill_hf.baselines.quantization import compress_teacher, load_compressed
 from dixtill_hf.evaluation.efficiency import directory_bytes
 from dixtill_hf.teacher.loading import load_teacher
 

@@ -14,11 +14,8 @@ pytest.importorskip("optimum.onnxruntime", reason="needs the extra onnx")
 
 import onnx
 
-from dixtill_hf.baselines.quantization import (
-    compress_teacher,
-    load_compressed,
-    read_settings,
-)
+from dixtill_hf.baselines.base import read_settings
+from dixtill_hf.baselines.quantization import compress_teacher, load_compressed
 from dixtill_hf.evaluation.efficiency import directory_bytes
 from dixtill_hf.export.onnx_session import open_session
 from dixtill_hf.teacher.loading import Teacher, load_teacher

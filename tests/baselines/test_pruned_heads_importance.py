@@ -11,8 +11,8 @@ import torch
 from sklearn.metrics import accuracy_score, f1_score
 from torch import nn
 
-from dixtill_hf.baselines.head_pruning import HeadMap, prune_heads
-from dixtill_hf.baselines.head_ranking import (
+from dixtill_hf.baselines.attention_heads import HeadMap, prune_heads
+from dixtill_hf.baselines.pruned_heads import (
     REMOVED,
     gradient_importance,
     masked_heads,
