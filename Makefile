@@ -18,14 +18,17 @@ test test-latest: export OMP_NUM_THREADS := 1
 help:  ## Show what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(VENV)/.installed: pyproject.toml runtime/pyproject.toml constraints.txt
+# The runtime's compiled engine is built by the way; see runtime/setup.py.
+RUNTIME := runtime/pyproject.toml runtime/setup.py $(wildcard runtime/src/* runtime/include/*)
+
+$(VENV)/.installed: pyproject.toml $(RUNTIME) constraints.txt
 	test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
 	@echo 'Installing into $(VENV): some minutes, once'
 	$(BIN)/python -m pip install -q -c constraints.txt -e runtime -e ".[all]"
 	touch $@
 
 # Without the onnx extra: Optimum's exporter excludes the newest transformers.
-$(VENV_LATEST)/.installed: pyproject.toml runtime/pyproject.toml constraints-latest.txt
+$(VENV_LATEST)/.installed: pyproject.toml $(RUNTIME) constraints-latest.txt
 	test -x $(BIN_LATEST)/pip || $(PYTHON) -m venv $(VENV_LATEST)
 	@echo 'Installing into $(VENV_LATEST): some minutes, once'
 	$(BIN_LATEST)/python -m pip install -q -c constraints-latest.txt -e runtime -e ".[embedded,report,dev,device]"
