@@ -16,6 +16,7 @@ COMMANDS = {
     "train": "distil an annotated dataset into one student",
     "evaluate": "score a student on an annotated dataset",
     "explain": "classify a text and show which words decided",
+    "export": "write a student for where it is used: one small file in integers, or ONNX",
 }
 _USAGE = "usage: dixtill-hf COMMAND [recipe.yaml] [--field value ...]"
 # What a user can mend; anything else is a defect and keeps its traceback.

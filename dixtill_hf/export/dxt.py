@@ -17,7 +17,7 @@ from dixtill_hf.export.integer_sections import (
     lstm_section,
     softmax_multiplier,
 )
-from dixtill_hf.export.row_codes import INT8, PQ, encode_rows
+from dixtill_hf.export.row_codes import INT8, PQ, RowCodes, blank_rows, encode_rows
 from dixtill_hf.export.unicode_profile import unicode_section, unicode_tables
 
 # In the order of the container's numbers.
@@ -39,7 +39,35 @@ def student_bytes(
         ValueError: The student has something that a device cannot carry.
     """
     student = _sorted(student)
-    rows = encode_rows(student, bits)
+    return _file(student, encode_rows(student, bits), unicode_of(student), meta)
+
+
+def student_size(
+    student: FloatStudent, bits: str, unicode: bytes, meta: Mapping[str, Any] | None = None
+) -> int:
+    """The bytes of the file that `student_bytes` writes, without fitting any codes.
+
+    Args:
+        student: The student.
+        bits: What a word vector is rounded to.
+        unicode: What `unicode_of` gave for the student, or for one with more words; the size is
+            then an upper bound.
+        meta: The record.
+    """
+    student = _sorted(student)
+    return len(_file(student, blank_rows(student, bits), unicode, meta))
+
+
+def unicode_of(student: FloatStudent) -> bytes:
+    """Section `UNIC`."""
+    tables = unicode_tables().for_words(student.words)
+    return unicode_section(tables, student.splits_words, student.literals)
+
+
+def _file(
+    student: FloatStudent, rows: RowCodes, unicode: bytes, meta: Mapping[str, Any] | None
+) -> bytes:
+    """The whole file of a student whose words are sorted."""
     attention, score_bits = attention_section(student.attention_weight, student.attention_vector)
     classifier, logit_bits = classifier_section(student.classifier_weight, student.classifier_bias)
     head = struct.pack(
@@ -69,11 +97,10 @@ def student_bytes(
         0,
         0,
     )
-    tables = unicode_tables().for_words(student.words)
     sections = {
         "HEAD": head,
         "LABL": labels_section(student.labels),
-        "UNIC": unicode_section(tables, student.splits_words, student.literals),
+        "UNIC": unicode,
         "WORD": words_section([word.encode("utf-8") for word in student.words]),
         "ROWS": rows.section(),
         "LSTM": lstm_section(student.directions, rows),

@@ -101,6 +101,22 @@ def encode_rows(student: FloatStudent, bits: str) -> RowCodes:
     return ENCODERS[bits](student.vectors @ forth, back)
 
 
+def blank_rows(student: FloatStudent, bits: str) -> RowCodes:
+    """Rows of the right sizes that hold nothing, to know how large a file will be."""
+    rows, dimensions = student.vectors.shape
+    kind = list(ENCODERS).index(bits)
+    width = _code_width(dimensions) if kind == PQ else 1
+    codes = np.zeros((rows, dimensions // width), np.int64)
+    shapes = {INT8: (0,), INT4: (16,), PQ: (dimensions // width, min(256, rows), width)}
+    levels = np.zeros(shapes[kind], np.int64)
+    return RowCodes(kind, np.zeros((rows, 1), np.int64), levels, codes, 0.0, np.eye(dimensions))
+
+
+def _code_width(dimensions: int) -> int:
+    """Dimensions of a product-quantised code: the most up to 5 that divide all of them."""
+    return max(width for width in range(1, _CODE_WIDTH + 1) if dimensions % width == 0)
+
+
 def _int8(vectors: Floats, basis: Floats) -> RowCodes:
     scales, unit = _scales(np.abs(vectors).max(axis=1) / _MOST_LEVEL)
     steps = np.maximum(scales * unit / 256, _LEAST_UNIT)
@@ -129,8 +145,7 @@ def _product_quantized(vectors: Floats, basis: Floats) -> RowCodes:
     """A few codes a row, each one of 256 centroids of some dimensions."""
     from sklearn.cluster import KMeans
 
-    dimensions = vectors.shape[1]
-    width = max(w for w in range(1, _CODE_WIDTH + 1) if dimensions % w == 0)
+    width = _code_width(vectors.shape[1])
     spread = _balanced_axes(vectors, width)
     vectors, basis = vectors @ spread, basis @ spread
     steps = np.sqrt((vectors**2).mean(axis=1, keepdims=True))
@@ -170,9 +185,8 @@ def _finish(
     steps = steps * factor
     codes = nearest(vectors / steps, rounded.astype(float))
     draft = RowCodes(kind, np.zeros(0, np.int64), rounded, codes, 1.0, basis)
-    scales, unit = _scales(
-        np.maximum(_fitted_scales(vectors, draft.values.astype(float), steps), 0)[:, 0]
-    )
+    steps = _fitted_scales(vectors, draft.values.astype(float), steps)[:, 0]
+    scales, unit = _scales(np.where(vectors.any(axis=1), steps, 0))
     return RowCodes(kind, scales, rounded, codes, unit, basis)
 
 

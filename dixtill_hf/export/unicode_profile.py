@@ -12,7 +12,6 @@ import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import groupby
 
 import tokenizers
 from tokenizers import normalizers, pre_tokenizers
@@ -249,8 +248,16 @@ def _lower_ranges(lower: Mapping[int, int]) -> list[tuple[int, int, int]]:
 
 def _runs(values: Mapping[int, int]) -> list[int]:
     """`first << 8 | value` of every run of characters with the same value."""
-    runs = groupby(range(0x110000), key=lambda code: values.get(code, 0))
-    return [next(run) << 8 | value for value, run in runs]
+    starts = {0: 0}
+    for code in sorted(values):
+        starts[code] = values[code]
+        starts[code + 1] = 0  # unless the next character writes over it
+    starts.pop(0x110000, None)
+    runs: list[int] = []
+    for first, value in starts.items():
+        if not runs or runs[-1] & 255 != value:
+            runs.append(first << 8 | value)
+    return runs
 
 
 def _flat(pairs: Mapping[int, tuple[int, int]]) -> list[int]:

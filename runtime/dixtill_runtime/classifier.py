@@ -79,6 +79,9 @@ class Classifier:
     Attributes:
         labels: Names of the labels, in the order of `Word.contributions`.
         engine: The engine that runs.
+        explanation: What `Word.score` is: `"contributions"` or `"attention"`.
+        logit_unit: One unit of the integer logits and contributions, a power of two.
+        score_unit: One unit of the integer attention scores, a power of two.
         meta: What was measured when the file was made, licences and sources.
 
     Raises:
@@ -94,10 +97,10 @@ class Classifier:
         self.engine = _choose_engine() if engine is None else engine
         self._engine = _load_engine(self.engine, data)
         head = container.head
-        self._unit = 2.0**-head.logit_bits
-        self._score_unit = 2.0**-head.score_bits
+        self.logit_unit = 2.0**-head.logit_bits
+        self.score_unit = 2.0**-head.score_bits
         self._problem = PROBLEMS[head.problem_type]
-        self._by_attention = EXPLANATIONS[head.explanation] == "attention"
+        self.explanation = EXPLANATIONS[head.explanation]
         self._thresholds = _thresholds(container)
 
     @classmethod
@@ -176,7 +179,7 @@ class Classifier:
             labels=self._labels_that_hold(answer, best),
             probabilities=dict(zip(self.labels, probabilities, strict=False)),
             logits={
-                name: logit * self._unit
+                name: logit * self.logit_unit
                 for name, logit in zip(self.labels, answer.logits, strict=True)
             },
             words=tuple(self._words(text, answer, best)),
@@ -192,14 +195,14 @@ class Classifier:
     def _words(self, text: str, answer: Answer, best: int) -> Iterable[Word]:
         parts = zip(answer.spans, answer.rows, answer.scores, answer.contributions, strict=True)
         for (start, end), row, score, contributions in parts:
-            shown = score * self._score_unit if self._by_attention else None
+            shown = score * self.score_unit if self.explanation == "attention" else None
             yield Word(
                 text=text[start:end],
                 start=start,
                 end=end,
                 known=row > 0,
-                score=contributions[best] * self._unit if shown is None else shown,
-                contributions=tuple(value * self._unit for value in contributions),
+                score=contributions[best] * self.logit_unit if shown is None else shown,
+                contributions=tuple(value * self.logit_unit for value in contributions),
             )
 
 

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`dixtill-hf export`."""
+
+import csv
+
+import pytest
+
+pytest.importorskip("dixtill_runtime", reason="needs dixtill-runtime, which lies in runtime/")
+
+from dixtill_hf.cli.main import main
+from dixtill_hf.distillation.building import build_student
+from dixtill_runtime import Classifier
+
+LABELS = ["down", "up"]
+
+
+@pytest.fixture(scope="module")
+def saved(sentences, tmp_path_factory):
+    """A student, and the data that it could have been trained from."""
+    directory = tmp_path_factory.mktemp("saved")
+    model, tokenizer = build_student(sentences, LABELS, min_frequency=1)
+    model.save_pretrained(directory / "student")
+    tokenizer.save_pretrained(directory / "student")
+    with open(directory / "train.csv", "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["text", "label"])
+        for index in range(60):
+            writer.writerow([f"{sentences[index % 12]} {index}", LABELS[index % 2]])
+    return directory
+
+
+def test_a_student_is_written_measured_and_runs(saved, tmp_path, capsys):
+    arguments = ["--output_dir", str(tmp_path), "--validation", str(saved / "train.csv")]
+    licence = ["--licence", "word vectors: none"]
+    assert main(["export", str(saved / "student"), *arguments, *licence]) == 0
+    shown = capsys.readouterr().out
+    assert "Same label as before" in shown
+    assert f"Written: {tmp_path / 'student.dxt'}" in shown
+    classifier = Classifier.from_file(tmp_path)
+    assert classifier.labels == ("down", "up")
+    assert classifier.meta["student"] == "student"
+    assert "word vectors: none" in classifier.meta["licences"]
+
+
+def test_what_is_wrong_is_one_line(saved, capsys):
+    assert main(["export", str(saved / "student"), "--target", "dx"]) == 1
+    assert "did you mean 'dxt'" in capsys.readouterr().err
+    assert main(["export", str(saved / "student"), "--max_bytes", "9"]) == 1
+    assert "give --validation" in capsys.readouterr().err
+    assert main(["export", str(saved / "nothing")]) == 1
+    assert "There is no student" in capsys.readouterr().err
