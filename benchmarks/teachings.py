@@ -33,7 +33,8 @@ from dixtill_hf.distillation.dataset import (
     DistillationCollator,
     prepare_dataset,
 )
-from dixtill_hf.distillation.losses import cosine_explanation_loss, get_kd_loss
+from dixtill_hf.distillation.losses.base import get_kd_loss
+from dixtill_hf.distillation.losses.cosine_explanation import cosine_explanation_loss
 from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification, DixtillOutput
 
 Batch = dict[str, Tensor]

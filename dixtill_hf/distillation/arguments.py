@@ -13,7 +13,7 @@ from transformers.training_args import OptimizerNames
 
 from dixtill_hf.data.alignment import REDUCTIONS, Reduction
 from dixtill_hf.data.names import check_name
-from dixtill_hf.distillation.losses import KD_LOSSES
+from dixtill_hf.distillation.losses.base import NO_KD_LOSS, check_kd_loss, known_kd_losses
 from dixtill_hf.distillation.presets import METHODS, PRESETS, student_settings
 from dixtill_hf.student.configuration_dixtill import EXPLANATIONS
 
@@ -40,7 +40,8 @@ class DistillationArguments(TrainingArguments):
             `kd_loss` and `xai_weight`.
         alpha: Weight of what the teacher says against the labels, in [0, 1]. Texts without a
             label learn from the teacher alone whatever it is. 0.9 with "dixtill".
-        kd_loss: How the teacher's logits are learned from, a name in `KD_LOSSES`.
+        kd_loss: How the teacher's logits are learned from, "none" or the name of a loss in the folder
+            `losses`.
             "normalized_kl" with "dixtill".
         temperature: What logits are divided by before their softmax, above 0. Default 5.
         xai_weight: Weight of the explanation beside the logits, 0 or more; at 0 no attributions
@@ -86,7 +87,7 @@ class DistillationArguments(TrainingArguments):
         "How the teacher's logits are learned from: none; kl, Hinton's with the squared "
         "temperature; mse, the squared distance; normalized_kl, the paper's, 1 - exp(-KL) per "
         "text; normalized_kl_notebook, as the paper's notebook has it.",
-        choices=list(KD_LOSSES),
+        choices=[NO_KD_LOSS, *known_kd_losses()],
     )
     temperature: float = field(
         default=5.0,
@@ -195,7 +196,7 @@ class DistillationArguments(TrainingArguments):
             if getattr(self, name) is None:
                 setattr(self, name, value)
         self._check_ranges()
-        check_name("kd_loss", self.kd_loss, KD_LOSSES)
+        check_kd_loss(self.kd_loss)
         check_name("explanation", self.explanation, EXPLANATIONS)
         check_name("attribution_reduction", self.attribution_reduction, REDUCTIONS)
         self._check_contradictions()
@@ -223,11 +224,11 @@ class DistillationArguments(TrainingArguments):
             )
 
     def _check_contradictions(self) -> None:
-        if self.alpha > 0 and self.kd_loss == "none" and self.xai_weight == 0:
+        if self.alpha > 0 and self.kd_loss == NO_KD_LOSS and self.xai_weight == 0:
             raise ValueError(
                 f"alpha is {self.alpha}, but with kd_loss='none' and xai_weight=0 nothing comes "
                 "from the teacher: set alpha=0 to learn from the labels alone, or choose a "
-                f"kd_loss from {', '.join(KD_LOSSES)}"
+                f"kd_loss from {', '.join(known_kd_losses())}."
             )
         if self.batch_eval_metrics or not self.eval_do_concat_batches:
             raise ValueError(
@@ -260,7 +261,7 @@ class DistillationArguments(TrainingArguments):
     @property
     def needs_teacher_logits(self) -> bool:
         """Whether the training texts must have the teacher's logits."""
-        return self.kd_loss != "none"
+        return self.kd_loss != NO_KD_LOSS
 
     @property
     def needs_explanations(self) -> bool:

@@ -38,7 +38,7 @@ from dixtill_hf.distillation.dataset import (
 )
 from dixtill_hf.distillation.dataset_preparer import DatasetPreparer, teacher_columns
 from dixtill_hf.distillation.evaluation_metrics import EXPLANATION, LOGITS, evaluation_metrics
-from dixtill_hf.distillation.losses import distillation_loss
+from dixtill_hf.distillation.losses.dixtill import distillation_loss
 from dixtill_hf.distillation.model_card import training_card
 from dixtill_hf.distillation.sampling import LengthBucketSampler
 from dixtill_hf.distillation.term_averages import TermAverages

@@ -12,7 +12,8 @@ import torch
 from datasets import Dataset
 
 from dixtill_hf import DistillationArguments, DistillationTrainer, build_student
-from dixtill_hf.distillation.losses import cosine_explanation_loss, normalized_kl
+from dixtill_hf.distillation.losses.cosine_explanation import cosine_explanation_loss
+from dixtill_hf.distillation.losses.normalized_kl import normalized_kl
 from dixtill_hf.student.tokenization import hashed_ngrams
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"

@@ -18,7 +18,7 @@ from transformers import (
 
 from dixtill_hf.distillation.arguments import DistillationArguments
 from dixtill_hf.distillation.dataset import DistillationCollator, prepare_dataset
-from dixtill_hf.distillation.losses import distillation_loss
+from dixtill_hf.distillation.losses.dixtill import distillation_loss
 from dixtill_hf.distillation.trainer import DistillationTrainer
 
 NAMES = ["bearish", "bullish", "neutral"]
