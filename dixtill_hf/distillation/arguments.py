@@ -14,50 +14,49 @@ from transformers.training_args import OptimizerNames
 from dixtill_hf.data.alignment import REDUCTIONS, Reduction
 from dixtill_hf.data.names import check_name
 from dixtill_hf.distillation.losses.base import NO_KD_LOSS, check_kd_loss, known_kd_losses
-from dixtill_hf.distillation.presets import METHODS, PRESETS, student_settings
+from dixtill_hf.distillation.presets import METHODS, PRESETS
 from dixtill_hf.student.configuration_dixtill import EXPLANATIONS
 
 
 def _preset_field(text: str, **metadata: Any) -> Any:
-    """A field that takes the value of the preset or the method where it is left out."""
+    """A field that takes the value of the preset or the method unless it is given."""
     return field(
-        default=None, metadata={"help": f"{text} Left out: that of the preset.", **metadata}
+        default=None,
+        metadata={"help": f"{text} Default: the preset's or the method's.", **metadata},
     )
 
 
 @dataclass
 class DistillationArguments(TrainingArguments):
-    """`TrainingArguments` with what a distillation needs beside them.
+    """`TrainingArguments` with the settings of a distillation.
 
-    The loss is `(1 − alpha)·CE + alpha·(KD + xai_weight·XAI)` (Cantini et al., 2024). The preset
-    and the method give every field that they name and that is left out: so learning rate,
-    schedule, epochs, batch sizes and weight decay differ from those of `TrainingArguments`.
+    The loss is `(1 − alpha)·CE + alpha·(KD + xai_weight·XAI)` (Cantini et al., 2024). Preset and
+    method give every field that they name, unless it is given here: so learning rate, schedule,
+    epochs, batch sizes and weight decay differ from those of `TrainingArguments`.
 
     Args:
-        preset: Name in `PRESETS`: "default", or "paper" for the paper's settings. It also
-            says how the student is made: give these arguments to `build_student`.
-        method: Name in `METHODS`: "none", "kl", "mse" or "dixtill" (default). It gives `alpha`,
+        preset: Name in `PRESETS`: "default" (the default), or "paper" for the paper's settings.
+            It also says how the student is made: give these arguments to `build_student`.
+        method: Name in `METHODS`: "none", "kl", "mse" or "dixtill" (the default). It gives `alpha`,
             `kd_loss` and `xai_weight`.
-        alpha: Weight of what the teacher says against the labels, in [0, 1]. Texts without a
-            label learn from the teacher alone whatever it is. 0.9 with "dixtill".
-        kd_loss: How the teacher's logits are learned from, "none" or the name of a loss in the folder
-            `losses`.
-            "normalized_kl" with "dixtill".
-        temperature: What logits are divided by before their softmax, above 0. Default 5.
-        xai_weight: Weight of the explanation beside the logits, 0 or more; at 0 no attributions
-            are needed. 1 with "dixtill".
-        explanation: What of the student is compared with the teacher's explanation:
-            "contributions" (that of "default"), exact and for a label, or "attention", the
+        alpha: Weight of the teacher against the labels, in [0, 1]. Texts without a label learn from
+            the teacher only, whatever alpha is. Default 0.9 with "dixtill".
+        kd_loss: Loss on the teacher's logits: "none", or the name of a file in
+            `distillation/losses`. Default "normalized_kl" with "dixtill".
+        temperature: Divides the logits before their softmax, above 0. Default 5.
+        xai_weight: Weight of the explanations against the logits, 0 or more; with 0 no attributions
+            are needed. Default 1 with "dixtill".
+        explanation: The student's scores that are compared with the teacher's explanation:
+            "contributions" (the default preset's), exact and for one label, or "attention", the
             paper's.
-        attribution_reduction: Whether a word gets the "sum" (default) or the "mean" of the
+        attribution_reduction: Whether a word gets the "sum" (the default) or the "mean" of the
             teacher's tokens in it.
-        max_words: Words of a text beyond this number are cut off. Default 512.
+        max_words: Longer texts are cut to this number of words. Default 512.
         bucket_by_length: Whether a batch has texts of similar length, which saves padding.
             Default True.
-        seed: Seed of the student's weights, the order of the texts and the dropouts. Default 0,
-            as everywhere in this package.
+        seed: Seed of the student's weights, the order of the texts and the dropouts. Default 0.
         hub_strategy: Default "end": with `push_to_hub`, the student is pushed when it is saved.
-            The Trainer's pushes during training hold a pickle of the arguments.
+            The Trainer's pushes during training include a pickle of the arguments.
 
     Raises:
         ValueError: A value is out of its range or contradicts another one.
@@ -66,41 +65,41 @@ class DistillationArguments(TrainingArguments):
     preset: str = field(
         default="default",
         metadata={
-            "help": "Settings that go together: those found best, or the paper's. Any field that "
-            "is given beside it wins.",
+            "help": "Settings that go together: those found best (default), or the paper's. A "
+            "field that is given wins over the preset.",
             "choices": list(PRESETS),
         },
     )
     method: str = field(
         default="dixtill",
         metadata={
-            "help": "What is learned: the labels alone (none), the teacher's logits too (kl, mse) "
-            "or its explanations besides (dixtill). Stands for alpha, kd_loss and xai_weight.",
+            "help": "What is learned: only the labels (none), the teacher's logits too (kl, mse), "
+            "or also its explanations (dixtill). Gives alpha, kd_loss and xai_weight.",
             "choices": list(METHODS),
         },
     )
     alpha: float = _preset_field(
-        "Weight of what the teacher says against the labels, from 0 (labels alone) to 1 (teacher "
-        "alone). Texts without a label learn from the teacher alone."
+        "Weight of the teacher against the labels, from 0 (only labels) to 1 (only the teacher). "
+        "Texts without a label learn from the teacher only."
     )
     kd_loss: str = _preset_field(
-        "How the teacher's logits are learned from: none; kl, Hinton's with the squared "
-        "temperature; mse, the squared distance; normalized_kl, the paper's, 1 - exp(-KL) per "
-        "text; normalized_kl_notebook, as the paper's notebook has it.",
+        "Loss on the teacher's logits: none; kl, Hinton's with the squared temperature; mse, the "
+        "squared distance; normalized_kl, the paper's, 1 - exp(-KL) per text; "
+        "normalized_kl_notebook, as the paper's notebook has it.",
         choices=[NO_KD_LOSS, *known_kd_losses()],
     )
     temperature: float = field(
         default=5.0,
-        metadata={"help": "What the logits are divided by before their softmax; above 0."},
+        metadata={"help": "Divides the logits before their softmax; above 0."},
     )
     xai_weight: float = _preset_field(
-        "Weight of the explanation beside the logits; at 0 the student does not learn the "
-        "teacher's explanations and no attributions are needed."
+        "Weight of the explanations against the logits; with 0 the student does not learn the "
+        "teacher's explanations, and no attributions are needed."
     )
     explanation: str = _preset_field(
-        "What of the student is compared with the teacher's explanation: contributions, what "
-        "each word adds to the explained label's logit; or attention, the paper's score, which "
-        "knows no label.",
+        "The student's scores that are compared with the teacher's explanation: contributions, "
+        "what each word adds to the explained label's logit; or attention, the paper's score, the "
+        "same for all labels.",
         choices=list(EXPLANATIONS),
     )
     attribution_reduction: Reduction = field(
@@ -112,7 +111,7 @@ class DistillationArguments(TrainingArguments):
     )
     max_words: int = field(
         default=512,
-        metadata={"help": "Words of a text beyond this number are cut off."},
+        metadata={"help": "Longer texts are cut to this number of words."},
     )
     bucket_by_length: bool = field(
         default=True,
@@ -128,7 +127,7 @@ class DistillationArguments(TrainingArguments):
         default="end",
         metadata={
             "help": "When the student is pushed, with push_to_hub: at the end, or at every save, "
-            "which pushes a pickle of the arguments with it."
+            "which also pushes a pickle of the arguments."
         },
     )
     optim: OptimizerNames | str = _preset_field("Name of the optimizer.")  # noqa: RUF009 - a field
@@ -138,15 +137,16 @@ class DistillationArguments(TrainingArguments):
         "How the learning rate changes over the training."
     )
     num_train_epochs: float = _preset_field(
-        "How many times every training text is seen; with 'default' the trainer sets it by their "
-        "number."
+        "Passes over the training texts; with the preset 'default', the trainer chooses them by "
+        "the number of texts."
     )
     per_device_train_batch_size: int = _preset_field(
-        "Texts per step on each device; with 'default' the trainer sets it by their number."
+        "Texts per step on each device; with the preset 'default', the trainer chooses them by the "
+        "number of texts."
     )
     per_device_eval_batch_size: int = _preset_field("Texts per evaluation batch on each device.")
     weight_decay: float = _preset_field(
-        "How strongly the optimizer draws weights (not biases) towards 0."
+        "How strongly the optimizer pulls weights (not biases) towards 0."
     )
     max_grad_norm: float = _preset_field("Longer gradients are cut to this length; 0 cuts none.")
 
@@ -154,28 +154,28 @@ class DistillationArguments(TrainingArguments):
     def from_preset(
         cls, preset: str, output_dir: str | Path, method: str = "dixtill", **overrides: Any
     ) -> "DistillationArguments":
-        """Make the arguments of a preset and a method, some of them overridden.
+        """Make the arguments of a preset and a method.
 
         Args:
             preset: Name in `PRESETS`: "default" or "paper".
-            output_dir: Where checkpoints go.
+            output_dir: Directory of the checkpoints and the student.
             method: Name in `METHODS`: "none", "kl", "mse" or "dixtill".
-            **overrides: Fields that take another value.
+            **overrides: Fields that differ from the preset's.
 
         Raises:
             ValueError: There is no such preset or method, or a value is not allowed.
-            TypeError: An override is no field.
+            TypeError: There is no such field.
         """
         return cls(output_dir=str(output_dir), preset=preset, method=method, **overrides)
 
     def for_texts(self, texts: int) -> "DistillationArguments":
-        """These arguments with what was left to the number of training texts filled in.
+        """Fill in what depends on the number of training texts: epochs and batch size.
 
         Args:
-            texts: How many there are, variants included.
+            texts: Number of training texts, variants included.
 
         Returns:
-            A copy, or these themselves where nothing was left open.
+            A copy, or these arguments themselves if nothing was left open.
         """
         schedule = PRESETS[self.preset].schedule
         devices = self.world_size * max(1, self.n_gpu)
@@ -205,41 +205,42 @@ class DistillationArguments(TrainingArguments):
     def _check_ranges(self) -> None:
         if not 0 <= self.alpha <= 1:
             raise ValueError(
-                f"alpha must be in [0, 1], got {self.alpha}: it is the teacher's share of the loss"
+                f"alpha must be in [0, 1], got {self.alpha}: it is the teacher's share of the loss."
             )
         if not 0 < self.temperature < math.inf:
             raise ValueError(
                 f"temperature must be above 0 and finite, got {self.temperature}: the logits are "
-                "divided by it"
+                "divided by it."
             )
         if not 0 <= self.xai_weight < math.inf:
             raise ValueError(
                 f"xai_weight must be 0 or more and finite, got {self.xai_weight}: a negative one "
-                "would teach the opposite of the teacher's explanation"
+                "would teach the opposite of the teacher's explanation."
             )
         if self.max_words < 1:
             raise ValueError(
                 f"max_words must be at least 1, got {self.max_words}: nothing of a text would be "
-                "left"
+                "left."
             )
 
     def _check_contradictions(self) -> None:
         if self.alpha > 0 and self.kd_loss == NO_KD_LOSS and self.xai_weight == 0:
             raise ValueError(
                 f"alpha is {self.alpha}, but with kd_loss='none' and xai_weight=0 nothing comes "
-                "from the teacher: set alpha=0 to learn from the labels alone, or choose a "
+                "from the teacher: set alpha=0 to learn from the labels only, or choose a "
                 f"kd_loss from {', '.join(known_kd_losses())}."
             )
         if self.batch_eval_metrics or not self.eval_do_concat_batches:
             raise ValueError(
                 "batch_eval_metrics=True and eval_do_concat_batches=False are not supported: "
-                "macro F1 and ROC AUC are those of a whole split, not means over batches"
+                "macro F1 and ROC AUC are those of a whole split, not means over batches. "
+                "Leave them out."
             )
         sampling = self._sampling_asked_for()
         if self.bucket_by_length and sampling is not None:
             raise ValueError(
                 f"bucket_by_length=True and {sampling} contradict each other: set "
-                "bucket_by_length=False to use the latter"
+                "bucket_by_length=False to use the latter."
             )
 
     def _sampling_asked_for(self) -> str | None:
@@ -256,7 +257,7 @@ class DistillationArguments(TrainingArguments):
 
         0 if the student does not learn from the teacher.
         """
-        return student_settings(self.preset).variants if self.alpha > 0 else 0
+        return PRESETS[self.preset].variants if self.alpha > 0 else 0
 
     @property
     def needs_teacher_logits(self) -> bool:

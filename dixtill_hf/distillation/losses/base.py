@@ -37,7 +37,7 @@ def register_kd_loss(name: str) -> Callable[[KdLoss], KdLoss]:
 
 
 def known_kd_losses() -> Mapping[str, KdLoss]:
-    """All losses by name: those of the modules of this folder, and what was registered elsewhere."""
+    """All losses by name: those of this folder, and those that were registered elsewhere."""
     _import_this_folder()
     return _KD_LOSSES
 
