@@ -29,7 +29,7 @@ from matplotlib.figure import Figure
 from dixtill_hf.explainers.integrated_gradients import IntegratedGradients
 from dixtill_hf.explainers.token_budget import TokenBudget
 from dixtill_hf.reporting import formatting as fmt
-from dixtill_hf.reporting.style import SETTINGS
+from dixtill_hf.reporting.plot_style import SETTINGS
 from dixtill_hf.teacher.encoding import EncodedText
 from dixtill_hf.teacher.loading import Teacher
 from dixtill_hf.workflow.environment import describe_environment

@@ -31,7 +31,7 @@ from matplotlib.figure import Figure
 
 from dixtill_hf import annotate, load_text_classification
 from dixtill_hf.reporting import formatting as fmt
-from dixtill_hf.reporting.style import SETTINGS
+from dixtill_hf.reporting.plot_style import SETTINGS
 from dixtill_hf.workflow.environment import describe_environment
 
 RESULTS = Path(__file__).parent / "results"

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dixtill_hf.reporting import formatting as fmt
-from dixtill_hf.reporting.style import SETTINGS
+from dixtill_hf.reporting.plot_style import SETTINGS
 
 _BASELINE = "captum, one text at a time"
 _RESAMPLES = 10_000

@@ -16,7 +16,7 @@ from matplotlib.ticker import NullFormatter
 from trials import circumstances, estimates, over_seeds
 
 from dixtill_hf.reporting import formatting as fmt
-from dixtill_hf.reporting.style import BAR_COLOUR, SETTINGS, TEACHER_LINE
+from dixtill_hf.reporting.plot_style import BAR_COLOUR, SETTINGS, TEACHER_LINE
 
 Record = Mapping[str, Any]
 

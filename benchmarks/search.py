@@ -42,7 +42,7 @@ from dixtill_hf.distillation.building import build_student
 from dixtill_hf.distillation.presets import METHODS, PRESETS
 from dixtill_hf.distillation.trainer import DistillationTrainer
 from dixtill_hf.reporting import formatting as fmt
-from dixtill_hf.reporting.style import BAR_COLOUR, CONTROL_COLOUR, SETTINGS
+from dixtill_hf.reporting.plot_style import BAR_COLOUR, CONTROL_COLOUR, SETTINGS
 from dixtill_hf.workflow.environment import describe_environment
 from dixtill_hf.workflow.evaluation_stage import describe_dataset
 from dixtill_hf.workflow.inputs import annotate_data, load_data, prepare_teacher, teacher_name

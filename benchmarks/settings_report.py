@@ -17,7 +17,7 @@ from matplotlib.ticker import MaxNLocator
 from trials import over_seeds
 
 from dixtill_hf.reporting import formatting as fmt
-from dixtill_hf.reporting.style import BAR_COLOUR, CONTROL_COLOUR, SETTINGS, TEACHER_LINE
+from dixtill_hf.reporting.plot_style import BAR_COLOUR, CONTROL_COLOUR, SETTINGS, TEACHER_LINE
 
 Row = Mapping[str, Any]
 

@@ -17,13 +17,12 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullLocator
 
 from dixtill_hf.reporting import formatting as fmt
-from dixtill_hf.reporting.agreement_figure import agreement_figure
 from dixtill_hf.reporting.benchmark.figures import (
     baselines_figure,
     pruning_figure,
     temperature_figure,
 )
-from dixtill_hf.reporting.highlight_figure import highlight_figure
+from dixtill_hf.reporting.explanation_figures import agreement_figure, highlight_figure
 from dixtill_hf.reporting.measurements import (
     METHOD_NAMES,
     QUALITY_METRICS,
@@ -33,7 +32,7 @@ from dixtill_hf.reporting.measurements import (
     series_of,
     stages_of,
 )
-from dixtill_hf.reporting.style import (
+from dixtill_hf.reporting.plot_style import (
     BAR_COLOUR,
     HEIGHT,
     INTERVAL,

@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How numbers and Markdown tables are written in reports and model cards."""
+"""How numbers, Markdown tables and templates are written in reports and model cards."""
 
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from dixtill_hf.reporting.measurements import Estimate
 
@@ -188,3 +192,18 @@ def _three_figures(value: float) -> str:
         if value < limit:
             return f"{value:.{digits}f}"
     return f"{value:,.0f}"
+
+
+_ENVIRONMENT = Environment(
+    loader=FileSystemLoader(Path(__file__).with_name("templates")),
+    autoescape=lambda name: name is not None and name.endswith(".html.jinja"),
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    keep_trailing_newline=True,
+)
+
+
+def render(template: str, **values: Any) -> str:
+    """Text of a template in templates/; a value that it needs and does not get is an error."""
+    return _ENVIRONMENT.get_template(template).render(**values)

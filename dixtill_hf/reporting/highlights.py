@@ -15,7 +15,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any, TextIO
 
 from dixtill_hf.reporting import formatting as fmt
-from dixtill_hf.reporting.templating import render
+from dixtill_hf.reporting.formatting import render
 
 if TYPE_CHECKING:
     from dixtill_hf.student.explaining import Explanation

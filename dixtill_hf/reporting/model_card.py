@@ -9,6 +9,7 @@ from huggingface_hub import EvalResult, ModelCardData
 from dixtill_hf.reporting import formatting as fmt
 from dixtill_hf.reporting import tables
 from dixtill_hf.reporting.caveats import caveats
+from dixtill_hf.reporting.formatting import render
 from dixtill_hf.reporting.measurements import (
     QUALITY_METRICS,
     Series,
@@ -16,8 +17,7 @@ from dixtill_hf.reporting.measurements import (
     number,
     series_of,
 )
-from dixtill_hf.reporting.sentences import short_name, training_texts
-from dixtill_hf.reporting.templating import render
+from dixtill_hf.reporting.summary import short_name, training_texts
 
 _TASK = "text-classification"
 _TAGS = ["dixtill", "knowledge-distillation", "explainable-ai", "attribution", "bilstm"]

@@ -8,15 +8,20 @@ from typing import Any
 
 from dixtill_hf.reporting import formatting as fmt
 from dixtill_hf.reporting import tables
-from dixtill_hf.reporting.benchmark import published
-from dixtill_hf.reporting.benchmark.chapters import benchmark_chapters
-from dixtill_hf.reporting.benchmark.compared_models import compared_models
+from dixtill_hf.reporting.benchmark import efficiency_tables
+from dixtill_hf.reporting.benchmark import tables as benchmark_tables
+from dixtill_hf.reporting.benchmark.compared_models import (
+    ComparedModel,
+    citation,
+    compared_models,
+    published_quality,
+)
 from dixtill_hf.reporting.caveats import caveats
 from dixtill_hf.reporting.figures import draw_figures
+from dixtill_hf.reporting.formatting import render
 from dixtill_hf.reporting.highlights import html_page
 from dixtill_hf.reporting.measurements import Series, read_metrics, series_of
-from dixtill_hf.reporting.sentences import opening, short_name
-from dixtill_hf.reporting.templating import render
+from dixtill_hf.reporting.summary import opening, short_name
 
 
 def write_report(directory: str | Path) -> Path:
@@ -66,8 +71,8 @@ def report_text(metrics: Mapping[str, Any], figures: Sequence[str], has_page: bo
         figures=figures,
         has_page=has_page,
         intervals=_has_intervals(series),
-        quality=tables.quality_table(metrics, series, published.quality_columns(metrics, judged)),
-        benchmark=benchmark_chapters(metrics, models),
+        quality=tables.quality_table(metrics, series, published_quality(metrics, judged)),
+        benchmark=benchmark_sections(metrics, models),
         size=tables.size_table(metrics, series),
         agreement=tables.agreement_table(series),
         comparisons=tables.comparison_table(metrics, series),
@@ -104,3 +109,33 @@ def _write_page(
     title = f"Explanations of teacher and student: {short_name(metrics['dataset']['source'])}"
     page = html_page(explanations, title)
     (directory / "explanations.html").write_text(page, encoding="utf-8")
+
+
+def benchmark_sections(
+    metrics: Mapping[str, Any], models: Sequence[ComparedModel]
+) -> dict[str, Any]:
+    """Values of the templates by their names: Markdown tables, or lists of title and table.
+
+    Args:
+        metrics: Contents of metrics.json.
+        models: All models of it.
+    """
+    settings = (metrics.get("efficiency") or {}).get("settings") or {}
+    return {
+        "published": citation(metrics),
+        "per_class": benchmark_tables.per_class_table(metrics, models),
+        "temperature": benchmark_tables.temperature_table(metrics),
+        "size_and_time": efficiency_tables.size_and_time_table(metrics, models),
+        "setting": efficiency_tables.main_setting(metrics),
+        "times": efficiency_tables.time_tables(metrics),
+        "memory": efficiency_tables.memory_table(metrics),
+        "energy": efficiency_tables.energy_table(metrics),
+        "time_settings": tables.settings_table(settings),
+        "baselines": benchmark_tables.baselines_table(metrics, models),
+        "baseline_settings": benchmark_tables.baseline_settings(metrics),
+        "pruning": benchmark_tables.pruning_table(metrics),
+        "agreement": benchmark_tables.agreement_overview(metrics),
+        "agreement_at_k": benchmark_tables.agreement_at_every_k(metrics),
+        "faithfulness": benchmark_tables.faithfulness_table(metrics),
+        "plausibility": benchmark_tables.plausibility_table(metrics),
+    }

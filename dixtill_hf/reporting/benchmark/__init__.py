@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The chapters of a report that only a benchmark has."""
+"""The sections of a report that only a benchmark has."""

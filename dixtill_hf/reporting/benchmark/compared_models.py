@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from dixtill_hf.reporting import formatting as fmt
+from dixtill_hf.reporting.formatting import Column
 from dixtill_hf.reporting.measurements import QUALITY_METRICS, Estimate, Series, number
 
 TEACHER = "teacher"
@@ -120,3 +122,53 @@ def _mean(one: Series, measure: str) -> Estimate | None:
     """The mean over the seeds of what the summary does not hold."""
     mean = one.mean(measure)
     return None if mean is None else Estimate(mean)
+
+
+def published_quality(metrics: Mapping[str, Any], models: Sequence[ComparedModel]) -> list[Column]:
+    """Published accuracy and macro F1 of the models by their names; empty where there are none."""
+    rows = _rows(metrics, "quality")
+    return [
+        _published(QUALITY_METRICS[key], key, rows, models, fmt.score)
+        for key in ("accuracy", "macro_f1")
+    ]
+
+
+def published_size_and_time(
+    metrics: Mapping[str, Any], models: Sequence[ComparedModel]
+) -> list[Column]:
+    """Published size, compression, time of a batch and speed-up."""
+    rows = _rows(metrics, "compression")
+    return [
+        _published("size", "bytes", rows, models, fmt.size),
+        _published("compression", "compression", rows, models, fmt.ratio),
+        _published("batch of 32 padded to 150, ms", "milliseconds", rows, models, fmt.milliseconds),
+        _published("speed-up", "speedup", rows, models, fmt.ratio),
+    ]
+
+
+def published_accuracy(metrics: Mapping[str, Any], models: Sequence[ComparedModel]) -> list[Column]:
+    """Published accuracy of the compressed models."""
+    rows = _rows(metrics, "compression")
+    return [_published("accuracy", "accuracy", rows, models, fmt.score)]
+
+
+def citation(metrics: Mapping[str, Any]) -> str:
+    """Where the published figures are from, as Markdown; "" where there are none."""
+    found = metrics.get("published")
+    return fmt.text(found["source"]) if found else ""
+
+
+def _rows(metrics: Mapping[str, Any], table: str) -> dict[str, Mapping[str, Any]]:
+    found = (metrics.get("published") or {}).get(table) or []
+    return {row["name"]: row for row in found}
+
+
+def _published(
+    title: str,
+    key: str,
+    rows: Mapping[str, Mapping[str, Any]],
+    models: Sequence[ComparedModel],
+    write: Any,
+) -> Column:
+    values = [number(rows.get(model.key, {}).get(key)) for model in models]
+    return fmt.column(f"published: {title}", values, write)

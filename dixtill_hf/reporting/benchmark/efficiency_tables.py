@@ -6,8 +6,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dixtill_hf.reporting import formatting as fmt
-from dixtill_hf.reporting.benchmark import published
-from dixtill_hf.reporting.benchmark.compared_models import TEACHER, ComparedModel
+from dixtill_hf.reporting.benchmark.compared_models import (
+    TEACHER,
+    ComparedModel,
+    published_size_and_time,
+)
 from dixtill_hf.reporting.formatting import Column
 from dixtill_hf.reporting.measurements import compression, number
 
@@ -112,7 +115,7 @@ def size_and_time_table(metrics: Mapping[str, Any], models: Sequence[ComparedMod
             _speedup("speed-up, same runtime", "speedup_same_runtime", rows, models),
             _speedup("speed-up, fastest teacher", "speedup_fastest_teacher", rows, models),
             _speedup("the same with tokenization", "speedup_fastest_teacher", whole, models),
-            *published.size_and_time_columns(metrics, models),
+            *published_size_and_time(metrics, models),
         ]
     )
 

@@ -14,9 +14,9 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 from dixtill_hf.reporting import formatting as fmt
 from dixtill_hf.reporting.benchmark.compared_models import TEACHER, ComparedModel, compared_models
 from dixtill_hf.reporting.benchmark.efficiency_tables import Timing, fastest, main_timings
-from dixtill_hf.reporting.benchmark.sweep_tables import pruning_ways, temperature_groups, way_name
+from dixtill_hf.reporting.benchmark.tables import pruning_ways, temperature_groups, way_name
 from dixtill_hf.reporting.measurements import Estimate, Series, compression, number
-from dixtill_hf.reporting.style import (
+from dixtill_hf.reporting.plot_style import (
     BASELINE_COLOUR,
     HEIGHT,
     MEASURED,

@@ -17,8 +17,8 @@ from dixtill_hf.reporting.benchmark.figures import (
     temperature_figure,
 )
 from dixtill_hf.reporting.measurements import series_of
+from dixtill_hf.reporting.plot_style import SETTINGS
 from dixtill_hf.reporting.report import report_text, write_report
-from dixtill_hf.reporting.style import SETTINGS
 
 NAMES = ["quality", "temperature", "baselines", "pruning", "agreement", "size", "stages"]
 CHAPTERS = {

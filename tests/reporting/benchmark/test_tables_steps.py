@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The tables of temperature and of pruned heads."""
 
-from dixtill_hf.reporting.benchmark import sweep_tables
+from dixtill_hf.reporting.benchmark import tables
 
 
 def test_temperatures_rise_within_each_method(benchmark, read_table):
     benchmark["temperatures"].reverse()
-    rows = read_table(sweep_tables.temperature_table(benchmark))
+    rows = read_table(tables.temperature_table(benchmark))
     assert [(row["model"], row["temperature"]) for row in rows] == [
         (model, str(temperature)) for model in ("KL", "DiXtill") for temperature in range(1, 6)
     ]
@@ -15,7 +15,7 @@ def test_temperatures_rise_within_each_method(benchmark, read_table):
 
 def test_one_seed_has_no_spread(benchmark, read_table):
     benchmark["temperatures"] = [row for row in benchmark["temperatures"] if row["seed"] == 0]
-    rows = read_table(sweep_tables.temperature_table(benchmark))
+    rows = read_table(tables.temperature_table(benchmark))
     assert not any("±" in cell for row in rows for cell in row.values())
 
 
@@ -33,7 +33,7 @@ def test_heads_by_how_many_are_removed(benchmark, read_table):
             "bytes": 88_000_000,
         }
     )
-    rows = read_table(sweep_tables.pruning_table(benchmark))
+    rows = read_table(tables.pruning_table(benchmark))
     assert [row["heads removed"] for row in rows][:5] == [
         "0 of 72", "6 of 72", "12 of 72", "15 of 72", "18 of 72",
     ]  # fmt: skip
@@ -50,5 +50,5 @@ def test_heads_by_how_many_are_removed(benchmark, read_table):
 
 
 def test_nothing_varied(metrics):
-    assert sweep_tables.temperature_table(metrics) == ""
-    assert sweep_tables.pruning_table(metrics) == ""
+    assert tables.temperature_table(metrics) == ""
+    assert tables.pruning_table(metrics) == ""

@@ -4,7 +4,7 @@
 import pytest
 from jinja2 import UndefinedError
 
-from dixtill_hf.reporting.templating import render
+from dixtill_hf.reporting.formatting import render
 
 
 def test_a_value_that_is_not_given_is_an_error():

@@ -2,7 +2,7 @@
 """A method has one colour and a preset one marker."""
 
 from dixtill_hf.reporting.measurements import series_of
-from dixtill_hf.reporting.style import METHOD_COLOURS, pruning_look, series_look
+from dixtill_hf.reporting.plot_style import METHOD_COLOURS, pruning_look, series_look
 
 
 def test_colour_tells_the_method_and_marker_the_preset(make_metrics):

@@ -3,7 +3,7 @@
 
 import pytest
 
-from dixtill_hf.reporting.benchmark import compression_tables
+from dixtill_hf.reporting.benchmark import tables
 from dixtill_hf.reporting.benchmark.compared_models import compared_models
 from dixtill_hf.reporting.measurements import series_of
 
@@ -21,7 +21,7 @@ def test_drop_is_what_is_lost_of_the_teachers(benchmark, rows_of):
     benchmark["teacher"]["accuracy"] = 0.8
     benchmark["baselines"][1]["accuracy"] = 0.72
     benchmark["baselines"][2]["accuracy"] = 0.84
-    rows = rows_of(benchmark, compression_tables.compressed_table)
+    rows = rows_of(benchmark, tables.baselines_table)
     assert rows["int8 dynamic"]["drop of accuracy"] == "10.0 %"
     assert rows["int8 static, calibrated on the training texts"]["drop of accuracy"] == "-5.0 %"
     assert rows["teacher"]["drop of accuracy"] == "–"
@@ -30,21 +30,21 @@ def test_drop_is_what_is_lost_of_the_teachers(benchmark, rows_of):
 
 
 def test_references_of_which_no_quality_is_known_are_left_out(benchmark, rows_of):
-    rows = rows_of(benchmark, compression_tables.compressed_table)
+    rows = rows_of(benchmark, tables.baselines_table)
     assert "BERT-base (random weights)" not in rows
 
 
 def test_best_calibration_is_the_lowest(benchmark, rows_of):
     benchmark["teacher"]["calibration_error"] = 0.001
     benchmark["baselines"][0]["calibration_error"] = 0.002
-    rows = rows_of(benchmark, compression_tables.compressed_table)
+    rows = rows_of(benchmark, tables.baselines_table)
     assert rows["teacher, float32 in ONNX Runtime"]["calibration error"] == "**0.002**"
     assert rows["teacher"]["calibration error"] == "0.001"
 
 
 def test_per_class_shows_the_models_that_have_it(benchmark, rows_of):
     benchmark["baselines"][1]["f1_per_class"] = {"bearish": 0.5, "bullish": 0.6, "neutral": None}
-    rows = rows_of(benchmark, compression_tables.per_class_table)
+    rows = rows_of(benchmark, tables.per_class_table)
     assert rows["int8 dynamic"] == {
         "model": "int8 dynamic", "bearish": "0.500", "bullish": "0.600", "neutral": "–",
     }  # fmt: skip
@@ -53,13 +53,13 @@ def test_per_class_shows_the_models_that_have_it(benchmark, rows_of):
 
 
 def test_settings_tell_how_each_was_made(benchmark):
-    table = compression_tables.compression_settings(benchmark)
+    table = tables.baseline_settings(benchmark)
     assert "| int8 dynamic.method | int8-dynamic |" in table
     assert "calibration" not in table.split("int8 static, calibrated on the training texts")[0]
 
 
 def test_runs_without_compression_have_no_tables(metrics):
     models = compared_models(metrics, series_of(metrics))
-    assert compression_tables.compressed_table(metrics, models) == ""
-    assert compression_tables.per_class_table(metrics, models) == ""
-    assert compression_tables.compression_settings(metrics) == ""
+    assert tables.baselines_table(metrics, models) == ""
+    assert tables.per_class_table(metrics, models) == ""
+    assert tables.baseline_settings(metrics) == ""

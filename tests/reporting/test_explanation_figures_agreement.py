@@ -5,7 +5,7 @@ import pytest
 
 pytest.importorskip("matplotlib")
 
-from dixtill_hf.reporting.agreement_figure import agreement_figure
+from dixtill_hf.reporting.explanation_figures import agreement_figure
 from dixtill_hf.reporting.measurements import series_of
 
 

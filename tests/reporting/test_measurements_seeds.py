@@ -3,7 +3,7 @@
 
 import pytest
 
-from dixtill_hf.reporting.benchmark.sweep_tables import seed_groups
+from dixtill_hf.reporting.measurements import seed_groups
 
 
 def row(method: str, setting: int, seed: int, value: float | None, preset: str = "default") -> dict:

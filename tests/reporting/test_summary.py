@@ -4,7 +4,7 @@
 import pytest
 
 from dixtill_hf.reporting.measurements import series_of
-from dixtill_hf.reporting.sentences import opening, short_name
+from dixtill_hf.reporting.summary import opening, short_name
 
 
 def told(metrics) -> str:

@@ -7,7 +7,7 @@ pytest.importorskip("matplotlib")
 
 from matplotlib.lines import Line2D
 
-from dixtill_hf.reporting import style as drawing
+from dixtill_hf.reporting import plot_style as drawing
 from dixtill_hf.reporting.measurements import Estimate
 
 

@@ -7,7 +7,7 @@ pytest.importorskip("matplotlib")
 
 from matplotlib.patches import Rectangle
 
-from dixtill_hf.reporting.highlight_figure import highlight_figure
+from dixtill_hf.reporting.explanation_figures import highlight_figure
 
 
 def example(text: str, gold: str | None = "up", teacher: str = "up", student: str = "up") -> dict:
