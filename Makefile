@@ -9,11 +9,11 @@ BIN_LATEST := $(VENV_LATEST)/bin
 
 # Two test processes with one thread each: more threads than cores make them slower.
 PYTEST_OPTIONS := -n 2 --dist loadfile
-test test-latest: export OMP_NUM_THREADS := 1
+test test-latest test-research: export OMP_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo benchmark test test-latest style quality clean
+.PHONY: help demo benchmark test test-latest test-research style quality clean
 
 help:  ## Show what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ test: $(VENV)/.installed  ## Run the tests
 # The scripts of benchmarks/ are run with the tested versions alone.
 test-latest: $(VENV_LATEST)/.installed  ## Run the tests with the newest transformers
 	$(BIN_LATEST)/python -m pytest $(PYTEST_OPTIONS) --ignore tests/benchmarks
+
+test-research: $(VENV)/.installed  ## Run the tests of research/
+	$(BIN)/python -m pytest $(PYTEST_OPTIONS) research/tests
 
 style: $(VENV)/.installed  ## Format the code and mend what can be mended
 	$(BIN)/python -m ruff check --fix

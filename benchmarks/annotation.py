@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Measure Integrated Gradients side by side: Captum as it is used, and this library's engine.
 
-    python benchmarks/annotation.py runs/tweets/teacher --name MiniLM-L6
-    python benchmarks/annotation.py random-bert-base --reference_texts 32
+    python -m benchmarks.annotation runs/tweets/teacher --name MiniLM-L6
+    python -m benchmarks.annotation random-bert-base --reference_texts 32
 
 All methods explain the same seeded sample of texts, block by block, in an order that turns from
 block to block, so that whatever else the machine does meets them alike. Results go to
@@ -22,10 +22,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from annotation_methods import Method, Scores, captum_batched, captum_one_by_one, ours
-from annotation_report import chip, write_report
 from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
 
+from benchmarks.annotation_methods import Method, Scores, captum_batched, captum_one_by_one, ours
+from benchmarks.annotation_report import chip, write_report
 from dixtill_hf import load_text_classification
 from dixtill_hf.annotation.worker import default_tokens
 from dixtill_hf.data.packaged import packaged_encoder

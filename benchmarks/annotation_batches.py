@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Measure the annotation engine by tokens per batch and by precision, on one device.
 
-    python benchmarks/annotation_batches.py runs/tweets/teacher --name MiniLM-L6
+    python -m benchmarks.annotation_batches runs/tweets/teacher --name MiniLM-L6
 
 Adaptive Integrated Gradients of the same texts, the median of a few runs that take turns. Results
 go to benchmarks/results/annotation_batches.json, one entry for each teacher on each machine; the
@@ -23,9 +23,9 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 import torch
-from annotation import REFERENCE_STEPS, load, machine, parser_of, sample
 from matplotlib.figure import Figure
 
+from benchmarks.annotation import REFERENCE_STEPS, load, machine, parser_of, sample
 from dixtill_hf.explainers.integrated_gradients import IntegratedGradients
 from dixtill_hf.explainers.token_budget import TokenBudget
 from dixtill_hf.reporting import formatting as fmt

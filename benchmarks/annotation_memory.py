@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Measure how time and peak memory of `annotate` grow with the number of texts.
 
-    python benchmarks/annotation_memory.py runs/sst2/teacher --sizes 1000 8000
-    python benchmarks/annotation_memory.py runs/sst2/teacher --explainer gradient_x_input
+    python -m benchmarks.annotation_memory runs/sst2/teacher --sizes 1000 8000
+    python -m benchmarks.annotation_memory runs/sst2/teacher --explainer gradient_x_input
 
 Each size is annotated by a process of its own, from a saved dataset into an empty cache. Results go
 to benchmarks/results/annotation_memory.json, one entry for each explainer on each machine; the page
@@ -25,10 +25,10 @@ from typing import Any
 
 import matplotlib as mpl
 import torch
-from annotation import machine
 from datasets import Dataset, concatenate_datasets, load_from_disk
 from matplotlib.figure import Figure
 
+from benchmarks.annotation import machine
 from dixtill_hf import annotate, load_text_classification
 from dixtill_hf.reporting import formatting as fmt
 from dixtill_hf.reporting.plot_style import SETTINGS
@@ -69,7 +69,7 @@ def main(argv: Sequence[str]) -> None:
     name = ", ".join([f"{given.explainer} on {machine(environment)}", *allocator])
     entries[name] = {
         "environment": environment,
-        "command": " ".join([*allocator, "python benchmarks/annotation_memory.py", *argv]),
+        "command": " ".join([*allocator, "python -m benchmarks.annotation_memory", *argv]),
         "rows": rows,
     }
     path.write_text(json.dumps(entries, indent=1) + "\n", encoding="utf-8")
@@ -85,7 +85,14 @@ def measure(texts: Dataset, given: argparse.Namespace) -> dict[str, Any]:
     """Time and peak memory of annotating some texts in a fresh process."""
     with tempfile.TemporaryDirectory() as directory:
         texts.save_to_disk(f"{directory}/texts")
-        command = [sys.executable, __file__, given.teacher, "--child", directory]
+        command = [
+            sys.executable,
+            "-m",
+            "benchmarks.annotation_memory",
+            given.teacher,
+            "--child",
+            directory,
+        ]
         command += ["--explainer", given.explainer]
         done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     row = json.loads(done.stdout.splitlines()[-1])

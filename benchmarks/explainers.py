@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compare all explainers: cost, agreement, faithfulness, and the students that they teach.
 
-    python benchmarks/explainers.py benchmarks/explainers.yaml --teacher runs/tweets/teacher
+    python -m benchmarks.explainers benchmarks/explainers.yaml --teacher runs/tweets/teacher
 
 Records are written to explainers.json one by one; the same call goes on where an interrupted one
 stopped. The report is drawn from them alone.
@@ -21,9 +21,15 @@ from typing import Any
 import numpy as np
 import yaml
 from datasets import Dataset, disable_progress_bars
-from explainers_report import write_report
-from trials import Results, Trial, TrialArguments, option, scores_by_words
 
+from benchmarks.experiment import (
+    Experiment,
+    ExperimentArguments,
+    ExperimentRecords,
+    option,
+    scores_by_words,
+)
+from benchmarks.explainers_report import write_report
 from dixtill_hf.cli.arguments import read_arguments
 from dixtill_hf.data import columns
 from dixtill_hf.data.names import check_name
@@ -68,44 +74,46 @@ class ExplainerArguments:
 def main(argv: Sequence[str]) -> None:
     """Measure what is not measured yet, then write the report."""
     data, arguments, chosen = read_arguments(
-        "benchmarks/explainers.py",
+        "python -m benchmarks.explainers",
         "Compare explainers by cost, agreement, faithfulness and students.",
-        (DataArguments, TrialArguments, ExplainerArguments),
+        (DataArguments, ExperimentArguments, ExplainerArguments),
         argv,
     )
     disable_progress_bars()
     explainers = wanted_explainers(chosen.explainers, chosen.settings)
-    trial = Trial(data, arguments)
-    print(estimate(trial, explainers, arguments.seeds), flush=True)
+    experiment = Experiment(data, arguments)
+    print(estimate(experiment, explainers, arguments.seeds), flush=True)
     if chosen.estimate:
         return
-    command = shlex.join(["python", "benchmarks/explainers.py", *argv])
+    command = shlex.join(["python", "-m", "benchmarks.explainers", *argv])
     described = {"source": data.source, **asdict(arguments)}
-    results = Results(Path(arguments.results_dir) / "explainers.json", trial, command, described)
-    bench = Bench(trial, arguments.tokens_per_batch)
+    results = ExperimentRecords(
+        Path(arguments.results_dir) / "explainers.json", experiment, command, described
+    )
+    benchmark = ExplainerBenchmark(experiment, arguments.tokens_per_batch)
     for explainer in explainers:
-        results.keep(explainer.name, explainer.settings(), partial(bench.measure, explainer))
+        results.keep(explainer.name, explainer.settings(), partial(benchmark.measure, explainer))
         print(f"{explainer.name} is measured", flush=True)
-    results.keep(RANDOM, {"rankings": RANDOM_RANKINGS}, bench.measure_random)
+    results.keep(RANDOM, {"rankings": RANDOM_RANKINGS}, benchmark.measure_random)
     for name, settings in CONTROLS.items():
-        results.keep(name, settings, partial(bench.measure_control, settings))
+        results.keep(name, settings, partial(benchmark.measure_control, settings))
     print(f"The report: {write_report(results.path)}")
 
 
-class Bench:
-    """Measures explainers in one trial, against the same reference."""
+class ExplainerBenchmark:
+    """Measures explainers in one experiment, against the same reference."""
 
-    def __init__(self, trial: Trial, tokens_per_batch: int) -> None:
-        self.trial = trial
+    def __init__(self, experiment: Experiment, tokens_per_batch: int) -> None:
+        self.experiment = experiment
         self._tokens = tokens_per_batch
-        self._annotated = trial.annotate(trial.measured, REFERENCE)
+        self._annotated = experiment.annotate(experiment.measured, REFERENCE)
         self._reference = scores_by_words(self._annotated)
 
     def measure(self, explainer: Explainer) -> dict[str, Any]:
         """The record of an explainer."""
         seconds = self._seconds(explainer)
-        measured = self.trial.annotate(self.trial.measured, explainer)
-        texts = self.trial.annotate(self.trial.texts, explainer)
+        measured = self.experiment.annotate(self.experiment.measured, explainer)
+        texts = self.experiment.annotate(self.experiment.texts, explainer)
         return {
             "signed": explainer.signed,
             "gradients": explainer.uses_gradients,
@@ -133,7 +141,7 @@ class Bench:
         return {
             "agreement": self._agreement(scores, signed),
             "faithfulness": self._faithfulness(measured, scores, signed),
-            "students": self.trial.students(texts, measured, trainer=trainer),
+            "students": self.experiment.students(texts, measured, trainer=trainer),
         }
 
     def measure_random(self) -> dict[str, Any]:
@@ -148,15 +156,15 @@ class Bench:
 
     def measure_control(self, settings: dict[str, Any]) -> dict[str, Any]:
         """The record of students that learn from the teacher's logits alone."""
-        texts = self.trial.annotate(self.trial.texts, get_explainer(CHEAPEST))
-        return {"students": self.trial.students(texts, self._annotated, **settings)}
+        texts = self.experiment.annotate(self.experiment.texts, get_explainer(CHEAPEST))
+        return {"students": self.experiment.students(texts, self._annotated, **settings)}
 
     def _seconds(self, explainer: Explainer) -> float:
         """Wall time of one text, without what is done once for a teacher, and without a cache."""
-        teacher, budget = self.trial.teacher, TokenBudget(self._tokens)
-        sample = self.trial.texts[columns.TEXT][: explainer.texts_to_prepare]
+        teacher, budget = self.experiment.teacher, TokenBudget(self._tokens)
+        sample = self.experiment.texts[columns.TEXT][: explainer.texts_to_prepare]
         ready = explainer.prepared(teacher, encode_texts(teacher, sample) if sample else [], budget)
-        texts = encode_texts(teacher, self.trial.measured[columns.TEXT][:])
+        texts = encode_texts(teacher, self.experiment.measured[columns.TEXT][:])
         ready.explain(teacher, texts[:2], budget)  # the first call pays for imports
         start = time.perf_counter()
         ready.explain(teacher, texts, budget)
@@ -171,17 +179,19 @@ class Bench:
     def _faithfulness(
         self, annotated: Dataset, scores: Sequence[np.ndarray], signed: bool = True
     ) -> dict[str, Any]:
-        predict = partial(teacher_probabilities, self.trial.teacher, tokens_per_batch=self._tokens)
+        predict = partial(
+            teacher_probabilities, self.experiment.teacher, tokens_per_batch=self._tokens
+        )
         texts, labels = annotated[columns.TEXT][:], annotated[columns.EXPLAINED_LABEL][:]
         return faithfulness(predict, texts, scores, labels, signed=signed).means()
 
 
-def estimate(trial: Trial, explainers: Sequence[Explainer], seeds: int) -> str:
+def estimate(experiment: Experiment, explainers: Sequence[Explainer], seeds: int) -> str:
     """How many evaluations of the teacher, and how many students, a whole run takes."""
     counts = {True: 0.0, False: 0.0}
     words = [
         [len(word_spans(text)) for text in part[columns.TEXT]]
-        for part in (trial.texts, trial.measured)
+        for part in (experiment.texts, experiment.measured)
     ]
     lines = []
     for explainer in explainers:

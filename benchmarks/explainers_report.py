@@ -13,8 +13,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
-from trials import circumstances, estimates, over_seeds
 
+from benchmarks.experiment import circumstances, estimates, over_seeds
 from dixtill_hf.reporting import formatting as fmt
 from dixtill_hf.reporting.plot_style import BAR_COLOUR, SETTINGS, TEACHER_LINE
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Put a finished run's figures where readers find them.
 
-    python benchmarks/publish.py runs/tweets
+    python -m benchmarks.publish runs/tweets
 
 Copies metrics.json into benchmarks/results/NAME, draws report and figures there again, and renews
 README.md between its markers `<!-- headline: NAME -->` and `<!-- table: NAME -->`.

@@ -22,7 +22,7 @@ extensions = [
     "public_names",
     "field_tables",
 ]
-exclude_patterns = ["_build", "limits.md"]
+exclude_patterns = ["_build"]
 nitpicky = True
 
 # Types of other packages in our signatures. Nothing is looked up in the network, so they have no

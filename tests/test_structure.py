@@ -163,7 +163,7 @@ def test_folders_re_export_nothing() -> None:
 
 def test_files_begin_with_the_licence_and_a_docstring() -> None:
     bare = []
-    for path in sources(PACKAGE, "runtime", "tests", "examples", "benchmarks"):
+    for path in sources(PACKAGE, "runtime", "tests", "examples", "benchmarks", "research"):
         source = path.read_text("utf-8")
         lines = [line for line in source.splitlines()[:2] if not line.startswith("#!")]
         licensed = lines[:1] == ["# SPDX-License-Identifier: Apache-2.0"]
@@ -175,7 +175,7 @@ def test_files_begin_with_the_licence_and_a_docstring() -> None:
 def test_nothing_is_pickled() -> None:
     found = [
         use
-        for path in sources(PACKAGE, "runtime", "examples", "benchmarks")
+        for path in sources(PACKAGE, "runtime", "examples", "benchmarks", "research")
         for use in pickle_uses(path.read_text("utf-8"), dotted_name(path))
     ]
     assert found == []

@@ -1,27 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
 """The measurements of annotation, from texts to their pages, on a tiny teacher."""
 
-import importlib
 import json
 
 import pytest
 import torch
 
+from benchmarks import annotation, annotation_batches, annotation_memory
 from dixtill_hf.teacher.loading import load_teacher
 
 
 @pytest.fixture
-def source(trial_options) -> str:
-    return next(option for option in trial_options if option.startswith("--source="))
+def source(experiment_options) -> str:
+    return next(option for option in experiment_options if option.startswith("--source="))
 
 
 def test_every_method_is_timed_and_held_against_the_reference(
     source, tiny_teacher_dir, tmp_path, monkeypatch
 ):
-    script = importlib.import_module("annotation")
-    monkeypatch.setattr(script, "REFERENCE_STEPS", 60)
+    monkeypatch.setattr(annotation, "REFERENCE_STEPS", 60)
     for name in ("first", "second"):
-        script.main(
+        annotation.main(
             [
                 str(tiny_teacher_dir("bert")),
                 f"--name={name}",
@@ -53,23 +52,21 @@ def test_every_method_is_timed_and_held_against_the_reference(
 def test_each_precision_is_timed_with_each_number_of_tokens(
     source, tiny_teacher_dir, tmp_path, monkeypatch
 ):
-    script = importlib.import_module("annotation_batches")
-    monkeypatch.setattr(script, "REFERENCE_STEPS", 40)
+    monkeypatch.setattr(annotation_batches, "REFERENCE_STEPS", 40)
     options = [source, "--texts=3", "--reference_texts=2", "--repeats=1", "--tokens", "256", "512"]
-    script.main([str(tiny_teacher_dir("bert")), *options, f"--results_dir={tmp_path}"])
+    annotation_batches.main([str(tiny_teacher_dir("bert")), *options, f"--results_dir={tmp_path}"])
     (entry,) = json.loads((tmp_path / "annotation_batches.json").read_text()).values()
     rows = entry["rows"]
-    assert len(rows) == 2 * len(script.PRECISIONS)
+    assert len(rows) == 2 * len(annotation_batches.PRECISIONS)
     assert all(row["seconds"] > 0 and row["cosine"] > 0.97 for row in rows)
     assert rows[0]["cosine"] > 0.999
     assert "| float32, products in TF32 |" in (tmp_path / "annotation_batches.md").read_text()
 
 
-def test_the_teacher_is_as_it_was_after_a_precision_was_tried(trial_options, tiny_teacher_dir):
-    script = importlib.import_module("annotation_batches")
+def test_the_teacher_is_as_it_was_after_a_precision_was_tried(experiment_options, tiny_teacher_dir):
     teacher = load_teacher(tiny_teacher_dir("bert"))
     before = {name: weight.clone() for name, weight in teacher.model.state_dict().items()}
-    with script.Precision(weights=torch.bfloat16, tf32=True).of(teacher):
+    with annotation_batches.Precision(weights=torch.bfloat16, tf32=True).of(teacher):
         assert teacher.model.dtype == torch.bfloat16
         assert torch.get_float32_matmul_precision() == "high"
     assert torch.get_float32_matmul_precision() == "highest"
@@ -78,30 +75,10 @@ def test_the_teacher_is_as_it_was_after_a_precision_was_tried(trial_options, tin
 
 
 def test_memory_is_measured_in_a_process_of_its_own(source, tiny_teacher_dir, tmp_path):
-    script = importlib.import_module("annotation_memory")
     options = [source, "--sizes", "10", "40", "--explainer=gradient_x_input"]
-    script.main([str(tiny_teacher_dir("bert")), *options, f"--results_dir={tmp_path}"])
+    annotation_memory.main([str(tiny_teacher_dir("bert")), *options, f"--results_dir={tmp_path}"])
     (entry,) = json.loads((tmp_path / "annotation_memory.json").read_text()).values()
     rows = entry["rows"]
     assert [row["texts"] for row in rows] == [10, 40]
     assert all(1e7 < row["peak_bytes"] < 1e12 and row["seconds"] > 0 for row in rows)
     assert "| 40 |" in (tmp_path / "annotation_memory.md").read_text()
-
-
-def test_rules_are_compared_on_the_same_derivatives(source, tiny_teacher_dir, tmp_path):
-    script = importlib.import_module("quadrature")
-    script.main(
-        [
-            str(tiny_teacher_dir("bert")),
-            source,
-            "--texts=6",
-            "--calibration_texts=6",
-            f"--results_dir={tmp_path}",
-        ]
-    )
-    rules = json.loads((tmp_path / "quadrature.json").read_text())["rules"]
-    plain = {one["steps"]: one for one in rules if one["rule"] == "Gauss-Legendre"}
-    assert plain[28]["missed"] < plain[5]["missed"]
-    assert plain[56]["as it is"]["cosine"] == pytest.approx(1, abs=1e-5)
-    assert all(one["shared"]["cosine"] > 0.9 for one in rules)
-    assert "| fitted to the teacher |" in (tmp_path / "quadrature.md").read_text()

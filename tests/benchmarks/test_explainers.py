@@ -1,19 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """The comparison of explainers, from texts to its report."""
 
-import importlib
 import json
 
 import pytest
 
+from benchmarks import explainers
 from dixtill_hf.explainers.integrated_gradients import IntegratedGradients
 
 CHOSEN = ["--explainers=integrated_gradients,saliency", "--settings=integrated_gradients.steps=9"]
 
 
-def test_every_explainer_gets_its_row(trial_options, tmp_path, capsys):
-    script = importlib.import_module("explainers")
-    script.main([*trial_options, *CHOSEN])
+def test_every_explainer_gets_its_row(experiment_options, tmp_path, capsys):
+    explainers.main([*experiment_options, *CHOSEN])
     content = json.loads((tmp_path / "results" / "explainers.json").read_text())
     records = content["records"]
     assert list(records) == [
@@ -42,40 +41,42 @@ def test_every_explainer_gets_its_row(trial_options, tmp_path, capsys):
     assert "integrated_gradients           360 evaluations with a gradient" in printed
 
 
-def test_what_is_measured_is_not_measured_again(trial_options, tmp_path, monkeypatch):
-    script = importlib.import_module("explainers")
+def test_what_is_measured_is_not_measured_again(experiment_options, tmp_path, monkeypatch):
     student = {"seed": 0, "accuracy": 0.5, "macro_f1": 0.5, "explanation": {"cosine": 0.5}}
-    monkeypatch.setattr(script.Trial, "students", lambda *_, **__: [student])  # they take the time
+    monkeypatch.setattr(
+        explainers.Experiment, "students", lambda *_, **__: [student]
+    )  # they take the time
     only = "--explainers=gradient_x_input"
-    script.main([*trial_options, only])
+    explainers.main([*experiment_options, only])
     before = json.loads((tmp_path / "results" / "explainers.json").read_text())["records"]
     measured = []
-    measure = script.Bench.measure
+    measure = explainers.ExplainerBenchmark.measure
 
-    def spy(bench, explainer):
+    def spy(benchmark, explainer):
         measured.append(explainer.name)
-        return measure(bench, explainer)
+        return measure(benchmark, explainer)
 
-    monkeypatch.setattr(script.Bench, "measure", spy)
-    script.main([*trial_options, f"{only},occlusion"])
+    monkeypatch.setattr(explainers.ExplainerBenchmark, "measure", spy)
+    explainers.main([*experiment_options, f"{only},occlusion"])
     assert measured == ["occlusion"]
     after = json.loads((tmp_path / "results" / "explainers.json").read_text())["records"]
     assert {name: after[name] for name in before} == before
-    script.main([*trial_options, only, "--settings=gradient_x_input.output=margin"])
-    script.main([*trial_options, only, "--settings=gradient_x_input.output=margin", "--seeds=1"])
+    explainers.main([*experiment_options, only, "--settings=gradient_x_input.output=margin"])
+    explainers.main(
+        [*experiment_options, only, "--settings=gradient_x_input.output=margin", "--seeds=1"]
+    )
     assert measured == ["occlusion", "gradient_x_input", "gradient_x_input"]
     assert "occlusion" not in (tmp_path / "results" / "explainers.md").read_text()
 
 
-def test_the_estimate_alone_measures_nothing(trial_options, tmp_path, capsys):
-    importlib.import_module("explainers").main([*trial_options, "--estimate"])
+def test_the_estimate_alone_measures_nothing(experiment_options, tmp_path, capsys):
+    explainers.main([*experiment_options, "--estimate"])
     printed = capsys.readouterr().out
     assert "kernel_shap" in printed
     assert "precomputed" not in printed
     assert not (tmp_path / "results").exists()
 
 
-def test_settings_of_explainers_that_are_not_chosen_are_refused(trial_options):
-    script = importlib.import_module("explainers")
+def test_settings_of_explainers_that_are_not_chosen_are_refused(experiment_options):
     with pytest.raises(ValueError, match=r"lime"):
-        script.main([*trial_options, "--explainers=saliency", "--settings=lime.samples=8"])
+        explainers.main([*experiment_options, "--explainers=saliency", "--settings=lime.samples=8"])
