@@ -1,17 +1,67 @@
 # SPDX-License-Identifier: Apache-2.0
 """Distil a transformer classifier, with its explanations, into a tiny self-explainable student.
 
-Importing the package is cheap: a public name is imported from its module when it is first used,
-and transformers learns of the student when it imports its Auto classes.
+The public API is `__all__`; the names in `EXPERIMENTAL` may change in any release. Importing the
+package is cheap: a public name is imported from its module when it is first used, and transformers
+learns of the student when it imports its Auto classes.
 """
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dixtill_hf.student.registration import register_student
 
 __version__ = "0.1.0"
 
+# A plain list: type checkers read no other.
+__all__ = [
+    "BagOfWords",
+    "DistillationArguments",
+    "DistillationTrainer",
+    "DixtillConfig",
+    "DixtillForSequenceClassification",
+    "DixtillOutput",
+    "Explainer",
+    "Explanation",
+    "IntegratedGradients",
+    "OnnxStudent",
+    "Student",
+    "Teacher",
+    "WordTokenizer",
+    "__version__",
+    "add_teacher_labelled_texts",
+    "add_unlabelled_texts",
+    "annotate",
+    "annotate_cross_fitted",
+    "average_annotations",
+    "build_student",
+    "compress_teacher",
+    "cross_fit",
+    "distill",
+    "dixtill_pipeline",
+    "explanation_agreement",
+    "export_student",
+    "finetune_teacher",
+    "label_names",
+    "label_variants",
+    "load_compressed",
+    "load_pruned",
+    "load_student",
+    "load_teacher",
+    "load_text_classification",
+    "load_word_vectors",
+    "packaged_encoder",
+    "prepare_dataset",
+    "prune_heads",
+    "register_explainer",
+    "register_kd_loss",
+    "save_pruned",
+    "save_teacher_vectors",
+    "similar_words",
+    "train_word_tokenizer",
+]
+
+# Where each public name is defined, for its import when it is first used.
 _MODULES = {
     "BagOfWords": "baselines.bag_of_words",
     "DistillationArguments": "distillation.arguments",
@@ -36,7 +86,6 @@ _MODULES = {
     "cross_fit": "teacher.ensemble",
     "distill": "distillation.distill",
     "dixtill_pipeline": "student.pipeline",
-    "explain": "student.explaining",
     "explanation_agreement": "evaluation.agreement",
     "export_student": "export.onnx",
     "finetune_teacher": "teacher.finetuning",
@@ -52,21 +101,78 @@ _MODULES = {
     "prepare_dataset": "distillation.dataset",
     "prune_heads": "baselines.attention_heads",
     "register_explainer": "explainers.base",
+    "register_kd_loss": "distillation.losses.base",
     "save_pruned": "baselines.attention_heads",
     "save_teacher_vectors": "distillation.teacher_vectors",
     "similar_words": "distillation.augmentation",
     "train_word_tokenizer": "student.tokenization",
 }
 
-__all__ = ["__version__", *_MODULES]
+EXPERIMENTAL = frozenset(
+    {
+        "BagOfWords",
+        "OnnxStudent",
+        "annotate_cross_fitted",
+        "average_annotations",
+        "compress_teacher",
+        "cross_fit",
+        "export_student",
+        "load_compressed",
+        "load_pruned",
+        "prune_heads",
+        "register_kd_loss",
+        "save_pruned",
+        "save_teacher_vectors",
+        "similar_words",
+    }
+)
+"""Public names that may change in any release."""
 
+if TYPE_CHECKING:  # what type checkers and editors read
+    from dixtill_hf.annotation.annotate import annotate
+    from dixtill_hf.annotation.ensemble import annotate_cross_fitted, average_annotations
+    from dixtill_hf.baselines.attention_heads import load_pruned, prune_heads, save_pruned
+    from dixtill_hf.baselines.bag_of_words import BagOfWords
+    from dixtill_hf.baselines.quantization import compress_teacher, load_compressed
+    from dixtill_hf.data.labels import label_names
+    from dixtill_hf.data.loading import load_text_classification
+    from dixtill_hf.data.packaged import packaged_encoder
+    from dixtill_hf.data.unlabelled import add_unlabelled_texts
+    from dixtill_hf.distillation.arguments import DistillationArguments
+    from dixtill_hf.distillation.augmentation import (
+        add_teacher_labelled_texts,
+        label_variants,
+        similar_words,
+    )
+    from dixtill_hf.distillation.building import build_student
+    from dixtill_hf.distillation.dataset import prepare_dataset
+    from dixtill_hf.distillation.distill import distill
+    from dixtill_hf.distillation.losses.base import register_kd_loss
+    from dixtill_hf.distillation.teacher_vectors import save_teacher_vectors
+    from dixtill_hf.distillation.trainer import DistillationTrainer
+    from dixtill_hf.evaluation.agreement import explanation_agreement
+    from dixtill_hf.explainers.base import Explainer, register_explainer
+    from dixtill_hf.explainers.integrated_gradients import IntegratedGradients
+    from dixtill_hf.export.onnx import export_student
+    from dixtill_hf.export.onnx_student import OnnxStudent
+    from dixtill_hf.student.configuration_dixtill import DixtillConfig
+    from dixtill_hf.student.explaining import Explanation
+    from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification, DixtillOutput
+    from dixtill_hf.student.pipeline import dixtill_pipeline
+    from dixtill_hf.student.student import Student, load_student
+    from dixtill_hf.student.tokenization import WordTokenizer, train_word_tokenizer
+    from dixtill_hf.student.word_vectors import load_word_vectors
+    from dixtill_hf.teacher.ensemble import cross_fit
+    from dixtill_hf.teacher.finetuning import finetune_teacher
+    from dixtill_hf.teacher.loading import Teacher, load_teacher
+else:
 
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
-    globals()[name] = value
-    return value
+    def __getattr__(name: str) -> Any:
+        if name not in _MODULES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

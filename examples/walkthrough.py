@@ -44,7 +44,7 @@ for name, value in trainer.evaluate().items():
     print(f"{name}: {value:.3f}")
 
 # %% Every prediction explains itself; the contributions and the bias sum to the logit.
-(explanation,) = dx.explain(model, tokenizer, ["Veltara shares fail to fall despite weak sales"])
+explanation = dx.Student(model, tokenizer)("Veltara shares fail to fall despite weak sales")
 print(explanation.label, f"{explanation.probability:.2f}")
 for word, score in zip(explanation.words, explanation.scores, strict=True):
     print(f"{score:+.3f}  {word}")

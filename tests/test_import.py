@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Importing the package is cheap, and its public names are found when they are used."""
 
+import ast
 import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, version
@@ -34,6 +35,24 @@ def test_public_names_are_found(name: str) -> None:
     assert name in dir(dixtill_hf)
     if callable(value):
         assert value.__doc__
+
+
+def test_what_type_checkers_read_is_what_is_imported() -> None:
+    tree = ast.parse((ROOT / "dixtill_hf" / "__init__.py").read_text("utf-8"))
+    (block,) = [node for node in tree.body if isinstance(node, ast.If)]
+    assert ast.unparse(block.test) == "TYPE_CHECKING"
+    read = {
+        alias.name: statement.module
+        for statement in block.body
+        if isinstance(statement, ast.ImportFrom)
+        for alias in statement.names
+    }
+    assert read == {name: f"dixtill_hf.{m}" for name, m in dixtill_hf._MODULES.items()}
+    assert sorted({*read, "__version__"}) == sorted(dixtill_hf.__all__)
+
+
+def test_experimental_names_are_public() -> None:
+    assert set(dixtill_hf.__all__) >= dixtill_hf.EXPERIMENTAL
 
 
 def test_unknown_names_are_refused() -> None:
