@@ -335,10 +335,8 @@ void dxt_choose_kernels(dxt_model *m) {
     m->kernels = &dxt_portable;
 #if defined(DXT_AVX2)
     if (__builtin_cpu_supports("avx2")) m->kernels = &dxt_avx2;
-#elif defined(DXT_NEON)
-    m->kernels = &dxt_neon;
-#elif defined(DXT_WASM)
-    m->kernels = &dxt_wasm;
+#elif defined(DXT_NEON) || defined(DXT_WASM)
+    m->kernels = &dxt_simd128;
 #endif
 }
 

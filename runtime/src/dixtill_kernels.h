@@ -41,11 +41,8 @@ extern const dxt_kernels dxt_portable;
 #ifdef DXT_AVX2
 extern const dxt_kernels dxt_avx2;
 #endif
-#ifdef DXT_NEON
-extern const dxt_kernels dxt_neon;
-#endif
-#ifdef DXT_WASM
-extern const dxt_kernels dxt_wasm;
+#if defined(DXT_NEON) || defined(DXT_WASM)
+extern const dxt_kernels dxt_simd128;
 #endif
 
 /* The best kernels that the machine runs. */
