@@ -42,8 +42,9 @@ def length_grouping_arguments() -> dict[str, bool | str]:
 
 
 # Fine-tuning on few texts fails for want of steps (Mosbach et al. 2021, arXiv:2006.04884, who take
-# 20 epochs there); many texts need no more than 4 epochs.
-_EPOCHS, _MOST_EPOCHS, _FEWEST_STEPS = 4, 20, 300
+# 20 epochs there), and the more labels there are, the fewer texts each of them has; many texts need
+# no more than 4 epochs.
+_EPOCHS, _MOST_EPOCHS, _FEWEST_STEPS, _STEPS_A_LABEL = 4, 20, 300, 10
 # What suited a MiniLM of 22 million parameters, and what Devlin et al. (2019) give for BERT-base
 # and larger, which collapse at higher rates.
 _RATE_OF_SMALL, _RATE_OF_LARGE, _SMALL = 1e-4, 2e-5, 50_000_000
@@ -55,7 +56,7 @@ class FinetuningSettings:
 
     Attributes:
         epochs: Passes over the training texts; the best one by validation macro F1 is kept. None:
-            4, and for few texts as many as make 300 steps, 20 at most.
+            4, and for few texts as many as make 300 steps and 10 more for each label, 20 at most.
         learning_rate: Peak of AdamW's linear schedule. None: 1e-4 for an encoder of up to 50
             million parameters, 2e-5 for a larger one.
         batch_size: Texts a step, of all devices together.
@@ -83,15 +84,17 @@ class FinetuningSettings:
             if value is not None and not value > 0:
                 raise ValueError(f"{name} must be above 0, got {value}.")
 
-    def for_task(self, texts: int, parameters: int) -> FinetuningSettings:
+    def for_task(self, texts: int, labels: int, parameters: int) -> FinetuningSettings:
         """These settings with what was left open filled in.
 
         Args:
-            texts: To learn from.
-            parameters: Of the encoder.
+            texts: Number of texts to learn from.
+            labels: Number of labels.
+            parameters: Number of the encoder's parameters.
         """
         steps_an_epoch = -(-texts // self.batch_size)
-        epochs = min(max(_EPOCHS, -(-_FEWEST_STEPS // steps_an_epoch)), _MOST_EPOCHS)
+        fewest_steps = _FEWEST_STEPS + _STEPS_A_LABEL * labels
+        epochs = min(max(_EPOCHS, -(-fewest_steps // steps_an_epoch)), _MOST_EPOCHS)
         rate = _RATE_OF_SMALL if parameters <= _SMALL else _RATE_OF_LARGE
         return replace(
             self,
@@ -138,7 +141,7 @@ def build_trainer(
         )
 
     texts = len(dataset["train"])
-    filled = settings.for_task(texts, model.num_parameters())
+    filled = settings.for_task(texts, len(names), model.num_parameters())
     return Trainer(
         model=model,
         args=_training_arguments(checkpoints, filled, texts),

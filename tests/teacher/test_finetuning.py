@@ -82,19 +82,22 @@ def test_settings_must_be_positive(name):
 
 
 @pytest.mark.parametrize(
-    ("texts", "parameters", "epochs", "learning_rate"),
+    ("texts", "labels", "parameters", "epochs", "learning_rate"),
     [
-        (45, 22_000_000, 20, 1e-4),
-        (1_000, 22_000_000, 10, 1e-4),
-        (8_589, 22_000_000, 4, 1e-4),
-        (10**6, 110_000_000, 4, 2e-5),
+        (45, 3, 22_000_000, 20, 1e-4),
+        (1_000, 2, 22_000_000, 10, 1e-4),
+        (2_700, 77, 22_000_000, 13, 1e-4),
+        (8_589, 3, 22_000_000, 4, 1e-4),
+        (10**6, 77, 110_000_000, 4, 2e-5),
     ],
 )
-def test_what_is_left_open_depends_on_texts_and_encoder(texts, parameters, epochs, learning_rate):
-    filled = FinetuningSettings().for_task(texts, parameters)
+def test_what_is_left_open_depends_on_the_task_and_the_encoder(
+    texts, labels, parameters, epochs, learning_rate
+):
+    filled = FinetuningSettings().for_task(texts, labels, parameters)
     assert (filled.epochs, filled.learning_rate) == (epochs, learning_rate)
     given = FinetuningSettings(epochs=2, learning_rate=1e-3)
-    assert given.for_task(texts, parameters) == given
+    assert given.for_task(texts, labels, parameters) == given
 
 
 def test_several_devices_share_the_batch_and_warm_up_as_one_does(tmp_path, monkeypatch):
