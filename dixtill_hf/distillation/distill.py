@@ -184,6 +184,13 @@ def _own_directory(directory: Path) -> Path:
         )
     if not (directory / RECORD).is_file():
         write_json(directory / RECORD, {"format": _FORMAT})
+    found = json.loads((directory / RECORD).read_text(encoding="utf-8"))["format"]
+    if found > _FORMAT:
+        raise ValueError(
+            f"{directory / RECORD} has format {found}, and this release of dixtill_hf reads "
+            f"formats up to {_FORMAT}: upgrade it (pip install -U dixtill_hf), or name a new "
+            "directory."
+        )
     return directory
 
 

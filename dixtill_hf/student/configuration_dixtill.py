@@ -1,11 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Configuration of the student. This file travels with every saved model."""
+"""Configuration of the student. This file is saved with every model."""
 
 from typing import Any
 
 from transformers import PretrainedConfig
 
 EXPLANATIONS = ("attention", "contributions")
+
+FORMAT_VERSION = 1
+"""Raised when a saved student can no longer be read by earlier releases. Older ones are read."""
+
+FIRST_RELEASE = "0.1.0"
+"""The first release of dixtill_hf that reads `FORMAT_VERSION`."""
 
 
 class DixtillConfig(PretrainedConfig):
@@ -24,18 +30,22 @@ class DixtillConfig(PretrainedConfig):
         hidden_dropout: Share of the hidden-state elements dropped in training, in every layer.
         word_dropout: Share of the words replaced by `unk_token_id` in training, or by their initial
             vectors, see `DixtillForSequenceClassification.keep_initial_vectors`.
-        ngram_buckets: While it is trained, words share so many vectors by their character n-grams,
-            see `DixtillNgrams`; 0 when they do not, or when that is folded into their own vectors.
-        ngrams_per_word: The most n-grams that a word has.
+        ngram_buckets: Number of vectors that words share by their character n-grams in training,
+            see `DixtillNgrams`; 0 if there are none, or if they are folded into the words' own.
+        ngrams_per_word: The largest number of n-grams of a word.
         explanation: Which scores explain a prediction: `"contributions"`, what each word adds to
-            the logit of a class, or `"attention"`, the paper's class-agnostic score.
+            the logit of a class, or `"attention"`, the paper's score, the same for all classes.
         pad_token_id: Id of the padding token.
         unk_token_id: Id of the token that stands for unknown words.
+        format_version: Version of the saved student, which `save_pretrained` writes.
+        needs_release: First release of dixtill_hf that reads this version, which `save_pretrained`
+            writes.
         **kwargs: What every `PretrainedConfig` takes: `num_labels`, `id2label`, `label2id`...
 
     Raises:
         ValueError: If a size, a share, an id or `explanation` is out of its range, if there are
-            fewer than two labels, or if `problem_type` asks for anything but one label a text.
+            fewer than two labels, if `problem_type` asks for anything but one label a text, or if
+            the student was saved by a newer release, in a format that this one does not read.
     """
 
     model_type = "dixtill"
@@ -55,8 +65,18 @@ class DixtillConfig(PretrainedConfig):
         explanation: str = "contributions",
         pad_token_id: int = 0,
         unk_token_id: int = 1,
+        format_version: int = FORMAT_VERSION,
+        needs_release: str = FIRST_RELEASE,
         **kwargs: Any,
     ) -> None:
+        if format_version > FORMAT_VERSION:
+            raise ValueError(
+                f"This student was saved in format {format_version}, which dixtill_hf "
+                f"{needs_release} and later read; this release reads formats up to "
+                f"{FORMAT_VERSION}. Upgrade it: pip install -U dixtill_hf."
+            )
+        self.format_version = FORMAT_VERSION  # what is read here is saved in this format
+        self.needs_release = FIRST_RELEASE
         self.vocab_size = vocab_size
         self.embedding_size = embedding_size
         self.hidden_size = hidden_size

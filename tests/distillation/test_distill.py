@@ -126,6 +126,12 @@ def test_a_directory_of_something_else_is_left_alone(texts, teacher, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
+def test_a_directory_of_a_newer_release_is_refused(texts, teacher, tmp_path):
+    (tmp_path / "distillation.json").write_text('{"format": 99}')
+    with pytest.raises(ValueError, match=r"has format 99, and this release.*pip install -U"):
+        distill(texts, teacher, tmp_path, **SHORT)
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [

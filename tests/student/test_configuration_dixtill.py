@@ -1,11 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """The student's configuration: defaults of the paper, checks, and what survives a round trip."""
 
+import json
 from pathlib import Path
 
 import pytest
+from transformers import AutoConfig
 
-from dixtill_hf.student.configuration_dixtill import DixtillConfig
+from dixtill_hf.student.configuration_dixtill import (
+    FIRST_RELEASE,
+    FORMAT_VERSION,
+    DixtillConfig,
+)
+from dixtill_hf.student.student import load_student
 
 
 def test_attention_matrix_is_square_by_default() -> None:
@@ -68,3 +75,26 @@ def test_ngrams_of_no_word_are_refused() -> None:
 def test_other_problems_are_refused(problem: str) -> None:
     with pytest.raises(ValueError, match=f"Only classification .*{problem}"):
         DixtillConfig(problem_type=problem, num_labels=3)
+
+
+def test_the_format_is_saved_and_one_without_it_is_read(tmp_path: Path) -> None:
+    DixtillConfig(hidden_size=7).save_pretrained(tmp_path)
+    path = tmp_path / "config.json"
+    saved = json.loads(path.read_text())
+    assert (saved["format_version"], saved["needs_release"]) == (FORMAT_VERSION, FIRST_RELEASE)
+    del saved["format_version"], saved["needs_release"]
+    path.write_text(json.dumps(saved))
+    loaded = AutoConfig.from_pretrained(tmp_path)
+    assert (loaded.hidden_size, loaded.format_version) == (7, FORMAT_VERSION)
+
+
+def test_a_newer_format_is_refused_and_the_release_is_named(tmp_path: Path) -> None:
+    DixtillConfig().save_pretrained(tmp_path)
+    path = tmp_path / "config.json"
+    newer = {"format_version": FORMAT_VERSION + 1, "needs_release": "7.8"}
+    path.write_text(json.dumps(json.loads(path.read_text()) | newer))
+    for load in (AutoConfig.from_pretrained, DixtillConfig.from_pretrained, load_student):
+        with pytest.raises(
+            ValueError, match=r"saved in format \d, which dixtill_hf 7\.8 and later"
+        ):
+            load(tmp_path)
