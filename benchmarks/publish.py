@@ -63,6 +63,11 @@ def headline(directory: Path) -> str:
     models = compared_models(metrics, list(series.values()))
     student = next(one for one in models if (one.method, one.preset) == HEADLINED)
     time = fastest(main_timings(metrics, tokenization=True), student)
+    if time is None:
+        raise SystemExit(
+            f"{directory / 'metrics.json'} has no times, which the headline of README needs: run "
+            "`dixtill-hf benchmark` instead of `dixtill-hf run`."
+        )
     teacher = metrics["teacher"]
     share = student.estimates["macro_f1"].mean / teacher["macro_f1"]
     cosine, without = (

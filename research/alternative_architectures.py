@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from dixtill_hf import DixtillForSequenceClassification
 from dixtill_hf.data.words import MOST_WORDS
-from dixtill_hf.student.modeling_dixtill import DixtillAttention, DixtillLayer
+from dixtill_hf.student.modeling_dixtill import DixtillAttention
 
 
 def gru(model: DixtillForSequenceClassification) -> None:
@@ -31,7 +31,8 @@ def convolution(model: DixtillForSequenceClassification) -> None:
 
 def two_heads(model: DixtillForSequenceClassification) -> None:
     """A second attention; a word's weight is the mean of both."""
-    model.attention = _TwoHeads(model.attention, DixtillAttention(model.config))
+    heads = _TwoHeads(model.attention, DixtillAttention(model.config))
+    setattr(model, "attention", heads)  # noqa: B010 - of another type than the library's
 
 
 def positions(model: DixtillForSequenceClassification) -> None:
@@ -49,7 +50,7 @@ ARCHITECTURES: dict[str, Callable[[DixtillForSequenceClassification], None]] = {
 
 
 class _Convolved(nn.Module):
-    def __init__(self, layer: DixtillLayer, size: int) -> None:
+    def __init__(self, layer: nn.Module, size: int) -> None:
         super().__init__()
         self.layer = layer
         self.convolution = nn.Conv1d(size, size, kernel_size=3, padding=1)
@@ -70,7 +71,7 @@ class _TwoHeads(nn.Module):
 
 
 class _Placed(nn.Module):
-    def __init__(self, layer: DixtillLayer, size: int) -> None:
+    def __init__(self, layer: nn.Module, size: int) -> None:
         super().__init__()
         self.layer = layer
         self.places = nn.Parameter(torch.zeros(MOST_WORDS, size))

@@ -33,7 +33,7 @@ from dixtill_hf.distillation.dataset import (
     DistillationCollator,
     prepare_dataset,
 )
-from dixtill_hf.distillation.losses.base import get_kd_loss
+from dixtill_hf.distillation.losses.base import KdLoss, get_kd_loss
 from dixtill_hf.distillation.losses.cosine_explanation import cosine_explanation_loss
 from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification, DixtillOutput
 
@@ -180,7 +180,8 @@ class AllLabels(OtherExplanationTerm):
     def _set_signature_columns_if_needed(self) -> None:
         super()._set_signature_columns_if_needed()
         ours = [targets_of(label) for label in range(self.model.config.num_labels)]
-        self._signature_columns = list(dict.fromkeys([*self._signature_columns, *ours]))
+        known: list[str] = self._signature_columns  # set by the line above
+        self._signature_columns: list[str] = list(dict.fromkeys([*known, *ours]))
 
     def _explanation_term(self, terms: Batch, outputs: DixtillOutput, inputs: Batch) -> Tensor:
         scores = outputs["contributions"]
@@ -238,7 +239,7 @@ class OwnTemperature(DistillationTrainer):
         terms = super()._loss_terms(outputs, inputs)
         spread = inputs[TEACHER_LOGITS].std(-1, keepdim=True)
         factor = (spread / spread.mean()).clamp(min=0.1)
-        kd = get_kd_loss(self.args.kd_loss)(
+        kd = _kd_loss(self.args)(
             outputs["logits"] / factor, inputs[TEACHER_LOGITS] / factor, self.args.temperature
         )
         terms["loss"] = terms["loss"] + _alpha(self, inputs) * (kd - terms["kd"])
@@ -265,10 +266,14 @@ class MixedTexts(DistillationTrainer):
     """
 
     def compute_loss(
-        self, model: Any, inputs: Batch, return_outputs: bool = False, **given: Any
+        self,
+        model: Any,
+        inputs: Batch,
+        return_outputs: bool = False,
+        num_items_in_batch: Tensor | None = None,
     ) -> Any:
         """The library's loss and the KD term of the mixtures."""
-        loss, outputs = super().compute_loss(model, inputs, return_outputs=True, **given)
+        loss, outputs = super().compute_loss(model, inputs, True, num_items_in_batch)
         if model.training:
             loss = loss + self._mixtures_loss(model, inputs)
         return (loss, outputs) if return_outputs else loss
@@ -283,7 +288,7 @@ class MixedTexts(DistillationTrainer):
         outputs = model(inputs_embeds=mixed, attention_mask=mask | mask[order])
         probabilities = inputs[TEACHER_LOGITS].softmax(-1)
         wanted = share * probabilities + (1 - share) * probabilities[order]
-        kd = get_kd_loss(self.args.kd_loss)
+        kd = _kd_loss(self.args)
         return kd(outputs["logits"], wanted.clamp(min=1e-8).log(), self.args.temperature).mean()
 
 
@@ -316,7 +321,7 @@ class BornAgain(DistillationTrainer):
         super().train(*args, **kwargs)
         answers = self._logits_of_all_texts()
         texts = self.train_dataset.remove_columns(TEACHER_LOGITS)
-        self.train_dataset = texts.add_column(TEACHER_LOGITS, answers.tolist())
+        self.train_dataset: Dataset = texts.add_column(TEACHER_LOGITS, answers.tolist())
         self.model.load_state_dict(start)
         self.optimizer = self.lr_scheduler = None
         return super().train(*args, **kwargs)
@@ -349,6 +354,18 @@ TRAINERS: dict[str, type[DistillationTrainer]] = {
     "born_again": BornAgain,
 }
 """Trainers by the name that a setting gives."""
+
+
+def _kd_loss(args: DistillationArguments) -> KdLoss:
+    """The KD loss of a training, which these trainers need.
+
+    Raises:
+        ValueError: The training has none.
+    """
+    loss = get_kd_loss(args.kd_loss)
+    if loss is None:
+        raise ValueError("kd_loss is 'none': this trainer needs a KD loss, such as kl.")
+    return loss
 
 
 def _alpha(trainer: DistillationTrainer, inputs: Batch) -> Tensor:

@@ -57,11 +57,14 @@ def spell(
     )
     shared = DixtillNgrams(config)
     shared.ngrams.copy_(ngrams)
-    model.embedding = _Spelled(table, rows, shared, model.config.word_dropout)
+    spelled = _Spelled(table, rows, shared, model.config.word_dropout)
+    setattr(model, "embedding", spelled)  # noqa: B010 - of another type than the library's
     model.config.word_dropout = 0.0
 
 
 class _Spelled(nn.Module):
+    rows: Tensor
+
     def __init__(
         self, table: nn.Embedding, rows: Tensor, ngrams: DixtillNgrams, dropout: float
     ) -> None:

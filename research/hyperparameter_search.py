@@ -125,7 +125,7 @@ def search(task: Task, key: str, directory: Path, given: argparse.Namespace) -> 
         given: Of the command line.
     """
     depends_on = [key, str(task.transfer), task.word_vectors, TRAINING_SPACE, STUDENT_SPACE, FIRST]
-    kept = {
+    kept: dict[str, Any] = {
         "study_name": hash_json(depends_on),
         "storage": f"sqlite:///{directory / 'search.db'}",
         "direction": "maximize",
@@ -179,12 +179,13 @@ class Students:
     def objective(self, metrics: Mapping[str, float]) -> float:
         """Share of the texts with the teacher's label; the other metrics are noted."""
         found = {name: metrics[f"eval_{name}"] for name in MEASURED}
+        assert self._trial is not None  # `make` is called before it
         for name, value in found.items():
             self._trial.set_user_attr(name, value)
         print(", ".join(f"{name} {value:.4f}" for name, value in found.items()), flush=True)
         return found[MEASURED[0]]
 
-    def _build(self, **settings: float) -> Any:
+    def _build(self, **settings: Any) -> Any:
         return build_student(
             self._data["train"][TEXT][:],
             label_names(self._data),

@@ -34,6 +34,7 @@ from dixtill_hf.cli.arguments import read_arguments
 from dixtill_hf.data import columns
 from dixtill_hf.data.words import word_spans
 from dixtill_hf.explainers.base import Explainer
+from dixtill_hf.explainers.targets import TargetedExplainer
 from dixtill_hf.workflow.recipe import DataArguments
 from research.alternative_trainers import AllLabels
 from research.explanation_targets import StudyArguments
@@ -72,7 +73,13 @@ def main(argv: Sequence[str]) -> None:
         results.keep(explainer.name, explainer.settings(), partial(benchmark.measure, explainer))
     parts = {"explainers": [explainer.settings() for explainer in explainers]}
     results.keep("mean of the explainers", parts, partial(measure_mean, benchmark, explainers))
-    first = replace(explainers[0], target="all")
+    first = explainers[0]
+    if not isinstance(first, TargetedExplainer):
+        raise ValueError(
+            f"{first.name!r}, the first of --explainers, explains no chosen label: begin with one "
+            "that does, such as integrated_gradients."
+        )
+    first = replace(first, target="all")
     results.keep(
         f"{first.name}, all labels", first.settings(), partial(measure_all, benchmark, first)
     )

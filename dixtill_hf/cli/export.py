@@ -16,18 +16,17 @@ def main(argv: Sequence[str]) -> None:
     """Export a student and print what was written and what it costs."""
     given = _parser().parse_args(argv)
     from dixtill_hf.export.targets.base import ExportRequest, export
-    from dixtill_hf.student.loading import load_student
+    from dixtill_hf.student.student import load_student
 
-    model, tokenizer = load_student(given.student)
-    labels = [model.config.id2label[label] for label in range(model.config.num_labels)]
+    student = load_student(given.student)
     request = ExportRequest(
-        model=model,
-        tokenizer=tokenizer,
+        model=student.model,
+        tokenizer=student.tokenizer,
         name=Path(given.student).name if Path(given.student).exists() else given.student,
         output_dir=Path(given.output_dir or f"runs/export/{given.target}"),
         bits=given.bits,
         max_bytes=given.max_bytes,
-        validation=_validation(given, labels),
+        validation=_validation(given, student.labels),
         licences=tuple(given.licence),
     )
     result = export(given.target, request)
