@@ -144,7 +144,8 @@ def main() -> None:
     machine = processor()
     results = summary(measure(runs, texts, arguments.rounds, arguments.seed))
     core_name = next(name for name in results if name.startswith("C, ") and name != "C, portable")
-    words = float(np.mean([len(runs[core_name](text)[0]) for text in texts]))
+    core: Any = runs[core_name]
+    words = float(np.mean([len(core(text)[0]) for text in texts]))
     products = words * size["multiply_adds_a_word"]
     record = {
         "processor": machine,
