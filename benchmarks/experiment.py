@@ -37,8 +37,8 @@ from dixtill_hf.reporting.measurements import Estimate
 from dixtill_hf.teacher.fingerprint import hash_teacher
 from dixtill_hf.teacher.label_matching import parse_label_map
 from dixtill_hf.teacher.loading import load_teacher
+from dixtill_hf.workflow.data_stage import load_data
 from dixtill_hf.workflow.environment import describe_environment
-from dixtill_hf.workflow.inputs import load_data
 from dixtill_hf.workflow.predictions import ask, assess
 from dixtill_hf.workflow.recipe import DataArguments, StudentArguments
 from dixtill_hf.workflow.student_jobs import training_arguments

@@ -34,7 +34,8 @@ from dixtill_hf import (
     label_variants,
 )
 from dixtill_hf.teacher.label_matching import parse_label_map
-from dixtill_hf.workflow.inputs import explainer_of, load_data
+from dixtill_hf.workflow.context import explainer_of
+from dixtill_hf.workflow.data_stage import load_data
 from dixtill_hf.workflow.recipe import AnnotationArguments, DataArguments
 
 

@@ -27,7 +27,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from datasets import DatasetDict, disable_progress_bars
+from datasets import disable_progress_bars
 from transformers.utils import logging as transformers_logging
 
 from dixtill_hf.artifacts.files import write_json
@@ -39,19 +39,13 @@ from dixtill_hf.evaluation.classification import softmax
 from dixtill_hf.evaluation.significance import paired_bootstrap
 from dixtill_hf.teacher.ensemble import TeacherEnsemble
 from dixtill_hf.teacher.loading import Teacher
+from dixtill_hf.workflow.annotation_stage import Annotation, annotate_data
+from dixtill_hf.workflow.context import RunContext
+from dixtill_hf.workflow.data_stage import load_run_data
 from dixtill_hf.workflow.environment import describe_environment
-from dixtill_hf.workflow.evaluation_stage import describe_dataset
-from dixtill_hf.workflow.inputs import (
-    annotate_data,
-    explainer_of,
-    load_data,
-    prepare_teacher,
-    teacher_name,
-)
-from dixtill_hf.workflow.measurement_store import MeasurementStore
 from dixtill_hf.workflow.predictions import quality
 from dixtill_hf.workflow.recipe import RECIPE_PARTS, Recipe
-from dixtill_hf.workflow.stages import StageLog
+from dixtill_hf.workflow.teacher_stage import prepare_teacher
 from dixtill_hf.workflow.variant_stage import VariantSettings
 from dixtill_hf.workflow.word_vector_stage import (
     chosen_word_vectors,
@@ -74,12 +68,11 @@ def main(argv: Sequence[str]) -> None:
     )
     recipe, settings = Recipe(*parts), read_settings(given.settings)
     disable_progress_bars()
-    output_dir = Path(recipe.output.output_dir)
-    log = StageLog(output_dir)
-    data = load_data(recipe.data)
-    teacher, _ = prepare_teacher(recipe.teacher, data, output_dir, log)
-    annotated, key = annotate_data(recipe.annotation, data, teacher, output_dir, log)
-    study = SettingsStudy(teacher, annotated, recipe, key, given.split)
+    context = RunContext.open(recipe)
+    data = load_run_data(context)
+    teacher = prepare_teacher(context, data)
+    annotation = annotate_data(context, data, teacher)
+    study = SettingsStudy(context, teacher.model, annotation, given.split)
     students = study.measure(settings, given.seeds, given.workers)
     comparisons = study.compare(settings, students)
     for student in chain.from_iterable(students.values()):
@@ -87,9 +80,9 @@ def main(argv: Sequence[str]) -> None:
     content = {
         "command": shlex.join(["python", "-m", "research.compare_settings", *argv]),
         "environment": describe_environment(),
-        "dataset": describe_dataset(recipe.data.source, data, key),
+        "dataset": data.describe(),
         "split": given.split,
-        "teacher": {"name": teacher_name(recipe.teacher), **study.teachers_quality()},
+        "teacher": {"name": teacher.name, **study.teachers_quality()},
         "rows": [asdict(one) | {"students": students[one.name]} for one in settings],
         "comparisons": comparisons,
     }
@@ -103,16 +96,14 @@ class SettingsStudy:
 
     def __init__(
         self,
+        context: RunContext,
         teacher: Teacher | TeacherEnsemble,
-        annotated: DatasetDict,
-        recipe: Recipe,
-        key: str,
+        annotation: Annotation,
         split: str,
     ) -> None:
-        self._teacher, self._annotated, self._split = teacher, annotated, split
-        self._recipe, self._key = recipe, key
-        self._directory = Path(recipe.output.output_dir)
-        self._store = MeasurementStore(self._directory / "settings")
+        self._context, self._teacher, self._split = context, teacher, split
+        self._annotated, self._key = annotation.splits, annotation.fingerprint
+        self._directory, self._cache = context.output_dir, context.cache
 
     def measure(self, settings: Sequence[Setting], seeds: int, workers: int) -> Students:
         """What every student reaches, by the name of its setting and in the order of the seeds."""
@@ -166,16 +157,19 @@ class SettingsStudy:
                 vectors = identify_word_vectors(self._vectors(setting))
                 depends_on += [setting.replacement_words, vectors]
             make = partial(self._label, setting, rows)
-            transfer = self._store.directory_once(name, depends_on, make)
+            transfer = self._cache.output(f"settings/{name}", depends_on, make).directory
         annotated, faithful = self._directory / "annotated", None
         if setting.unfaithful_share:
             made = partial(comprehensiveness, self._annotated["train"], self._teacher)
-            faithful = self._store.once("faithful", [self._key], made)["comprehensiveness"]
+            faithful = self._cache.value("settings/faithful", [self._key], made)[
+                "comprehensiveness"
+            ]
         vectors = self._vectors(setting)
         return Task(setting, seed, annotated, transfer, vectors, self._split, faithful)
 
     def _vectors(self, setting: Setting) -> str:
-        vectors = setting.word_vectors or chosen_word_vectors(self._recipe.student, setting.preset)
+        student = self._context.recipe.student
+        vectors = setting.word_vectors or chosen_word_vectors(student, setting.preset)
         refuse_teachers_vectors(vectors)
         return vectors
 
@@ -194,7 +188,7 @@ class SettingsStudy:
             teacher,
             setting.variants,
             explained=setting.explained_variants,
-            explainer=explainer_of(self._recipe.annotation),
+            explainer=self._context.explainer,
             similar=wanted.similar(self._annotated["train"][TEXT][:]),
             cache_dir=self._directory / "cache" / "annotations",
         )
@@ -208,11 +202,12 @@ class SettingsStudy:
             identify_word_vectors(task.word_vectors),
             task.split,
         ]
-        return self._store.once(hash_json(depends_on), depends_on, partial(train, task))
+        name = f"settings/{hash_json(depends_on)}"
+        return self._cache.value(name, depends_on, partial(train, task))
 
     def __getstate__(self) -> dict[str, Any]:
         """What a worker needs: all but the teacher and the texts."""
-        return {"_key": self._key, "_store": self._store}
+        return {"_key": self._key, "_cache": self._cache}
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:

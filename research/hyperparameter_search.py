@@ -40,12 +40,13 @@ from dixtill_hf.distillation.presets import METHODS, PRESETS
 from dixtill_hf.distillation.trainer import DistillationTrainer
 from dixtill_hf.reporting import formatting as fmt
 from dixtill_hf.reporting.plot_style import BAR_COLOUR, CONTROL_COLOUR, SETTINGS
+from dixtill_hf.workflow.annotation_stage import annotate_data
+from dixtill_hf.workflow.context import RunContext
+from dixtill_hf.workflow.data_stage import load_run_data
 from dixtill_hf.workflow.environment import describe_environment
-from dixtill_hf.workflow.evaluation_stage import describe_dataset
-from dixtill_hf.workflow.inputs import annotate_data, load_data, prepare_teacher, teacher_name
 from dixtill_hf.workflow.recipe import RECIPE_PARTS, Recipe, StudentArguments
-from dixtill_hf.workflow.stages import StageLog
 from dixtill_hf.workflow.student_jobs import training_arguments
+from dixtill_hf.workflow.teacher_stage import prepare_teacher
 from research.compare_settings import SettingsStudy
 from research.student_settings import Setting
 from research.student_training import Task
@@ -91,19 +92,18 @@ def main(argv: Sequence[str]) -> None:
     recipe = Recipe(*parts)
     disable_progress_bars()
     torch.set_num_threads(1)
-    output_dir = Path(recipe.output.output_dir)
-    log = StageLog(output_dir)
-    data = load_data(recipe.data)
-    teacher, _ = prepare_teacher(recipe.teacher, data, output_dir, log)
-    annotated, key = annotate_data(recipe.annotation, data, teacher, output_dir, log)
-    settings = SettingsStudy(teacher, annotated, recipe, key, "validation")
+    context = RunContext.open(recipe)
+    data = load_run_data(context)
+    teacher = prepare_teacher(context, data)
+    annotation = annotate_data(context, data, teacher)
+    settings = SettingsStudy(context, teacher.model, annotation, "validation")
     task = settings.task(Setting("search", variants=PRESETS[PRESET].variants), seed=0)
-    study = search(task, key, output_dir, given)
+    study = search(task, annotation.fingerprint, context.output_dir, given)
     content = {
         "command": shlex.join(["python", "-m", "research.hyperparameter_search", *argv]),
         "environment": describe_environment(),
-        "dataset": describe_dataset(recipe.data.source, data, key),
-        "teacher": teacher_name(recipe.teacher),
+        "dataset": data.describe(),
+        "teacher": teacher.name,
         "space": {**TRAINING_SPACE, **STUDENT_SPACE},
         "trials": [
             {"settings": trial.params, **trial.user_attrs}

@@ -1,16 +1,43 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files that are there whole or not at all."""
+"""Files and directories that are there whole or not at all."""
 
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from pathlib import Path
+from typing import Any
 
 
-def write_json(path: Path, value: object) -> None:
-    """Write JSON so that the file is there whole or not at all."""
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON so that the file is there whole or not at all.
+
+    Args:
+        path: The file; its directory is made if it is not there.
+        value: JSON values.
+
+    Raises:
+        ValueError: A number is infinite or not a number.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")  # several processes may write it
     temporary.write_text(text + "\n", encoding="utf-8")
     temporary.replace(path)
+
+
+def read_json(path: Path) -> Any:
+    """The value in a JSON file; None if there is no such file."""
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+def unfinished_path(directory: Path) -> Path:
+    """Where a directory is written before it gets its name."""
+    return directory.with_name(f"{directory.name}.unfinished")
+
+
+def replace_directory(directory: Path) -> None:
+    """Give the directory at `unfinished_path(directory)` its name; an older one is removed."""
+    shutil.rmtree(directory, ignore_errors=True)
+    unfinished_path(directory).replace(directory)

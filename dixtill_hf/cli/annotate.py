@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from dixtill_hf.cli.arguments import read_arguments
 from dixtill_hf.workflow.recipe import AnnotationArguments, DataArguments, TeacherArguments
@@ -55,26 +54,22 @@ def main(argv: Sequence[str]) -> None:
         argv,
     )
     from dixtill_hf.artifacts.process_group import ProcessGroup
-    from dixtill_hf.workflow.inputs import (
-        annotate_data,
-        check_teacher,
-        explainer_of,
-        load_data,
-        prepare_teacher,
-    )
-    from dixtill_hf.workflow.stages import StageLog
+    from dixtill_hf.workflow.annotation_stage import annotate_data
+    from dixtill_hf.workflow.context import RunContext
+    from dixtill_hf.workflow.data_stage import load_run_data
+    from dixtill_hf.workflow.recipe import OutputArguments, Recipe
+    from dixtill_hf.workflow.teacher_stage import prepare_teacher
     from dixtill_hf.workflow.variant_stage import VariantSettings, label_variants_of
 
-    directory = Path(output.output_dir)
-    log = StageLog(directory, ProcessGroup.launched())
-    _check_variants(output, log.processes.size)
-    check_teacher(teacher)
-    reads = explainer_of(annotation).reads
-    splits = load_data(data, require_test=False, keep_columns=reads)
-    loaded, _ = prepare_teacher(teacher, splits, directory, log)
-    annotate_data(annotation, splits, loaded, directory, log)
-    if log.processes.is_main:
-        print(f"Annotated: {directory / 'annotated'}")
+    processes = ProcessGroup.launched()
+    _check_variants(output, processes.size)
+    recipe = Recipe(data, teacher, annotation, output=OutputArguments(output.output_dir))
+    context = RunContext.open(recipe, processes)
+    loaded = load_run_data(context, require_test=False)
+    prepared = prepare_teacher(context, loaded)
+    annotated = annotate_data(context, loaded, prepared)
+    if processes.is_main:
+        print(f"Annotated: {annotated.directory}")
     if output.variants:
         settings = VariantSettings(
             output.variants,
@@ -82,7 +77,7 @@ def main(argv: Sequence[str]) -> None:
             output.replacement_words,
             output.word_vectors,
         )
-        made = label_variants_of(splits["train"], settings, annotation, loaded, directory, log)
+        made = label_variants_of(context, loaded.splits["train"], prepared, settings)
         print(f"Variants: {made}")
 
 

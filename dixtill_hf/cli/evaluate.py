@@ -32,7 +32,7 @@ def main(argv: Sequence[str]) -> None:
         argv,
     )
     from dixtill_hf.student.student import load_student
-    from dixtill_hf.workflow.inputs import load_annotated
+    from dixtill_hf.workflow.annotation_stage import load_annotated
     from dixtill_hf.workflow.predictions import ask, assess
 
     data = load_annotated(arguments.annotated, arguments.split)

@@ -82,7 +82,7 @@ def _validation(given: argparse.Namespace, labels: Sequence[str]) -> LabelledTex
     from dixtill_hf.data.columns import LABEL, TEXT
     from dixtill_hf.data.labels import label_names
     from dixtill_hf.export.fidelity import LabelledTexts
-    from dixtill_hf.workflow.inputs import load_data
+    from dixtill_hf.workflow.data_stage import load_data
     from dixtill_hf.workflow.recipe import DataArguments
 
     arguments = DataArguments(source=given.validation, label_names=given.label_names)

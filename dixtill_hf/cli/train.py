@@ -82,7 +82,7 @@ def main(argv: Sequence[str]) -> None:
     from datasets import Dataset
 
     from dixtill_hf.distillation.building import build_trainer
-    from dixtill_hf.workflow.inputs import load_annotated
+    from dixtill_hf.workflow.annotation_stage import load_annotated
     from dixtill_hf.workflow.word_vector_stage import refuse_teachers_vectors
 
     refuse_teachers_vectors(ours.word_vectors)

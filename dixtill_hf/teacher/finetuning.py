@@ -3,11 +3,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import shutil
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +13,17 @@ from transformers import Trainer
 from transformers.trainer import TRAINING_ARGS_NAME
 
 from dixtill_hf.artifacts.checkpoints import newest_whole_checkpoint
-from dixtill_hf.artifacts.files import write_json
-from dixtill_hf.artifacts.hashing import hash_json, hash_texts
-from dixtill_hf.artifacts.process_group import launched_processes
+from dixtill_hf.artifacts.files import read_json, write_json
+from dixtill_hf.artifacts.hashing import hash_file, hash_json, hash_texts
+from dixtill_hf.artifacts.process_group import ProcessGroup
+from dixtill_hf.artifacts.stage_cache import cached_directory, checkpoints_of, is_replaceable
 from dixtill_hf.data.columns import LABEL, TEXT
 from dixtill_hf.data.labels import label_names
 from dixtill_hf.teacher.finetuning_checks import warn_of_a_weak_teacher
 from dixtill_hf.teacher.finetuning_trainer import FinetuningSettings, build_trainer
 from dixtill_hf.teacher.linear_start import start_from_linear_probe
 
-RECORD = "finetuning.json"
+_PROBE_RECORD = "linear_probe.json"
 # Where encoders keep their configuration, weights and tokenizers.
 _ENCODER_FILES = {".json", ".safetensors", ".bin", ".txt", ".model"}
 
@@ -49,7 +46,8 @@ def finetune_teacher(
     Args:
         dataset: Splits `train` and `validation` with columns `text` and `label`.
         encoder: Hub id or directory of a pretrained encoder.
-        output_dir: Where the teacher is saved, with its tokenizer and a record of the run.
+        output_dir: Where the teacher is saved, with its tokenizer and a record of the run. What an
+            interrupted run goes on from is kept in a directory next to it.
         settings: Defaults to `FinetuningSettings()`.
 
     Returns:
@@ -58,31 +56,33 @@ def finetune_teacher(
     Raises:
         OSError: The encoder cannot be read.
         ValueError: There are no texts of two labels to learn from or none to validate on, the
-            encoder is an encoder-decoder, or its tokenizer gives no offsets.
+            encoder is an encoder-decoder, its tokenizer gives no offsets, or the directory holds
+            files of something else.
     """
     settings = settings or FinetuningSettings()
-    output_dir = Path(output_dir)
+    directory = Path(output_dir).resolve()
+    if not is_replaceable(directory):
+        raise ValueError(
+            f"output_dir is {str(output_dir)!r}, which holds files that are not those of a teacher "
+            "fine-tuned here: name a new directory, so that nothing of yours is written over."
+        )
     labelled = DatasetDict({name: _labelled(dataset[name]) for name in ("train", "validation")})
     _check_labelled(labelled)
     fingerprint = _fingerprint(labelled, encoder, settings)
-    all_checkpoints = output_dir / "checkpoints"
-    if _read_record(output_dir).get("fingerprint") != fingerprint:
-        checkpoints = all_checkpoints / fingerprint
+    checkpoints = checkpoints_of(directory, fingerprint)
+
+    def finetune(path: Path) -> dict[str, Any]:
         trainer = build_trainer(labelled, encoder, checkpoints, settings)
         trained = _train(trainer, checkpoints)
-        _save(
-            trainer,
-            output_dir,
-            {"fingerprint": fingerprint, "settings": asdict(settings)} | trained,
-        )
+        trainer.save_model(str(path))
         if trainer.is_world_process_zero():
+            # A pickle, and of no use to those who load the teacher.
+            (path / TRAINING_ARGS_NAME).unlink(missing_ok=True)
             warn_of_a_weak_teacher(labelled, trained["validation"], trained["epochs"])
-    processes = launched_processes()
-    if all_checkpoints.is_dir() and (processes is None or processes.is_main_process):
-        shutil.rmtree(all_checkpoints)
-    if processes is not None:
-        processes.wait_for_everyone()
-    return output_dir
+        return {"settings": asdict(settings), **trained}
+
+    cached_directory(directory, fingerprint, finetune, ProcessGroup.launched())
+    return Path(output_dir)
 
 
 def _labelled(split: Dataset) -> Dataset:
@@ -124,29 +124,15 @@ def _train(trainer: Trainer, checkpoints: Path) -> dict[str, Any]:
         if trainer.is_world_process_zero():
             probe.mkdir(parents=True, exist_ok=True)
             save_model(trainer.model, str(probe / "model.safetensors"))
-            write_json(probe / RECORD, {"macro_f1": macro_f1})
+            write_json(probe / _PROBE_RECORD, {"macro_f1": macro_f1})
     trainer.train(newest)
     best = trainer.state.best_metric
-    of_probe = _read_record(probe).get("macro_f1")
+    of_probe = (read_json(probe / _PROBE_RECORD) or {}).get("macro_f1")
     if of_probe is not None and of_probe > best:
         load_model(trainer.model, str(probe / "model.safetensors"), device=str(trainer.args.device))
         best = of_probe
     epochs = [entry for entry in trainer.state.log_history if "eval_macro_f1" in entry]
     return {"validation": best, "linear_probe": of_probe, "epochs": epochs}
-
-
-def _save(trainer: Trainer, output_dir: Path, record: dict) -> None:
-    """Save the teacher; its record is there only once all the rest is."""
-    if trainer.is_world_process_zero():
-        (output_dir / RECORD).unlink(missing_ok=True)
-    trainer.save_model(str(output_dir))
-    if not trainer.is_world_process_zero():
-        return
-    # A pickle, and of no use to those who load the teacher.
-    (output_dir / TRAINING_ARGS_NAME).unlink(missing_ok=True)
-    temporary = (output_dir / RECORD).with_suffix(".tmp")
-    temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-    temporary.replace(output_dir / RECORD)
 
 
 def _fingerprint(dataset: DatasetDict, encoder: str | Path, settings: FinetuningSettings) -> str:
@@ -168,17 +154,4 @@ def _identify(encoder: str | Path) -> str:
     if not directory.is_dir():
         return str(encoder)
     files = sorted(path for path in directory.iterdir() if path.suffix in _ENCODER_FILES)
-    return hash_json([[path.name, _hash_file(path)] for path in files])
-
-
-def _hash_file(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        for block in iter(partial(file.read, 1 << 20), b""):
-            digest.update(block)
-    return digest.hexdigest()
-
-
-def _read_record(directory: Path) -> dict:
-    path = directory / RECORD
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return hash_json([[path.name, hash_file(path)] for path in files])

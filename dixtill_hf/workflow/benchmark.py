@@ -29,10 +29,10 @@ from dixtill_hf.workflow.benchmark_recipe import (
     plan_benchmark,
     quick_recipe,
 )
+from dixtill_hf.workflow.data_stage import split_names
 from dixtill_hf.workflow.efficiency_stage import measure_efficiency
 from dixtill_hf.workflow.explanation_stage import study_explanations
 from dixtill_hf.workflow.head_sweep import sweep_heads
-from dixtill_hf.workflow.inputs import split_names
 from dixtill_hf.workflow.measurement_store import MeasurementStore
 from dixtill_hf.workflow.published import PUBLISHED
 from dixtill_hf.workflow.recipe import Recipe

@@ -9,7 +9,7 @@ from dixtill_hf.baselines.base import known_baselines
 from dixtill_hf.baselines.pruned_heads import RANKINGS
 from dixtill_hf.data.names import check_name
 from dixtill_hf.distillation.presets import PRESETS
-from dixtill_hf.workflow.inputs import split_names
+from dixtill_hf.workflow.data_stage import split_names
 from dixtill_hf.workflow.recipe import Recipe, described
 
 _LEAST = {

@@ -5,14 +5,13 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from itertools import groupby
 from typing import Any
 
 import numpy as np
-from datasets import Dataset, DatasetDict
+from datasets import DatasetDict
 from numpy.typing import NDArray
 
 from dixtill_hf.baselines.bag_of_words import fit_labelled
@@ -29,9 +28,9 @@ from dixtill_hf.data.labels import label_names
 from dixtill_hf.evaluation.classification import softmax
 from dixtill_hf.evaluation.efficiency import directory_bytes, parameter_count
 from dixtill_hf.evaluation.significance import interval, paired_bootstrap
-from dixtill_hf.teacher.loading import Teacher
 from dixtill_hf.workflow.predictions import quality
 from dixtill_hf.workflow.scoring import calibration
+from dixtill_hf.workflow.teacher_stage import RunTeacher
 
 BAG_OF_WORDS = "bag_of_words"
 NO_PRESET = ""
@@ -50,37 +49,16 @@ _SUMMARISED = (
 Predictions = Mapping[tuple[str, str], NDArray[np.integer]]
 
 
-def describe_dataset(source: str, data: DatasetDict, fingerprint: str) -> dict[str, Any]:
-    """The data of a run: source, fingerprint, labels, and how many texts have each."""
-    names = label_names(data)
-    return {
-        "source": source,
-        "fingerprint": fingerprint,
-        "labels": names,
-        "splits": {split: len(rows) for split, rows in data.items()},
-        "label_counts": {split: _count_labels(rows, names) for split, rows in data.items()},
-    }
-
-
-def describe_teacher(
-    members: Sequence[Teacher],
-    name: str,
-    finetuned: bool,
-    num_bytes: int | None,
-    data: DatasetDict,
-) -> dict[str, Any]:
-    """The teacher: size, quality on the test split, exactness of its attributions of all splits.
-
-    `members`: the teacher, or those of an ensemble.
-    """
+def describe_teacher(teacher: RunTeacher, data: DatasetDict) -> dict[str, Any]:
+    """The teacher: size, quality on the test split, exactness of its attributions of all splits."""
     test = data["test"]
     probabilities = softmax(np.asarray(test[TEACHER_LOGITS]))
     return {
-        "name": name,
-        "members": len(members),
-        "parameters": sum(parameter_count(member.model) for member in members),
-        "bytes": num_bytes,
-        "finetuned": finetuned,
+        "name": teacher.name,
+        "members": len(teacher.members),
+        "parameters": sum(parameter_count(member.model) for member in teacher.members),
+        "bytes": teacher.num_bytes,
+        "finetuned": teacher.finetuned,
         "split": "test",
         **quality(probabilities, np.asarray(test[LABEL])),
         **calibration(probabilities, test),
@@ -105,11 +83,6 @@ def _describe_errors(errors: NDArray[np.floating]) -> dict[str, float] | None:
         "p90": float(np.quantile(known, 0.9)),
         "max": float(known.max()),
     }
-
-
-def labelled_classes(split: Dataset) -> set[int]:
-    """The labels that occur in a split; texts without a label do not count."""
-    return set(split[LABEL]) - {LABEL_UNKNOWN}
 
 
 def score_bag_of_words(data: DatasetDict) -> tuple[dict[str, Any], NDArray[np.floating]]:
@@ -200,8 +173,3 @@ def _series(result: Mapping[str, Any]) -> tuple[str, str]:
 
 def _is_agreement(name: str) -> bool:
     return name in ("cosine", "kendall", "spearman") or "@" in name
-
-
-def _count_labels(split: Dataset, names: Sequence[str]) -> dict[str, int]:
-    counts = Counter(split[LABEL])
-    return {name: counts[index] for index, name in enumerate(names)}

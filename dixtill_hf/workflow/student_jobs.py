@@ -18,7 +18,7 @@ from dixtill_hf.distillation.arguments import DistillationArguments
 from dixtill_hf.distillation.building import student_vocabulary
 from dixtill_hf.distillation.presets import METHODS, PRESETS, student_settings
 from dixtill_hf.student.word_vectors import NO_VECTORS
-from dixtill_hf.workflow.inputs import split_names
+from dixtill_hf.workflow.data_stage import split_names
 from dixtill_hf.workflow.recipe import StudentArguments
 from dixtill_hf.workflow.variant_stage import (
     check_explained_variants,

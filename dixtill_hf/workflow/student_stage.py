@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import multiprocessing
 import os
-import shutil
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,12 @@ from transformers import PrinterCallback
 from transformers.utils import logging as transformers_logging
 
 from dixtill_hf.artifacts.checkpoints import newest_whole_checkpoint
-from dixtill_hf.artifacts.files import write_json
+from dixtill_hf.artifacts.stage_cache import (
+    StageOutput,
+    cached_directory,
+    checkpoints_of,
+    find_directory,
+)
 from dixtill_hf.distillation.building import build_trainer
 from dixtill_hf.distillation.distill import one_thread_on_a_cpu
 from dixtill_hf.distillation.trainer import DistillationTrainer
@@ -30,14 +34,13 @@ from dixtill_hf.evaluation.efficiency import directory_bytes, parameter_count
 from dixtill_hf.workflow.predictions import ask, assess
 from dixtill_hf.workflow.student_jobs import StudentJob, training_arguments
 
-RESULT = "result.json"
 VALIDATED = ("accuracy", "macro_f1", "teacher_agreement")
 PROBABILITIES = "test_probabilities.npy"
 
 
 def train_students(jobs: list[StudentJob], workers: int) -> list[dict[str, Any]]:
-    """Train every student that is not there yet; the results stand in the order of the jobs."""
-    missing = [job for job in jobs if _read_result(job) is None]
+    """Train every student that is not there yet; the results are in the order of the jobs."""
+    missing = [job for job in jobs if _finished(job) is None]
     with tqdm(total=len(jobs), initial=len(jobs) - len(missing), desc="Students") as progress:
         if _worker_count(workers) == 1 or len(missing) < 2:
             with one_thread_on_a_cpu():
@@ -46,7 +49,7 @@ def train_students(jobs: list[StudentJob], workers: int) -> list[dict[str, Any]]
                     progress.update()
         else:
             _train_side_by_side(missing, _worker_count(workers), progress)
-    return [json.loads((job.directory / RESULT).read_text(encoding="utf-8")) for job in jobs]
+    return [_result(job) for job in jobs]
 
 
 def train_student(job: StudentJob) -> None:
@@ -54,37 +57,45 @@ def train_student(job: StudentJob) -> None:
 
     A training that was interrupted goes on from its last epoch.
     """
+    cached_directory(job.directory, job.fingerprint, partial(_train_into, job))
+
+
+def _train_into(job: StudentJob, directory: Path) -> dict[str, Any]:
     data = load_from_disk(str(job.annotated))
-    all_checkpoints = job.directory.with_suffix(".checkpoints")
-    checkpoints = all_checkpoints / job.fingerprint
+    checkpoints = checkpoints_of(job.directory, job.fingerprint)
     trainer = _trainer(job, data, checkpoints)
     start = time.perf_counter()
     trainer.train(resume_from_checkpoint=newest_whole_checkpoint(checkpoints))
     seconds = time.perf_counter() - start
-    staging = job.directory.with_suffix(".unfinished")
-    shutil.rmtree(staging, ignore_errors=True)
-    trainer.save_model(str(staging))
+    trainer.save_model(str(directory))
     model, tokenizer = trainer.model, trainer.processing_class
     test = ask(model, tokenizer, data["test"])
     validation = assess(ask(model, tokenizer, data["validation"]), model.config.explanation)
-    result = {
+    np.save(directory / PROBABILITIES, test.probabilities.astype(np.float32), allow_pickle=False)
+    return {
         "method": job.method,
         "preset": job.preset,
         "seed": job.seed,
         "split": "test",
         "parameters": parameter_count(model),
-        "bytes": directory_bytes(staging),
+        "bytes": directory_bytes(directory),
         "train_texts": len(trainer.train_dataset),
         **assess(test, model.config.explanation),
         "train_seconds": round(seconds, 2),
         "validation": {name: validation[name] for name in VALIDATED},
-        "fingerprint": job.fingerprint,
     }
-    np.save(staging / PROBABILITIES, test.probabilities.astype(np.float32), allow_pickle=False)
-    write_json(staging / RESULT, result)
-    shutil.rmtree(job.directory, ignore_errors=True)
-    staging.replace(job.directory)
-    shutil.rmtree(all_checkpoints, ignore_errors=True)
+
+
+def _finished(job: StudentJob) -> StageOutput | None:
+    return find_directory(job.directory, job.fingerprint)
+
+
+def _result(job: StudentJob) -> dict[str, Any]:
+    """The result of a student that was trained."""
+    finished = _finished(job)
+    if finished is None:
+        raise FileNotFoundError(f"{job.directory} holds no student of this run any more.")
+    return finished.value
 
 
 def probabilities_on_test(job: StudentJob) -> NDArray[np.floating]:
@@ -145,12 +156,3 @@ def _usable_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def _read_result(job: StudentJob) -> dict[str, Any] | None:
-    """The result of a student that is there and still valid."""
-    path = job.directory / RESULT
-    if not path.is_file():
-        return None
-    result = json.loads(path.read_text(encoding="utf-8"))
-    return result if result.get("fingerprint") == job.fingerprint else None

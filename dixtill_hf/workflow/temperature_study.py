@@ -9,7 +9,7 @@ from typing import Any
 
 from dixtill_hf.distillation.arguments import DistillationArguments
 from dixtill_hf.distillation.presets import METHODS
-from dixtill_hf.workflow.inputs import split_names
+from dixtill_hf.workflow.data_stage import split_names
 from dixtill_hf.workflow.run import FinishedRun
 from dixtill_hf.workflow.student_jobs import student_jobs
 from dixtill_hf.workflow.student_stage import train_students

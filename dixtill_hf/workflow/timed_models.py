@@ -29,8 +29,9 @@ from dixtill_hf.teacher.loading import Teacher
 from dixtill_hf.workflow.baseline_stage import saved_baseline
 from dixtill_hf.workflow.evaluation_stage import BAG_OF_WORDS
 from dixtill_hf.workflow.measurement_store import MeasurementStore
-from dixtill_hf.workflow.run import FinishedRun, best_student
+from dixtill_hf.workflow.run import FinishedRun
 from dixtill_hf.workflow.scoring import teacher_classifier
+from dixtill_hf.workflow.student_publication import best_student
 
 # The paper's teacher is of this size; what its weights are changes nothing about its time.
 BERT_BASE = "BERT-base, random weights"

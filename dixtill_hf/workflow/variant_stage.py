@@ -14,12 +14,10 @@ from dixtill_hf.data.columns import TEXT
 from dixtill_hf.distillation.augmentation import label_variants, similar_words
 from dixtill_hf.distillation.presets import METHODS, student_settings
 from dixtill_hf.student.word_vectors import NO_VECTORS
-from dixtill_hf.teacher.ensemble import TeacherEnsemble, hash_of
-from dixtill_hf.teacher.loading import Teacher
-from dixtill_hf.workflow.inputs import explainer_of, split_names
-from dixtill_hf.workflow.measurement_store import MeasurementStore
-from dixtill_hf.workflow.recipe import AnnotationArguments, StudentArguments
-from dixtill_hf.workflow.stages import StageLog
+from dixtill_hf.workflow.context import RunContext
+from dixtill_hf.workflow.data_stage import split_names
+from dixtill_hf.workflow.recipe import StudentArguments
+from dixtill_hf.workflow.teacher_stage import RunTeacher
 from dixtill_hf.workflow.word_vector_stage import chosen_word_vectors, identify_word_vectors
 
 
@@ -127,38 +125,32 @@ def check_explained_variants(arguments: StudentArguments) -> None:
 
 
 def label_variants_of(
-    train: Dataset,
-    settings: VariantSettings,
-    arguments: AnnotationArguments,
-    teacher: Teacher | TeacherEnsemble,
-    output_dir: Path,
-    log: StageLog,
+    context: RunContext, train: Dataset, teacher: RunTeacher, settings: VariantSettings
 ) -> Path:
-    """Make variants of each text and have the teacher label them, once.
+    """Make variants of each training text and have the teacher label them, once.
 
     Returns:
-        Where they lie.
+        Their directory.
     """
-    explainer = explainer_of(arguments)
-    key = [hash_texts(train[TEXT][:]), hash_of(teacher)]
+    texts = train[TEXT][:]
+    depends_on = [hash_texts(texts), teacher.fingerprint]
     if settings.explained:
-        key.append(hash_json(explainer.settings()))
+        depends_on.append(hash_json(context.explainer.settings()))
     if settings.replacements:
-        key.append(identify_word_vectors(settings.word_vectors))
-    directory = settings.directory(output_dir)
+        depends_on.append(identify_word_vectors(settings.word_vectors))
+    directory = settings.directory(context.output_dir)
 
     def make(path: Path) -> None:
         labelled = label_variants(
             train,
-            teacher,
+            teacher.model,
             settings.variants,
             explained=settings.explained,
-            explainer=explainer,
-            similar=settings.similar(train[TEXT][:]),
-            tokens_per_batch=arguments.tokens_per_batch,
-            cache_dir=output_dir / "cache" / "annotations",
+            explainer=context.explainer,
+            similar=settings.similar(texts),
+            **context.annotation_settings,
         )
         labelled.save_to_disk(str(path))
 
-    with log.timed("variants", hash_json([directory.name, *key])):
-        return MeasurementStore(directory.parent).directory_once(directory.name, key, make)
+    with context.cache.timed("variants", [directory.name, *depends_on]):
+        return context.cache.output(f"variants/{directory.name}", depends_on, make).directory

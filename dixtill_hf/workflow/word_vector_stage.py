@@ -16,10 +16,9 @@ from dixtill_hf.data.words import words_of
 from dixtill_hf.distillation.presets import student_settings
 from dixtill_hf.distillation.teacher_vectors import save_teacher_vectors
 from dixtill_hf.student.word_vectors import DEFAULT_SIZE, NO_VECTORS, PACKAGED_GLOVE
-from dixtill_hf.teacher.ensemble import TeacherEnsemble
 from dixtill_hf.teacher.fingerprint import hash_teacher
-from dixtill_hf.teacher.loading import Teacher
 from dixtill_hf.workflow.recipe import StudentArguments
+from dixtill_hf.workflow.teacher_stage import RunTeacher
 
 TEACHERS_VECTORS = "teacher"
 
@@ -34,7 +33,7 @@ def chosen_word_vectors(arguments: StudentArguments, preset: str) -> str:
 
 def with_teachers_vectors(
     arguments: StudentArguments,
-    teacher: Teacher | TeacherEnsemble,
+    teacher: RunTeacher,
     data: DatasetDict,
     output_dir: Path,
 ) -> StudentArguments:
@@ -48,7 +47,7 @@ def with_teachers_vectors(
     """
     if arguments.word_vectors != TEACHERS_VECTORS:
         return arguments
-    first = teacher.members[0] if isinstance(teacher, TeacherEnsemble) else teacher
+    first = teacher.members[0]
     texts, own = data["train"][TEXT][:], first.model.get_input_embeddings().embedding_dim
     size = arguments.embedding_size or min(DEFAULT_SIZE, own)
     key = hash_json([hash_teacher(first), hash_texts(texts), size])

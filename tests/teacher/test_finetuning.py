@@ -18,9 +18,9 @@ from transformers import (
     TrainingArguments,
 )
 
+from dixtill_hf.artifacts.stage_cache import RECORD
 from dixtill_hf.teacher import finetuning_trainer
 from dixtill_hf.teacher.finetuning import (
-    RECORD,
     FinetuningSettings,
     _identify,
     finetune_teacher,
@@ -53,11 +53,11 @@ def test_the_teacher_carries_the_names_of_the_labels(encoder, dataset, teacher_l
     directory = finetune_teacher(dataset, encoder, tmp_path / "teacher", SETTINGS)
     teacher = load_teacher(directory, teacher_labels)
     assert list(teacher.model.config.id2label.values()) == teacher_labels
-    record = json.loads((directory / RECORD).read_text())
+    record = json.loads((directory / RECORD).read_text())["value"]
     assert len(record["epochs"]) == 2
     reached = [record["linear_probe"], *(epoch["eval_macro_f1"] for epoch in record["epochs"])]
     assert record["validation"] == max(reached)
-    assert not (directory / "checkpoints").exists()
+    assert [path.name for path in tmp_path.iterdir() if path != encoder] == ["teacher"]
     assert not list(directory.glob("*.bin"))  # training_args.bin is a pickle
     assert not list(directory.glob("*.tmp"))
 
@@ -112,7 +112,7 @@ def test_several_devices_share_the_batch_and_warm_up_as_one_does(tmp_path, monke
 def test_no_teacher_is_worse_than_its_linear_probe(encoder, dataset, tmp_path):
     ruinous = FinetuningSettings(epochs=1, batch_size=4, learning_rate=10)
     directory = finetune_teacher(dataset, encoder, tmp_path / "teacher", ruinous)
-    record = json.loads((directory / RECORD).read_text())
+    record = json.loads((directory / RECORD).read_text())["value"]
     assert record["epochs"][0]["eval_macro_f1"] < record["linear_probe"] == record["validation"]
     before, after = (load_file(path / "model.safetensors") for path in (encoder, directory))
     key = "embeddings.word_embeddings.weight"
@@ -181,19 +181,41 @@ def test_an_interrupted_run_ends_as_an_uninterrupted_one(
     assert firsts == ([3, 4, 5, 6, 7, 8] if interrupt is _interrupt_second_checkpoint else [])
     weights = load_file(whole / "model.safetensors")
     torch.testing.assert_close(load_file(cut / "model.safetensors"), weights, atol=1e-6, rtol=0)
-    records = [json.loads((path / RECORD).read_text()) for path in (whole, cut)]
+    records = [json.loads((path / RECORD).read_text())["value"] for path in (whole, cut)]
     assert records[1]["validation"] == records[0]["validation"]
     assert len(records[1]["epochs"]) == 3
 
 
-def test_a_teacher_that_is_replaced_loses_its_record_first(encoder, dataset, tmp_path, monkeypatch):
+def test_a_teacher_stays_until_another_is_finished(encoder, dataset, tmp_path, monkeypatch):
     directory = finetune_teacher(dataset, encoder, tmp_path / "teacher", SETTINGS)
+    before = (directory / RECORD).read_text()
     other = FinetuningSettings(epochs=1, batch_size=4)
     with monkeypatch.context() as patch:
         _interrupt_saving(patch)
         with pytest.raises(KeyboardInterrupt):
             finetune_teacher(dataset, encoder, directory, other)
-    assert not (directory / RECORD).exists()
+    assert (directory / RECORD).read_text() == before
+    finetune_teacher(dataset, encoder, directory, other)
+    assert (directory / RECORD).read_text() != before
+
+
+def test_a_teacher_with_the_record_of_an_older_version_is_reused(
+    encoder, dataset, tmp_path, monkeypatch
+):
+    directory = finetune_teacher(dataset, encoder, tmp_path / "teacher", SETTINGS)
+    record = json.loads((directory / RECORD).read_text())
+    (directory / RECORD).unlink()
+    old = {"fingerprint": record["fingerprint"], **record["value"]}
+    (directory / "finetuning.json").write_text(json.dumps(old))
+    monkeypatch.setattr(Trainer, "train", None)
+    finetune_teacher(dataset, encoder, directory, SETTINGS)
+
+
+def test_files_of_something_else_are_not_replaced(encoder, dataset, tmp_path):
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter.txt").write_text("years of work")
+    with pytest.raises(ValueError, match="not those of a teacher fine-tuned here"):
+        finetune_teacher(dataset, encoder, tmp_path / "thesis", SETTINGS)
 
 
 def test_texts_without_a_label_are_left_out(encoder, dataset, tmp_path, monkeypatch):

@@ -10,8 +10,9 @@ from datasets import DatasetDict
 from dixtill_hf.annotation.annotate import annotate
 from dixtill_hf.reporting.tables import annotation_table
 from dixtill_hf.teacher.loading import load_teacher
+from dixtill_hf.workflow.data_stage import load_data
 from dixtill_hf.workflow.evaluation_stage import NO_PRESET, compare, describe_teacher, summarise
-from dixtill_hf.workflow.inputs import load_data
+from dixtill_hf.workflow.teacher_stage import RunTeacher
 
 
 def _result(method: str, preset: str | None, accuracy: float, cosine: float | None = None) -> dict:
@@ -45,7 +46,7 @@ def test_explainers_that_promise_no_completeness_have_no_error_to_tell(recipe, t
     teacher = load_teacher(recipe.teacher.teacher)
     data = DatasetDict(test=annotate(test, teacher, "gradient_x_input", cache_dir=tmp_path))
     assert np.isnan(data["test"]["teacher_completeness_error"][:]).all()
-    described = describe_teacher([teacher], "tiny", False, None, data)
+    described = describe_teacher(RunTeacher("tiny", teacher, finetuned=False), data)
     assert described["completeness_error"] is None
     assert json.loads(json.dumps(described, allow_nan=False)) == described
     assert "completeness" not in annotation_table({"teacher": described})

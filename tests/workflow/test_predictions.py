@@ -8,7 +8,7 @@ import torch
 from dixtill_hf.annotation.annotate import annotate
 from dixtill_hf.data.alignment import align_spans
 from dixtill_hf.distillation.building import build_student
-from dixtill_hf.workflow.inputs import load_data
+from dixtill_hf.workflow.data_stage import load_data
 from dixtill_hf.workflow.predictions import ask, assess, quality
 
 

@@ -8,9 +8,10 @@ import pytest
 from datasets import Dataset
 
 from dixtill_hf import load_teacher
-from dixtill_hf.workflow.recipe import AnnotationArguments, StudentArguments
-from dixtill_hf.workflow.stages import StageLog
+from dixtill_hf.workflow.context import RunContext
+from dixtill_hf.workflow.recipe import Recipe, StudentArguments
 from dixtill_hf.workflow.student_jobs import check_comparison, student_jobs, texts_with_new_words
+from dixtill_hf.workflow.teacher_stage import RunTeacher
 from dixtill_hf.workflow.variant_stage import (
     VariantSettings,
     all_variant_settings,
@@ -18,30 +19,26 @@ from dixtill_hf.workflow.variant_stage import (
 )
 
 
-def test_students_find_the_variants_that_were_made_for_them(sentences, tiny_teacher_dir, tmp_path):
-    teacher = load_teacher(tiny_teacher_dir("bert"))
-    train = Dataset.from_dict({"text": sentences})
-    annotation = AnnotationArguments(steps=1)
+def _label(recipe: Recipe, train: Dataset, settings: VariantSettings) -> Path:
+    teacher = RunTeacher("tiny", load_teacher(recipe.teacher.teacher), finetuned=False)
+    return label_variants_of(RunContext.open(recipe), train, teacher, settings)
+
+
+def test_students_find_the_variants_that_were_made_for_them(recipe, sentences):
+    run, train = Path(recipe.output.output_dir), Dataset.from_dict({"text": sentences})
     for explained in (0, 1):
         asked = StudentArguments(
             word_vectors="none", methods="dixtill", variants=2, explained_variants=explained
         )
-        made = label_variants_of(
-            train,
-            VariantSettings(2, explained),
-            annotation,
-            teacher,
-            tmp_path,
-            StageLog(tmp_path),
-        )
-        (job, *_) = student_jobs(asked, tmp_path / "annotated", "key", tmp_path)
+        made = _label(recipe, train, VariantSettings(2, explained))
+        (job, *_) = student_jobs(asked, run / "annotated", "key", run)
         assert job.transfer == made
         scores = Dataset.load_from_disk(str(made))["teacher_attributions"]
         assert any(len(one) for one in scores) == bool(explained)
 
 
-def test_words_of_the_vectors_come_into_the_variants(sentences, tiny_teacher_dir, tmp_path):
-    vectors, run = tmp_path / "vectors.txt", tmp_path / "run"
+def test_words_of_the_vectors_come_into_the_variants(recipe, sentences, tmp_path):
+    vectors, run = tmp_path / "vectors.txt", Path(recipe.output.output_dir)
     # 120 words of grammar, then "surges" beside "rockets", which no text has.
     lines = [f"grammar{chr(97 + i % 26)}{chr(97 + i // 26)} 0 1" for i in range(120)]
     vectors.write_text("\n".join([*lines, "rockets 1 0", "surges 1 0.1"]) + "\n")
@@ -50,14 +47,7 @@ def test_words_of_the_vectors_come_into_the_variants(sentences, tiny_teacher_dir
     )
     check_comparison(asked)
     (settings,) = all_variant_settings(asked)
-    made = label_variants_of(
-        Dataset.from_dict({"text": sentences}),
-        settings,
-        AnnotationArguments(steps=1),
-        load_teacher(tiny_teacher_dir("bert")),
-        run,
-        StageLog(run),
-    )
+    made = _label(recipe, Dataset.from_dict({"text": sentences}), settings)
     assert made == run / "variants" / "20-replacements-200"
     texts = Dataset.load_from_disk(str(made))["text"]
     assert any("rockets" in text.lower() for text in texts)

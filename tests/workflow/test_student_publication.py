@@ -7,8 +7,8 @@ import pytest
 
 from dixtill_hf.annotation.annotate import annotate
 from dixtill_hf.distillation.building import build_student
-from dixtill_hf.workflow.examples import explained_examples
-from dixtill_hf.workflow.inputs import load_data
+from dixtill_hf.workflow.data_stage import load_data
+from dixtill_hf.workflow.student_publication import explained_examples
 
 
 def test_both_sides_explain_what_they_predict(recipe, tmp_path, sentences, teacher_labels):

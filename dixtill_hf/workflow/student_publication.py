@@ -1,24 +1,83 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pick test texts and set the teacher's and the student's explanations of them side by side."""
+"""Publish the best student of a run: its directory, its model card, and explained examples."""
 
 from __future__ import annotations
 
 import random
+import shutil
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from datasets import Dataset
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import (
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 
+from dixtill_hf.artifacts.files import write_json
+from dixtill_hf.artifacts.stage_cache import RECORD
 from dixtill_hf.data import columns
 from dixtill_hf.data.alignment import align_spans, explained_scores
 from dixtill_hf.data.labels import label_names
+from dixtill_hf.data.names import hub_id
 from dixtill_hf.evaluation.classification import softmax
+from dixtill_hf.reporting.model_card import model_card
 from dixtill_hf.student.explaining import explain
+from dixtill_hf.workflow.context import PACKAGED, RunContext
+from dixtill_hf.workflow.student_jobs import StudentJob
+from dixtill_hf.workflow.student_stage import PROBABILITIES
 
 TEXTS = 60
+PACKAGED_HUB_ID = "sentence-transformers/all-MiniLM-L6-v2"
+
+
+def publish_student(
+    context: RunContext,
+    jobs: Sequence[StudentJob],
+    results: Sequence[Mapping[str, Any]],
+    metrics: Mapping[str, Any],
+    test: Dataset,
+) -> None:
+    """Put the best student by validation macro F1 into `student/`, with its card and examples."""
+    best, target = best_student(results), context.output_dir / "student"
+    shutil.rmtree(target, ignore_errors=True)
+    unpublished = shutil.ignore_patterns(RECORD, PROBABILITIES)
+    shutil.copytree(jobs[best].directory, target, ignore=unpublished)
+    result, teacher = results[best], context.recipe.teacher.teacher
+    card = model_card(
+        metrics,
+        # A path of this machine would mean nothing to those who read the card.
+        target.name if target.is_absolute() else target.as_posix(),
+        method=result["method"],
+        preset=result["preset"],
+        seed=result["seed"],
+        base_model=hub_id(PACKAGED_HUB_ID if teacher == PACKAGED else teacher),
+        dataset_id=hub_id(context.recipe.data.source),
+    )
+    (target / "README.md").write_text(card, encoding="utf-8")
+    model = AutoModelForSequenceClassification.from_pretrained(target)
+    tokenizer = AutoTokenizer.from_pretrained(target)
+    examples = explained_examples(test, model, tokenizer)
+    write_json(context.output_dir / "explanations.json", examples)
+
+
+def best_student(results: Sequence[Mapping[str, Any]]) -> int:
+    """Position of the best DiXtill student on validation; of any method if there is none.
+
+    Without a labelled validation text, the best is the one that agrees most with the teacher.
+    """
+    positions = [i for i, r in enumerate(results) if r["method"] == "dixtill"]
+
+    def score(position: int) -> float:
+        validation = results[position]["validation"]
+        macro_f1 = validation["macro_f1"]
+        return validation["teacher_agreement"] if macro_f1 is None else macro_f1
+
+    return max(positions or range(len(results)), key=score)
 
 
 def explained_examples(

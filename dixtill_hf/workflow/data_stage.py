@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Load the data of a run, and tell what they are."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from datasets import Dataset, DatasetDict
+
+from dixtill_hf.artifacts.hashing import hash_json, hash_texts
+from dixtill_hf.data.checks import check_classes
+from dixtill_hf.data.columns import LABEL, LABEL_UNKNOWN, RATIONALE, TEXT
+from dixtill_hf.data.labels import label_names
+from dixtill_hf.data.loading import load_text_classification
+from dixtill_hf.data.splitting import hold_out
+from dixtill_hf.data.unlabelled import add_unlabelled_texts
+from dixtill_hf.workflow.context import RunContext
+from dixtill_hf.workflow.recipe import DataArguments
+
+
+@dataclass(frozen=True)
+class RunData:
+    """The data of a run.
+
+    Attributes:
+        source: What the recipe calls them.
+        splits: The splits `train`, `validation` and `test`.
+    """
+
+    source: str
+    splits: DatasetDict
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash of texts, labels, rationales, further columns and label names of all splits."""
+        return data_fingerprint(self.splits)
+
+    @property
+    def train_texts(self) -> list[str]:
+        """The training texts."""
+        return self.splits["train"][TEXT][:]
+
+    def describe(self) -> dict[str, Any]:
+        """Source, fingerprint, labels, and how many texts have each, as JSON values."""
+        return describe_dataset(self.source, self.splits, self.fingerprint)
+
+
+def load_run_data(context: RunContext, require_test: bool = True) -> RunData:
+    """Read and check the data of a run; see `load_data`."""
+    arguments, reads = context.recipe.data, context.explainer.reads
+    with context.cache.timed("load", context.recipe.to_dict()):
+        return RunData(arguments.source, load_data(arguments, require_test, reads))
+
+
+def load_data(
+    arguments: DataArguments, require_test: bool = True, keep_columns: Sequence[str] = ()
+) -> DatasetDict:
+    """Read and check the data of a recipe: `load_text_classification`, `add_unlabelled_texts`.
+
+    Args:
+        arguments: The data's part of a recipe.
+        require_test: Whether the lack of a test split is an error.
+        keep_columns: Further columns that the explainer reads.
+
+    Raises:
+        ValueError: The data fail a check, or a subset of them would be too small.
+    """
+    for name in ("max_train_texts", "max_test_texts"):
+        value = getattr(arguments, name)
+        if value is not None and value < 2:
+            raise ValueError(f"{name} must be at least 2, got {value}.")
+    data = load_text_classification(
+        arguments.source,
+        text_column=arguments.text_column,
+        label_column=arguments.label_column,
+        label_names=split_names(arguments.label_names),
+        test_source=arguments.test_source,
+        validation_fraction=arguments.validation_fraction,
+        test_fraction=arguments.test_fraction,
+        seed=arguments.data_seed,
+        config_name=arguments.config_name,
+        require_test=require_test,
+        splits=parse_splits(arguments.splits),
+        unlabelled=arguments.unlabelled,
+        keep_columns=keep_columns,
+    )
+    if arguments.max_train_texts is not None:
+        data["train"] = _subset(data["train"], arguments.max_train_texts, arguments.data_seed)
+        if not arguments.unlabelled:
+            check_classes(data)  # a rare label may have been left out
+    if arguments.unlabelled_source is not None:  # while all texts of the test split are known
+        data = add_unlabelled_texts(data, arguments.unlabelled_source, arguments.text_column)
+    if arguments.max_test_texts is not None and "test" in data:
+        data["test"] = _subset(data["test"], arguments.max_test_texts, arguments.data_seed)
+    return data
+
+
+def _subset(split: Dataset, size: int, seed: int) -> Dataset:
+    """A stratified random subset of a split, with a text of every label.
+
+    The whole split if it is no larger; a few texts more if there are very many labels.
+    """
+    return hold_out(split, 1 - size / len(split), seed)[0] if size < len(split) else split
+
+
+def data_fingerprint(data: DatasetDict) -> str:
+    """Hash of the texts, labels, rationales, further columns and label names of all splits."""
+    return hash_json(
+        {
+            "labels": label_names(data),
+            **{
+                name: [
+                    hash_texts(split[TEXT]),
+                    hash_json(list(split[LABEL])),
+                    hash_json(list(split[RATIONALE]) if RATIONALE in split.column_names else None),
+                    *(
+                        hash_json([column, list(split[column])])
+                        for column in sorted({*split.column_names} - {TEXT, LABEL, RATIONALE})
+                    ),
+                ]
+                for name, split in data.items()
+            },
+        }
+    )
+
+
+def describe_dataset(source: str, data: DatasetDict, fingerprint: str) -> dict[str, Any]:
+    """Source, fingerprint, labels, and how many texts have each, as JSON values."""
+    names = label_names(data)
+    return {
+        "source": source,
+        "fingerprint": fingerprint,
+        "labels": names,
+        "splits": {split: len(rows) for split, rows in data.items()},
+        "label_counts": {split: _count_labels(rows, names) for split, rows in data.items()},
+    }
+
+
+def _count_labels(split: Dataset, names: Sequence[str]) -> dict[str, int]:
+    counts = Counter(split[LABEL])
+    return {name: counts[index] for index, name in enumerate(names)}
+
+
+def labelled_classes(split: Dataset) -> set[int]:
+    """The labels that occur in a split; texts without a label do not count."""
+    return set(split[LABEL]) - {LABEL_UNKNOWN}
+
+
+def split_names(text: str | None) -> list[str] | None:
+    """`'a, b'` → `['a', 'b']`; None stays None."""
+    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
+
+
+def parse_splits(text: str | None) -> dict[str, str] | None:
+    """`'test=validation'` → `{'test': 'validation'}`.
+
+    Raises:
+        ValueError: A part is not of the form `ours=theirs`.
+    """
+    if text is None:
+        return None
+    pairs = [part.split("=") for part in text.split(",")]
+    if any(len(pair) != 2 for pair in pairs):
+        raise ValueError(f"splits must look like 'test=validation', got {text!r}.")
+    return {ours.strip(): theirs.strip() for ours, theirs in pairs}

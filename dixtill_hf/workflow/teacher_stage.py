@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Load the teacher of a run, fine-tuning it first if it is a bare encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+
+from dixtill_hf.data.labels import label_names
+from dixtill_hf.evaluation.efficiency import directory_bytes
+from dixtill_hf.teacher.ensemble import TeacherEnsemble, cross_fit, hash_of
+from dixtill_hf.teacher.finetuning import FinetuningSettings, finetune_teacher
+from dixtill_hf.teacher.label_matching import parse_label_map
+from dixtill_hf.teacher.loading import Teacher, load_teacher
+from dixtill_hf.workflow.context import RunContext
+from dixtill_hf.workflow.data_stage import RunData
+
+
+@dataclass(frozen=True)
+class RunTeacher:
+    """The teacher of a run, ready to be asked.
+
+    Attributes:
+        name: What a report calls it.
+        model: The teacher, or with `teacher_folds` the teachers of the folds.
+        finetuned: Whether it was fine-tuned here.
+    """
+
+    name: str
+    model: Teacher | TeacherEnsemble
+    finetuned: bool
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash of all that its predictions and explanations depend on."""
+        return hash_of(self.model)
+
+    @property
+    def members(self) -> Sequence[Teacher]:
+        """The teacher, or the teachers of the folds."""
+        return self.model.members if isinstance(self.model, TeacherEnsemble) else (self.model,)
+
+    @property
+    def num_bytes(self) -> int:
+        """Bytes of what inference needs; of a teacher in the Hub's cache, of its weights."""
+        return sum(map(_bytes_of, self.members))
+
+
+def prepare_teacher(context: RunContext, data: RunData) -> RunTeacher:
+    """Load the teacher of a run, fine-tuning it first if it is a bare encoder.
+
+    Raises:
+        ValueError: Its labels do not match those of the data, or as `finetune_teacher` says.
+        OSError: It cannot be read.
+    """
+    arguments, source = context.recipe.teacher, context.teacher_source
+    if source.fine_tuned:
+        label_map = parse_label_map(arguments.label_map) if arguments.label_map else None
+        teacher = load_teacher(source.path, label_names(data.splits), label_map)
+        return RunTeacher(source.name, teacher, finetuned=False)
+    settings = FinetuningSettings(
+        epochs=arguments.teacher_epochs,
+        learning_rate=arguments.teacher_learning_rate,
+        batch_size=arguments.teacher_batch_size,
+        max_length=arguments.teacher_max_length,
+        seed=arguments.teacher_seed,
+    )
+    given = [data.fingerprint, arguments.teacher, asdict(settings)]
+    directory, folds = context.output_dir / "teacher", arguments.teacher_folds
+    if folds:
+        with context.cache.timed("finetune", [*given, folds]):
+            ensemble = cross_fit(data.splits, source.path, directory, folds, settings)
+        return RunTeacher(source.name, ensemble, finetuned=True)
+    with context.cache.timed("finetune", given):
+        finetune_teacher(data.splits, source.path, directory, settings)
+    return RunTeacher(
+        source.name, load_teacher(directory, label_names(data.splits)), finetuned=True
+    )
+
+
+def _bytes_of(teacher: Teacher) -> int:
+    if Path(teacher.name).is_dir():
+        return directory_bytes(Path(teacher.name))
+    return sum(p.numel() * p.element_size() for p in teacher.model.parameters())
