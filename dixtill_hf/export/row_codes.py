@@ -22,6 +22,8 @@ _MOST_LEVEL = 127
 # Dimensions of a product-quantised code, the most that is tried.
 _CODE_WIDTH = 5
 _ROUNDS = 25
+# A byte has room for 256. The last 16 cost 800 bytes and bring nothing that can be measured.
+_CENTROIDS = 240
 # Of vectors that are all zero.
 _LEAST_UNIT = 1e-30
 
@@ -72,16 +74,21 @@ class RowCodes:
         return b"".join(part + bytes(-len(part) % 4) for part in parts)
 
 
-def matched_basis(student: FloatStudent) -> tuple[Floats, Floats]:
-    """Two matrices A and B, inverse to each other: vectors become `vectors @ A`, weights W @ B.T.
+def matched_basis(student: FloatStudent, share: float = 1.0) -> tuple[Floats, Floats]:
+    """Two matrices A and B, inverse to each other: vectors become `vectors @ A`, weights `W @ B`.
 
     A is the square root of W'W, W the input weights of both directions: an error of the turned
     vectors is then as large as the error that it makes in the gates. A little of the unit matrix
     is mixed in, so that B does not blow up what the gates hardly read.
+
+    Args:
+        student: The student.
+        share: Power of that matrix. 1 if only the vectors lose by rounding; 0.5 shares the loss
+            between vectors and weights.
     """
     weights = np.vstack([direction.input_weight for direction in student.directions])
     values, axes = np.linalg.eigh(weights.T @ weights)
-    lengths = np.sqrt(np.maximum(values, values.max() * 1e-3))
+    lengths = np.sqrt(np.maximum(values, values.max() * 1e-3)) ** share
     return axes * lengths @ axes.T, axes / lengths @ axes.T
 
 
@@ -97,8 +104,7 @@ def encode_rows(student: FloatStudent, bits: str) -> RowCodes:
     """
     if bits not in ENCODERS:
         raise ValueError(f"bits must be one of {', '.join(ENCODERS)}, got {bits!r}.")
-    forth, back = matched_basis(student)
-    return ENCODERS[bits](student.vectors @ forth, back)
+    return ENCODERS[bits](student)
 
 
 def blank_rows(student: FloatStudent, bits: str) -> RowCodes:
@@ -107,7 +113,7 @@ def blank_rows(student: FloatStudent, bits: str) -> RowCodes:
     kind = list(ENCODERS).index(bits)
     width = _code_width(dimensions) if kind == PQ else 1
     codes = np.zeros((rows, dimensions // width), np.int64)
-    shapes = {INT8: (0,), INT4: (16,), PQ: (dimensions // width, min(256, rows), width)}
+    shapes = {INT8: (0,), INT4: (16,), PQ: (dimensions // width, min(_CENTROIDS, rows), width)}
     levels = np.zeros(shapes[kind], np.int64)
     return RowCodes(kind, np.zeros((rows, 1), np.int64), levels, codes, 0.0, np.eye(dimensions))
 
@@ -117,7 +123,8 @@ def _code_width(dimensions: int) -> int:
     return max(width for width in range(1, _CODE_WIDTH + 1) if dimensions % width == 0)
 
 
-def _int8(vectors: Floats, basis: Floats) -> RowCodes:
+def _int8(student: FloatStudent) -> RowCodes:
+    vectors, basis = _mixed(student)
     scales, unit = _scales(np.abs(vectors).max(axis=1) / _MOST_LEVEL)
     steps = np.maximum(scales * unit / 256, _LEAST_UNIT)
     codes = np.clip(np.rint(vectors / steps), -_MOST_LEVEL, _MOST_LEVEL).astype(np.int64)
@@ -125,8 +132,9 @@ def _int8(vectors: Floats, basis: Floats) -> RowCodes:
     return RowCodes(INT8, scales, np.zeros(0, np.int64), codes, unit, basis)
 
 
-def _int4(vectors: Floats, basis: Floats) -> RowCodes:
+def _int4(student: FloatStudent) -> RowCodes:
     """Sixteen levels for all, a scale for each row: both fitted in turns to the least error."""
+    vectors, basis = _mixed(student)
     steps = np.abs(vectors).max(axis=1, keepdims=True) / 2.5
     steps[steps == 0] = 1
     levels = np.linspace(-2.5, 2.5, 16)
@@ -141,17 +149,19 @@ def _int4(vectors: Floats, basis: Floats) -> RowCodes:
     return _finish(vectors, basis, INT4, levels, steps, lambda v, fine: _nearest(v, fine))
 
 
-def _product_quantized(vectors: Floats, basis: Floats) -> RowCodes:
-    """A few codes a row, each one of 256 centroids of some dimensions."""
+def _product_quantized(student: FloatStudent) -> RowCodes:
+    """A few codes a row, each one of 240 centroids of some dimensions."""
     from sklearn.cluster import KMeans
 
-    width = _code_width(vectors.shape[1])
+    forth, basis = matched_basis(student)
+    vectors = student.vectors @ forth
+    width = _code_width(student.dimensions)
     spread = _balanced_axes(vectors, width)
     vectors, basis = vectors @ spread, basis @ spread
     steps = np.sqrt((vectors**2).mean(axis=1, keepdims=True))
     steps[steps == 0] = 1
     parts = (vectors / steps).reshape(len(vectors), -1, width)
-    centroids = min(256, len(vectors))
+    centroids = min(_CENTROIDS, len(vectors))
     levels = np.stack(
         [
             KMeans(centroids, n_init=1, max_iter=50, random_state=0)
@@ -163,12 +173,24 @@ def _product_quantized(vectors: Floats, basis: Floats) -> RowCodes:
     return _finish(vectors, basis, PQ, levels, steps, _nearest_centroids)
 
 
-ENCODERS: dict[str, Callable[[Floats, Floats], RowCodes]] = {
+ENCODERS: dict[str, Callable[[FloatStudent], RowCodes]] = {
     "8": _int8,
     "4": _int4,
     "pq": _product_quantized,
 }
 """Kinds of rows by the name that the user types."""
+
+
+def _mixed(student: FloatStudent) -> tuple[Floats, Floats]:
+    """Vectors and basis for codes of one dimension each: turned at random after `matched_basis`.
+
+    What is large in one dimension is then spread over all, so a row's scale is smaller (as the
+    random rotations of Chee et al. 2023 do for the weights of language models).
+    """
+    forth, back = matched_basis(student, share=0.5)
+    normal = np.random.default_rng(0).standard_normal(forth.shape)
+    rotation = np.linalg.qr(normal).Q
+    return student.vectors @ forth @ rotation, back @ rotation
 
 
 def _finish(

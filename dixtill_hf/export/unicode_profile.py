@@ -203,9 +203,9 @@ def _flags(codes: Sequence[int]) -> dict[int, int]:
     flags |= {code: flags.get(code, 0) | IDEOGRAPH for code in spaced}
     letters = [code for code in codes if not flags.get(code, 0) & (REMOVED | SPACE)]
     shown = {
-        PUNCTUATION: _splits_off(letters, "a", pre_tokenizers.BertPreTokenizer(), behind=False),
-        SYLLABLE: _splits_off(letters, "a", _syllable_splitter(), behind=False),
-        FOLLOWER: _splits_off(letters, _THAI, _syllable_splitter(), behind=True),
+        PUNCTUATION: _starters(letters, pre_tokenizers.BertPreTokenizer()),
+        SYLLABLE: _starters(letters, _syllable_splitter()),
+        FOLLOWER: _followers(letters, _syllable_splitter()),
     }
     for flag, found in shown.items():
         for code in found:
@@ -218,17 +218,29 @@ def _syllable_splitter() -> pre_tokenizers.PreTokenizer:
     return word_splitter()[1]
 
 
-def _splits_off(
-    codes: Sequence[int], before: str, splitter: pre_tokenizers.PreTokenizer, behind: bool
-) -> list[int]:
-    """Characters that begin a word behind `before`, or with `behind` those that join it."""
-    found = []
-    for start in range(0, len(codes), 1 << 16):
-        part = codes[start : start + (1 << 16)]
-        text = "".join(before + chr(code) for code in part)
-        starts = {first for _, (first, _) in splitter.pre_tokenize_str(text)}
-        found += [code for i, code in enumerate(part) if (2 * i + 1 in starts) is not behind]
+def _starters(codes: Sequence[int], splitter: pre_tokenizers.PreTokenizer) -> list[int]:
+    """Characters that begin a word behind a letter; whole stretches without any are passed by."""
+    found: list[int] = []
+    for part in _stretches(codes):
+        if len(splitter.pre_tokenize_str("a" + "".join(map(chr, part)))) > 1:
+            pieces = splitter.pre_tokenize_str("".join("a" + chr(code) for code in part))
+            starts = {first for _, (first, _) in pieces}
+            found += [code for i, code in enumerate(part) if 2 * i + 1 in starts]
     return found
+
+
+def _followers(codes: Sequence[int], splitter: pre_tokenizers.PreTokenizer) -> list[int]:
+    """Characters that join a syllable before them."""
+    found: list[int] = []
+    for part in _stretches(codes):
+        pieces = splitter.pre_tokenize_str("".join(_THAI + chr(code) for code in part))
+        starts = {first for _, (first, _) in pieces}
+        found += [code for i, code in enumerate(part) if 2 * i + 1 not in starts]
+    return found
+
+
+def _stretches(codes: Sequence[int]) -> list[Sequence[int]]:
+    return [codes[start : start + 1_024] for start in range(0, len(codes), 1_024)]
 
 
 def _lower_ranges(lower: Mapping[int, int]) -> list[tuple[int, int, int]]:
