@@ -300,7 +300,8 @@ def save_pruned(
     Returns:
         The directory.
     """
-    model.save_pretrained(directory)
+    # Early releases of transformers 5 would write the names that a checkpoint of old had.
+    model.save_pretrained(directory, save_original_format=False)
     tokenizer.save_pretrained(directory)
     return Path(directory)
 

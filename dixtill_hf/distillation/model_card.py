@@ -1,14 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The model card that a trainer writes beside its student, from what the trainer knows itself."""
+"""The model card of a student: one template, and what a trainer knows to fill it with.
 
+A finished run knows more; `reporting.model_card` fills the same template from its figures.
+"""
+
+from __future__ import annotations
+
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from huggingface_hub import ModelCardData
+from huggingface_hub import EvalResult, ModelCardData
 
+from dixtill_hf.artifacts.markdown import escaped, one_line, render
 from dixtill_hf.distillation.arguments import DistillationArguments
 
-_TAGS = ("dixtill", "knowledge-distillation", "explainable-ai")
+TASK = "text-classification"
+TAGS = ("dixtill", "knowledge-distillation", "explainable-ai", "attribution", "bilstm")
+_TEMPLATES = Path(__file__).with_name("templates")
 # What an evaluation logs of its duration.
 _NOT_MEASURED = (
     "runtime",
@@ -17,54 +28,113 @@ _NOT_MEASURED = (
     "model_preparation_time",
 )
 
-_CARD = """\
----
-{metadata}
----
 
-# {name}
+@dataclass(frozen=True)
+class CardContents:
+    """All that the template shows. What is not known is left out of the card.
 
-A text classifier that explains every prediction: beside the label it gives a score for each word
-of the text, from the same forward pass. It was distilled{teacher} with the preset `{preset}` and
-the method `{method}` of `dixtill_hf`.
+    Attributes:
+        name: What the card calls the student.
+        model_id: What `from_pretrained` takes to load the student: a Hub id or a directory.
+        labels: Names of the labels in the order of the logits.
+        explanation: Kind of explanation: "contributions", "attention" or None.
+        method: Method that trained it, as readers see it.
+        distilled: Whether it learnt from a teacher.
+        language: ISO code of the language of the texts, or several.
+        license: Licence of the student as the Hub names it ("apache-2.0").
+        base_model: Hub id of the teacher.
+        teacher: What readers see of the teacher. Defaults to `base_model`.
+        datasets: Hub ids of the data.
+        dataset: What readers see of the data. Defaults to the first of `datasets`.
+        training_texts: What the student learnt from: "90 texts".
+        tags: Further tags.
+        parameters: Number of parameters, written.
+        size: Size of the weights, written.
+        smaller: How many times smaller than the teacher it is, written.
+        quality: Markdown table of its quality.
+        quality_note: What the table shows.
+        agreement: Markdown table of the agreement with the teacher's explanations.
+        settings: Markdown table of the settings of the training.
+        caveats: Further limitations, as Markdown sentences.
+        metrics: Names of the metrics on the Hub.
+        eval_results: The figures of this very student, for the Hub.
+    """
 
-- **Labels:** {labels}
-- **Explanation:** {explanation}
+    name: str
+    model_id: str
+    labels: Sequence[str]
+    explanation: str | None
+    method: str
+    distilled: bool = True
+    language: str | list[str] | None = None
+    license: str | None = None
+    base_model: str | None = None
+    teacher: str | None = None
+    datasets: Sequence[str] = ()
+    dataset: str | None = None
+    training_texts: str | None = None
+    tags: Sequence[str] = ()
+    parameters: str | None = None
+    size: str | None = None
+    smaller: str | None = None
+    quality: str = ""
+    quality_note: str = ""
+    agreement: str = ""
+    settings: str = ""
+    caveats: Sequence[str] = ()
+    metrics: Sequence[str] = ()
+    eval_results: Sequence[EvalResult] = ()
 
-## How to use
 
-```python
-from transformers import AutoModelForSequenceClassification, AutoTokenizer
+def card_text(card: CardContents) -> str:
+    """Text of a README.md: metadata that the Hub reads, and a card for people.
 
-model = AutoModelForSequenceClassification.from_pretrained("{repo}", trust_remote_code=True)
-tokenizer = AutoTokenizer.from_pretrained("{repo}")
-output = model(**tokenizer("a text to classify", return_tensors="pt"))
-label = output.logits.argmax(dim=-1)
-print(model.config.id2label[label.item()], model.explain_from(output, label))
-```
+    Args:
+        card: What the template shows.
+    """
+    data = ModelCardData(
+        language=card.language,
+        license=card.license,
+        library_name="transformers",
+        pipeline_tag=TASK,
+        tags=list(dict.fromkeys([*TAGS, *card.tags])),
+        base_model=card.base_model,
+        datasets=list(card.datasets) or None,
+        metrics=list(card.metrics) or None,
+        model_name=one_line(card.name),
+        eval_results=list(card.eval_results) or None,
+    )
+    shown = {name: getattr(card, name) for name in _SHOWN_AS_IT_IS}
+    languages = [card.language] if isinstance(card.language, str) else card.language or []
+    return render(
+        _TEMPLATES,
+        "model_card.md.jinja",
+        **shown,
+        metadata=data.to_yaml(),
+        name=escaped(card.name),
+        repo=json.dumps(card.model_id, ensure_ascii=False),
+        labels=[escaped(label) for label in card.labels],
+        language=escaped(", ".join(languages)),
+        license=escaped(card.license or ""),
+        method=escaped(card.method),
+        teacher=escaped(card.teacher or card.base_model or ""),
+        dataset=escaped(card.dataset or next(iter(card.datasets), "")),
+    )
 
-With `dixtill_hf` installed, `dixtill_pipeline("{repo}")` gives words and scores in one call.
 
-{results}## Citation
-
-```bibtex
-@article{{cantini2024dixtill,
-  title   = {{XAI-driven knowledge distillation of large language models for efficient deployment on low-resource devices}},
-  author  = {{Cantini, Riccardo and Orsino, Alessio and Talia, Domenico}},
-  journal = {{Journal of Big Data}},
-  volume  = {{11}},
-  number  = {{63}},
-  year    = {{2024}},
-  doi     = {{10.1186/s40537-024-00928-3}}
-}}
-```
-"""  # noqa: E501 - a line of BibTeX
-
-_EXPLANATIONS = {
-    "contributions": "what each word adds to the logit of a label; these and the label's bias sum "
-    "to the logit.",
-    "attention": "the attention score of each word before the softmax, which knows no label.",
-}
+_SHOWN_AS_IT_IS = (
+    "explanation",
+    "distilled",
+    "training_texts",
+    "parameters",
+    "size",
+    "smaller",
+    "quality",
+    "quality_note",
+    "agreement",
+    "settings",
+    "caveats",
+)
 
 
 def training_card(
@@ -80,7 +150,7 @@ def training_card(
     tags: Sequence[str] = (),
     datasets: Sequence[str] = (),
 ) -> str:
-    """Text of a README.md: metadata for the Hub and a short card to read.
+    """The card that a trainer writes, from what the trainer knows itself.
 
     Args:
         name: What the card calls the student.
@@ -88,42 +158,40 @@ def training_card(
         args: What it was trained with.
         labels: Names in the order of the logits.
         log_history: The trainer's log; the card shows its last evaluation, if there is one.
-        teacher: Hub id, if the teacher has one.
+        teacher: Hub id of the teacher, if it has one.
         language: ISO code of the language of the texts, if known.
-        license: As the Hub names it, if decided.
-        tags: Beside ours.
+        license: Licence as the Hub names it, if decided.
+        tags: Further tags.
         datasets: Hub ids of the data.
     """
-    data = ModelCardData(
-        language=language,
-        license=license,
-        library_name="transformers",
-        pipeline_tag="text-classification",
-        tags=list(dict.fromkeys([*_TAGS, *tags])),
-        base_model=teacher,
-        datasets=list(datasets) or None,
-        model_name=name,
-    )
-    return _CARD.format(
-        metadata=data.to_yaml(),
-        name=name,
-        teacher=f" from `{teacher}`" if teacher else "",
-        preset=args.preset,
-        method=args.method,
-        labels=", ".join(labels),
-        explanation=_EXPLANATIONS[args.explanation],
-        repo=repo,
-        results=_results(log_history),
+    split, quality = _last_evaluation(log_history)
+    return card_text(
+        CardContents(
+            name=name,
+            model_id=repo,
+            labels=labels,
+            explanation=args.explanation,
+            method=f"{args.method} (preset {args.preset})",
+            distilled=args.method != "none",
+            language=language,
+            license=license,
+            base_model=teacher,
+            datasets=datasets,
+            tags=tags,
+            quality=quality,
+            quality_note=f"The last evaluation (`{split}`):",
+        )
     )
 
 
-def _results(log_history: Sequence[Mapping[str, Any]]) -> str:
-    """The last evaluation as a section with a table; nothing if there was none."""
+def _last_evaluation(log_history: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
+    """Its prefix and its table; empty if there was none."""
     for entry in reversed(log_history):
         for key in entry:
             if key.endswith("_runtime") and key != "train_runtime":
-                return _table(key.removesuffix("_runtime"), entry)
-    return ""
+                split = key.removesuffix("_runtime")
+                return split, _table(split, entry)
+    return "", ""
 
 
 def _table(split: str, entry: Mapping[str, Any]) -> str:
@@ -133,14 +201,13 @@ def _table(split: str, entry: Mapping[str, Any]) -> str:
         if key.startswith(f"{split}_")
     }
     rows = [
-        f"| {name} | {_cell(value)} |"
+        f"| {escaped(name)} | {_cell(value)} |"
         for name, value in metrics.items()
         if name not in _NOT_MEASURED
     ]
-    head = ["## Results", "", f"The last evaluation (`{split}`):", "", "| metric | value |"]
-    return "\n".join([*head, "| --- | --- |", *rows]) + "\n\n"
+    return "\n".join(["| metric | value |", "| :--- | ---: |", *rows])
 
 
 def _cell(value: object) -> str:
-    """A number with four digits; whatever else the user's own metrics return, as it is."""
-    return f"{value:.4f}" if isinstance(value, (int, float)) else str(value).replace("|", r"\|")
+    """A number with four digits; other values, of the user's own metrics, as they are."""
+    return f"{value:.4f}" if isinstance(value, int | float) else escaped(value)

@@ -1,21 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """How numbers, Markdown tables and templates are written in reports and model cards."""
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
+from dixtill_hf.artifacts import markdown
 from dixtill_hf.reporting.measurements import Estimate
 
 NOTHING = "–"
 # Figures of a score in a table; two that agree in all of them count as equally good.
 _DIGITS = 3
-# What Markdown reads as markup; an underscore inside a word is none.
-_MARKS = re.compile(r"[\\|*`~$\[\]]|(?<![^\W_])_|_(?![^\W_])")
+text = markdown.escaped
+_TEMPLATES = Path(__file__).with_name("templates")
 _SIZE_UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
@@ -106,12 +104,6 @@ def signed(value: float | None) -> str:
     return NOTHING if value is None else f"{value:+.{_DIGITS}f}"
 
 
-def text(value: object) -> str:
-    """Any value as one line of Markdown in which nothing is markup."""
-    line = _MARKS.sub(r"\\\g<0>", " ".join(str(value).split()))
-    return line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
 def listing(items: Sequence[str]) -> str:
     """Items in a sentence: "a", "a and b", "a, b and c"."""
     if len(items) < 2:
@@ -194,16 +186,6 @@ def _three_figures(value: float) -> str:
     return f"{value:,.0f}"
 
 
-_ENVIRONMENT = Environment(
-    loader=FileSystemLoader(Path(__file__).with_name("templates")),
-    autoescape=lambda name: name is not None and name.endswith(".html.jinja"),
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    keep_trailing_newline=True,
-)
-
-
 def render(template: str, **values: Any) -> str:
     """Text of a template in templates/; a value that it needs and does not get is an error."""
-    return _ENVIRONMENT.get_template(template).render(**values)
+    return markdown.render(_TEMPLATES, template, **values)

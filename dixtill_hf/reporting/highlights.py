@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, TextIO
 
+from dixtill_hf.artifacts.markdown import one_line
 from dixtill_hf.reporting import formatting as fmt
 from dixtill_hf.reporting.formatting import render
 
@@ -121,7 +122,7 @@ def html_page(explanations: Mapping[str, Any], title: str = "Explanations") -> s
     return render(
         "explanations.html.jinja",
         title=title,
-        labels=labels,
+        labels=[one_line(label) for label in labels],
         examples=examples,
         for_colour=" ".join(map(str, FOR_COLOUR)),
         against_colour=" ".join(map(str, AGAINST_COLOUR)),
@@ -143,7 +144,7 @@ def terminal(explanation: Explanation, stream: TextIO | None = None) -> str:
         stream: Where the lines will be written; standard output by default.
     """
     parts = segments(explanation.text, explanation.spans, explanation.scores)
-    head = f"{explanation.label}  {fmt.percent(explanation.probability)}"
+    head = f"{one_line(explanation.label)}  {fmt.percent(explanation.probability)}"
     bits = _colour_bits(sys.stdout if stream is None else stream)
     if bits == 0:
         lines = [
@@ -161,7 +162,7 @@ def _example(example: Mapping[str, Any], labels: Sequence[str]) -> dict[str, Any
     sides = [
         {
             "who": who,
-            "label": example[who]["label"],
+            "label": one_line(example[who]["label"]),
             "probability": fmt.percent(example[who]["probability"]),
             "correct": None if gold is None else example[who]["label"] == gold,
             "segments": _segments_of(example["text"], example[who], rationale),
@@ -173,7 +174,7 @@ def _example(example: Mapping[str, Any], labels: Sequence[str]) -> dict[str, Any
     if filed_under not in labels:
         raise ValueError(f"label {filed_under!r} of a text is not one of {', '.join(labels)}")
     return {
-        "gold": gold,
+        "gold": None if gold is None else one_line(gold),
         "label_index": labels.index(filed_under),
         "disagrees": example["teacher"]["label"] != example["student"]["label"],
         "has_rationale": bool(rationale),

@@ -4,12 +4,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from huggingface_hub import EvalResult, ModelCardData
+from huggingface_hub import EvalResult
 
+from dixtill_hf.distillation.model_card import TASK, CardContents, card_text
 from dixtill_hf.reporting import formatting as fmt
 from dixtill_hf.reporting import tables
 from dixtill_hf.reporting.caveats import caveats
-from dixtill_hf.reporting.formatting import render
 from dixtill_hf.reporting.measurements import (
     QUALITY_METRICS,
     Series,
@@ -19,8 +19,6 @@ from dixtill_hf.reporting.measurements import (
 )
 from dixtill_hf.reporting.summary import short_name, training_texts
 
-_TASK = "text-classification"
-_TAGS = ["dixtill", "knowledge-distillation", "explainable-ai", "attribution", "bilstm"]
 # Our metric → its name on the Hub and the arguments that tell which variant it is.
 _HUB_METRICS: dict[str, tuple[str, dict[str, str] | None]] = {
     "accuracy": ("accuracy", None),
@@ -65,40 +63,45 @@ def model_card(
     one = _chosen_series(everything, method, preset)
     result = _chosen_result(one, seed)
     shown = [other for other in everything if other is one or _is_reference(other, one)]
-    data = ModelCardData(
-        language=language,
-        license=license,
-        library_name="transformers",
-        pipeline_tag=_TASK,
-        tags=_TAGS,
-        base_model=base_model,
-        datasets=None if dataset_id is None else [dataset_id],
-        metrics=[_HUB_METRICS[key][0] for key in _defined(result)],
-        model_name=model_id.rsplit("/", 1)[-1],
-        eval_results=_eval_results(metrics, result, dataset_id),
+    dataset = metrics["dataset"]
+    many = len(one.results) > 1
+    return card_text(
+        CardContents(
+            name=model_id.rsplit("/", 1)[-1],
+            model_id=model_id,
+            labels=dataset["labels"],
+            explanation=(result.get("explanation") or {}).get("kind"),
+            method=one.name,
+            distilled=method != "none",
+            language=language,
+            license=license,
+            base_model=base_model,
+            teacher=base_model or short_name(metrics["teacher"]["name"]),
+            datasets=[] if dataset_id is None else [dataset_id],
+            dataset=dataset_id or short_name(dataset["source"]),
+            training_texts=training_texts(dataset, one),
+            parameters=fmt.count(result["parameters"]),
+            size=fmt.size(result["bytes"]),
+            smaller=_smaller(metrics, result["bytes"]),
+            quality=tables.quality_table(metrics, shown),
+            quality_note=_quality_note(result.get("seed") if many else None),
+            agreement=tables.agreement_table(shown),
+            settings=tables.settings_table(_without_paths(metrics.get("recipe") or {})),
+            caveats=caveats({**metrics, "comparisons": []}, shown),
+            metrics=[_HUB_METRICS[key][0] for key in _defined(result)],
+            eval_results=_eval_results(metrics, result, dataset_id),
+        )
     )
-    return render(
-        "model_card.md.jinja",
-        metadata=data.to_yaml(),
-        name=data.model_name,
-        model_id=model_id,
-        method=fmt.text(one.name),
-        distilled=method != "none",
-        seed=result.get("seed"),
-        seeds=len(one.results),
-        labels=[fmt.text(label) for label in metrics["dataset"]["labels"]],
-        dataset=fmt.text(dataset_id or short_name(metrics["dataset"]["source"])),
-        training_texts=training_texts(metrics["dataset"], one),
-        teacher=fmt.text(base_model or short_name(metrics["teacher"]["name"])),
-        smaller=_smaller(metrics, result["bytes"]),
-        parameters=fmt.count(result["parameters"]),
-        size=fmt.size(result["bytes"]),
-        kind=(result.get("explanation") or {}).get("kind"),
-        quality=tables.quality_table(metrics, shown),
-        agreement=tables.agreement_table(shown),
-        settings=tables.settings_table(_without_paths(metrics.get("recipe") or {})),
-        caveats=caveats({**metrics, "comparisons": []}, shown),
-    )
+
+
+def _quality_note(seed: int | None) -> str:
+    note = "On the test split, compared with the teacher. "
+    if seed is not None:
+        note += (
+            "Each row is the mean over its seeds. This model is the one of seed "
+            f"{seed}; its own figures are in the metadata. "
+        )
+    return note + "In bold: the best of each column, without the teacher."
 
 
 def _chosen_series(series: Sequence[Series], method: str, preset: str | None) -> Series:
@@ -145,7 +148,7 @@ def _eval_results(
     name = short_name(metrics["dataset"]["source"])
     return [
         EvalResult(
-            task_type=_TASK,
+            task_type=TASK,
             task_name="Text classification",
             dataset_type=dataset_id or name,
             dataset_name=name,

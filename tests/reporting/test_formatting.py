@@ -66,21 +66,6 @@ def test_estimate(value, expected):
 
 
 @pytest.mark.parametrize(
-    ("value", "expected"),
-    [
-        ("a|b", r"a\|b"),
-        ("<b>&", "&lt;b&gt;&amp;"),
-        ("two\nlines", "two lines"),
-        ("__init__", r"\_\_init\_\_"),
-        ("macro_f1", "macro_f1"),
-        ("[x](y) *z* `q` $w$", r"\[x\](y) \*z\* \`q\` \$w\$"),
-    ],
-)
-def test_text_holds_no_markup(value, expected):
-    assert fmt.text(value) == expected
-
-
-@pytest.mark.parametrize(
     ("items", "expected"),
     [([], ""), (["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and c")],
 )
