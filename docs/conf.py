@@ -20,6 +20,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
     "public_names",
+    "repository_links",
     "field_tables",
 ]
 exclude_patterns = ["_build"]
@@ -34,7 +35,7 @@ _THIRD_PARTY = (
 nitpick_ignore_regex = [
     (r"py:.*", rf"({_THIRD_PARTY})(\..*)?"),
     # The standard library and built-in types, which are written without a module.
-    (r"py:.*", r"(Any|Callable|Iterable|Iterator|Mapping|NDArray|Path|Sequence|TypeVar)"),
+    (r"py:.*", r"(Any|Callable|Iterable|Iterator|Mapping|NDArray|Path|PathLike|Sequence)"),
     (r"py:(class|exc|obj)", r"[A-Za-z]*(Error|bool|bytes|dict|float|int|list|object|str|tuple)"),
 ]
 

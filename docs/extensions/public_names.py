@@ -35,22 +35,28 @@ def report_undocumented(app: Sphinx, env: BuildEnvironment) -> None:
             )
 
 
-def link_to_public_name(
+def link_to_own_name(
     app: Sphinx, env: BuildEnvironment, node: pending_xref, text: nodes.TextElement
 ) -> nodes.Element | None:
-    """Link `dixtill_hf.folder.module.NAME`, or `NAME`, to where `dixtill_hf.NAME` is documented."""
+    """Link a class of ours, with any module or none before its name, to where it is documented."""
     target = str(node.get("reftarget", ""))
     name = target.rsplit(".", 1)[-1]
     ours = target == name or target.startswith(f"{PACKAGE}.")
-    if node.get("refdomain") != "py" or not ours or name not in dixtill_hf.__all__:
+    if node.get("refdomain") != "py" or not ours:
+        return None
+    if name.startswith("_"):
+        return text  # a type variable: the docstring says what it stands for
+    documented = env.domains["py"].objects
+    places = [one for one in documented if one.startswith(PACKAGE) and one.endswith(f".{name}")]
+    if len(places) != 1:
         return None
     return env.domains["py"].resolve_xref(
-        env, node["refdoc"], app.builder, "obj", f"{PACKAGE}.{name}", node, text
+        env, node["refdoc"], app.builder, "obj", places[0], node, text
     )
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect both to the build."""
     app.connect("env-check-consistency", report_undocumented)
-    app.connect("missing-reference", link_to_public_name)
+    app.connect("missing-reference", link_to_own_name)
     return {"parallel_read_safe": True}
