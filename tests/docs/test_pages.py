@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from transformers import PretrainedConfig
 
 import dixtill_hf
 from dixtill_hf.cli import main as command_line
@@ -83,6 +84,7 @@ def parameters_of(name: str) -> set[str]:
     """The keyword arguments of a public name, and of what it passes its further ones to."""
     passed_on = {
         "annotate": known_explainers().values(),
+        "DixtillConfig": [PretrainedConfig],
         "build_student": [dixtill_hf.DixtillConfig],
         "distill": [dixtill_hf.DistillationArguments],
     }
