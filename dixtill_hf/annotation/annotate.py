@@ -82,8 +82,9 @@ def annotate(
           explains all labels, a list of them for each label.
         - `teacher_explained_label`: the label that the attributions are for; where all are
           explained, the predicted one.
-        - `teacher_completeness_error`: |Σ attributions − (F(text) − F(baseline))|, NaN for an
-          explainer that does not promise that they are equal.
+        - `teacher_completeness_error`: how far the sum of the attributions is from F(text) −
+          F(baseline), in absolute terms (Captum's convergence delta); NaN for an explainer that
+          does not promise that they are equal.
         - `teacher_evaluations`: passes of the teacher spent on the text.
         - `teacher_truncated`: whether the text goes on beyond the teacher's limit.
 

@@ -253,9 +253,9 @@ class DistillationArguments(TrainingArguments):
 
     @property
     def variants_per_text(self) -> int:
-        """Variants of every training text that the preset has the teacher label: `label_variants`.
+        """Number of variants of every training text that the teacher labels (`label_variants`).
 
-        0 if the student does not learn from the teacher.
+        It is the preset's, and 0 if the student does not learn from the teacher.
         """
         return PRESETS[self.preset].variants if self.alpha > 0 else 0
 

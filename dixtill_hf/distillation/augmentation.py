@@ -50,8 +50,9 @@ def similar_words(
         most: Of these the nearest so many, with a cosine of at least 0.5.
 
     Returns:
-        For each word, normalised, that has any: the nearest words, the nearest first. Numbers,
-        punctuation marks and the 120 most frequent words of the vectors have none.
+        A mapping from each normalised word to its nearest words, nearest first. Words without a
+        near word are left out, and so are numbers, punctuation marks and the 120 most frequent
+        words of the vectors.
 
     Raises:
         FileNotFoundError, ImportError: As for `load_word_vectors`.

@@ -119,10 +119,10 @@ def explanation_agreement(
         ks: Numbers of words that count as important.
 
     Returns:
-        Means over texts, None where there is none: `cosine`, `kendall`, `spearman`, and for each k
-        `feature_agreement@k`, `sign_agreement@k`, `rank_agreement@k` and `signed_rank_agreement@k`.
-        Then `texts` (how many the means are over), `left_out`, and `unranked` (how many of `texts`
-        the rank correlations leave out).
+        The means over the texts by name (None without texts). The names are `cosine`, `kendall`,
+        `spearman`, and for each k `feature_agreement@k`, `sign_agreement@k`, `rank_agreement@k`
+        and `signed_rank_agreement@k`. The counts `texts` (in the means), `left_out`, and
+        `unranked` (texts that the rank correlations leave out) come with them.
 
     Raises:
         ValueError: There is no text or no k, a k is below 1, the numbers of texts differ, or
