@@ -67,14 +67,6 @@ def _with_labels(teacher: Path, directory: Path) -> str:
     return str(directory)
 
 
-def test_the_walk_through_reaches_its_end(tiny_teacher_dir, tmp_path):
-    printed = _run(
-        str(ROOT / "examples" / "walkthrough.py"), str(tiny_teacher_dir("bert")), cwd=tmp_path
-    )
-    assert "completeness error" in printed
-    assert (tmp_path / "runs" / "walkthrough" / "student" / "config.json").is_file()
-
-
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
 def test_a_recipe_names_only_fields_that_exist(recipe):
     assert set(yaml.safe_load(recipe.read_text())) <= set(Recipe().to_dict())

@@ -29,9 +29,7 @@ def code_cells(notebook: Path) -> list[str]:
 
 
 @pytest.fixture
-def tiny_encoder(
-    monkeypatch: pytest.MonkeyPatch, tiny_teacher_dir: Any, tmp_path: Path
-) -> None:
+def tiny_encoder(monkeypatch: pytest.MonkeyPatch, tiny_teacher_dir: Any, tmp_path: Path) -> None:
     """Instead of the packaged encoder, one that is fine-tuned in a second."""
     classifier, encoder = tiny_teacher_dir("bert"), tmp_path / "encoder"
     AutoModel.from_pretrained(classifier).save_pretrained(encoder)
