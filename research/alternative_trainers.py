@@ -24,13 +24,13 @@ from transformers import PreTrainedTokenizerFast
 from dixtill_hf import DistillationArguments, DistillationTrainer
 from dixtill_hf.data import columns
 from dixtill_hf.data.columns import LABEL_UNKNOWN
+from dixtill_hf.distillation.batching import DistillationCollator
 from dixtill_hf.distillation.dataset import (
     ATTRIBUTION_TARGETS,
     EXPLAINED_LABEL,
     INPUT_IDS,
     LABELS,
     TEACHER_LOGITS,
-    DistillationCollator,
     prepare_dataset,
 )
 from dixtill_hf.distillation.losses.base import KdLoss, get_kd_loss

@@ -23,8 +23,8 @@ from transformers.trainer import TRAINING_ARGS_NAME
 from transformers.trainer_utils import EvalLoopOutput, TrainOutput
 from transformers.training_args import OptimizerNames
 
-from dixtill_hf.distillation.annotating_teacher import AnnotatingTeacher
 from dixtill_hf.distillation.arguments import DistillationArguments
+from dixtill_hf.distillation.batching import DistillationCollator, LengthBucketSampler
 from dixtill_hf.distillation.dataset import (
     ATTRIBUTION_TARGETS,
     EXPLAINED_LABEL,
@@ -32,21 +32,25 @@ from dixtill_hf.distillation.dataset import (
     LABELS,
     LENGTH,
     TEACHER_LOGITS,
-    DistillationCollator,
     checked_dataset,
     checked_tokenizer,
 )
-from dixtill_hf.distillation.dataset_preparer import DatasetPreparer, teacher_columns
-from dixtill_hf.distillation.evaluation_metrics import EXPLANATION, LOGITS, evaluation_metrics
 from dixtill_hf.distillation.losses.dixtill import distillation_loss
 from dixtill_hf.distillation.model_card import training_card
-from dixtill_hf.distillation.sampling import LengthBucketSampler
-from dixtill_hf.distillation.term_averages import TermAverages
-from dixtill_hf.distillation.trainer_checks import (
+from dixtill_hf.distillation.trainer_inputs import (
+    DatasetPreparer,
+    OnTheFlyAnnotator,
     check_padding,
     check_student,
     check_vocabulary,
     checked_arguments,
+    teacher_columns,
+)
+from dixtill_hf.distillation.training_metrics import (
+    EXPLANATION,
+    LOGITS,
+    TermAverages,
+    evaluation_metrics,
 )
 from dixtill_hf.explainers.base import Explainer
 from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification, DixtillOutput
@@ -123,7 +127,7 @@ class DistillationTrainer(Trainer):
         tokenizer = checked_tokenizer(processing_class)
         check_padding(tokenizer)
         tokenizer.model_max_length = args.max_words  # what it learns from is what it will read
-        annotating = None if teacher is None else AnnotatingTeacher(teacher, explainer, label_map)
+        annotator = None if teacher is None else OnTheFlyAnnotator(teacher, explainer, label_map)
         self._users_metrics = compute_metrics
         self._term_averages = TermAverages()
         self._bucket_sampler: LengthBucketSampler | None = None
@@ -145,7 +149,7 @@ class DistillationTrainer(Trainer):
         self.model_accepts_loss_kwargs = False
         self.model.config.explanation = self.args.explanation
         check_vocabulary(self.model, tokenizer)
-        self._preparer = DatasetPreparer(args, tokenizer, self.model, annotating)
+        self._preparer = DatasetPreparer(args, tokenizer, self.model, annotator)
         if train_dataset is not None:
             self.train_dataset = self._preparer.for_training(train_dataset)
         self.eval_dataset = self._preparer.for_evaluations(eval_dataset)

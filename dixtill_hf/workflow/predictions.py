@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
 from dixtill_hf.data.columns import LABEL_UNKNOWN
+from dixtill_hf.distillation.batching import DistillationCollator
 from dixtill_hf.distillation.dataset import (
     ATTRIBUTION_TARGETS,
     EXPLAINED_LABEL,
@@ -20,7 +21,6 @@ from dixtill_hf.distillation.dataset import (
     LABELS,
     LENGTH,
     TEACHER_LOGITS,
-    DistillationCollator,
     prepare_dataset,
 )
 from dixtill_hf.evaluation.agreement import explanation_agreement

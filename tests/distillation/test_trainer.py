@@ -17,7 +17,8 @@ from transformers import (
 )
 
 from dixtill_hf.distillation.arguments import DistillationArguments
-from dixtill_hf.distillation.dataset import DistillationCollator, prepare_dataset
+from dixtill_hf.distillation.batching import DistillationCollator
+from dixtill_hf.distillation.dataset import prepare_dataset
 from dixtill_hf.distillation.losses.dixtill import distillation_loss
 from dixtill_hf.distillation.trainer import DistillationTrainer
 
@@ -154,7 +155,8 @@ def test_without_a_teacher_it_is_a_plain_trainer(
     ours_arguments = make_arguments(bucket_by_length=False, **NO_TEACHER)
     names = {field.name for field in dataclasses.fields(TrainingArguments) if field.init}
     plain_arguments = TrainingArguments(
-        **{name: getattr(ours_arguments, name) for name in names if name in _PLAIN}
+        seed=ours_arguments.seed,
+        **{name: getattr(ours_arguments, name) for name in names if name in _PLAIN},
     )
     plain = Trainer(
         make_student(),

@@ -188,7 +188,7 @@ def loads(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple]:
         return load_teacher(*args)
 
     monkeypatch.setenv("DIXTILL_CACHE", str(tmp_path))
-    monkeypatch.setattr("dixtill_hf.distillation.annotating_teacher.load_teacher", load_and_note)
+    monkeypatch.setattr("dixtill_hf.distillation.trainer_inputs.load_teacher", load_and_note)
     return calls
 
 

@@ -3,7 +3,7 @@
 
 import numpy as np
 
-from dixtill_hf.distillation.sampling import LengthBucketSampler
+from dixtill_hf.distillation.batching import LengthBucketSampler
 
 LENGTHS = np.random.default_rng(0).integers(1, 60, size=1003)
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from dixtill_hf.distillation.term_averages import TermAverages
+from dixtill_hf.distillation.training_metrics import TermAverages
 
 
 def _one_process(sums: Tensor) -> Tensor:

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an evaluation during training reports, from the gathered rows of the whole split."""
+"""What is logged during a training: the loss terms, and the metrics of an evaluation."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from dixtill_hf.data.columns import LABEL_UNKNOWN
 from dixtill_hf.distillation.dataset import (
@@ -16,6 +18,52 @@ from dixtill_hf.distillation.dataset import (
 from dixtill_hf.evaluation.agreement import explanation_agreement
 from dixtill_hf.evaluation.classification import classification_metrics, softmax
 
+TERMS = ("ce", "kd", "xai")
+
+
+class TermAverages:
+    """Averages of the loss terms between two logs, over texts and processes.
+
+    Terms are summed on the device, so that no training step waits for a number.
+    """
+
+    def __init__(self) -> None:
+        self._sums: dict[str, Tensor] = {}
+
+    def add(
+        self, terms: Mapping[str, Tensor], labels: Tensor, attributions: Tensor | None = None
+    ) -> None:
+        """Add the terms of a batch.
+
+        Args:
+            terms: As from `distillation_loss`, each of shape `(batch,)`.
+            labels: Shape `(batch,)`; texts labelled −100 do not enter the mean cross-entropy.
+            attributions: The teacher's, `(batch, words)`; needed for the explanation term. Texts
+                without any, whose term is a constant, do not enter its mean.
+        """
+        counted = {"ce": labels != LABEL_UNKNOWN, "kd": torch.ones_like(labels, dtype=torch.bool)}
+        if attributions is not None:
+            counted["xai"] = (attributions != 0).any(-1)
+        for name in TERMS:
+            if name in terms:
+                chosen = counted[name].to(terms[name].dtype)
+                sums = torch.stack([(terms[name].detach() * chosen).sum(), chosen.sum()])
+                self._sums[name] = self._sums[name] + sums if name in self._sums else sums
+
+    def pop(self, add_up: Callable[[Tensor], Tensor]) -> dict[str, float]:
+        """Return the means since the last call, and start again.
+
+        Args:
+            add_up: Adds up a tensor over all processes.
+
+        Returns:
+            `loss_ce`, `loss_kd` and `loss_xai`; terms that no text entered are absent.
+        """
+        totals = {name: add_up(sums).tolist() for name, sums in self._sums.items()}
+        self._sums = {}
+        return {f"loss_{name}": total / texts for name, (total, texts) in totals.items() if texts}
+
+
 LOGITS = "logits"
 EXPLANATION = "explanation"
 _LOGGED_AGREEMENT = ("feature_agreement", "sign_agreement")
@@ -24,16 +72,16 @@ Arrays = Mapping[str, NDArray]
 
 
 def evaluation_metrics(predictions: Arrays, references: Arrays) -> dict[str, float]:
-    """Loss terms, quality, and agreement with the teacher where it has spoken.
+    """Compute loss terms, quality, and agreement with the teacher on annotated texts.
 
-    What is padding is told by `length`: the Trainer fills gathered rows up with −100.
+    The Trainer fills gathered rows up with −100; `length` tells which values are real.
 
     Args:
         predictions: `logits` `(texts, labels)`; `explanation` `(texts, words)` with attribution
             targets; and the loss and its terms, `(texts,)`.
-        references: `labels` `(texts,)`, −100 where unknown; `length` `(texts,)`; and
-            `teacher_logits` `(texts, labels)` and `attribution_targets` `(texts, words)` where
-            the split is annotated.
+        references: `labels` `(texts,)`, −100 for unknown ones; `length` `(texts,)`; and, if the
+            split is annotated, `teacher_logits` `(texts, labels)` and `attribution_targets`
+            `(texts, words)`.
 
     Returns:
         `loss`; `loss_ce` over the labelled texts, `loss_kd`, `loss_xai` over the explained ones;
@@ -72,7 +120,7 @@ def _loss_terms(predictions: Arrays, references: Arrays) -> dict[str, float]:
 
 
 def _explained(attributions: NDArray, lengths: NDArray[np.integer]) -> NDArray[np.bool_]:
-    """Texts that the teacher gives any word of a score."""
+    """Which texts have a word that the teacher gives a score, `(texts,)`."""
     is_word = np.arange(attributions.shape[-1]) < lengths[:, np.newaxis]
     return ((attributions != 0) & is_word).any(-1)
 

@@ -3,7 +3,7 @@
 
 import torch
 
-from dixtill_hf.distillation.dataset import DistillationCollator
+from dixtill_hf.distillation.batching import DistillationCollator
 
 ROWS = [
     {

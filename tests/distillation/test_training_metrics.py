@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 
-from dixtill_hf.distillation.evaluation_metrics import evaluation_metrics
+from dixtill_hf.distillation.training_metrics import evaluation_metrics
 
 FILL = -100.0
 LOGITS = np.array([[2.0, 0.0], [0.0, 1.0], [3.0, 0.0], [0.0, 5.0]])

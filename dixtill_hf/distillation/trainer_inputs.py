@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a `DistillationTrainer` is given: checked, annotated where needed, and prepared."""
+
+import logging
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from datasets import ClassLabel, Dataset
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+from dixtill_hf.data.checks import name_rows
+from dixtill_hf.data.columns import LABEL, LABEL_UNKNOWN, TEXT
+from dixtill_hf.data.names import hub_id
+from dixtill_hf.distillation.arguments import DistillationArguments
+from dixtill_hf.distillation.dataset import (
+    ATTRIBUTION_TARGETS,
+    LABELS,
+    SOURCES,
+    TEACHER_LOGITS,
+    is_prepared,
+    prepare_dataset,
+)
+from dixtill_hf.explainers.base import Explainer
+from dixtill_hf.teacher.loading import Teacher, check_same_labels, load_teacher
+
+logger = logging.getLogger(__name__)
+
+
+def checked_arguments(args: object) -> DistillationArguments:
+    """Return the arguments, unless they lack what a distillation needs.
+
+    Raises:
+        TypeError: They are not `DistillationArguments`.
+    """
+    if not isinstance(args, DistillationArguments):
+        raise TypeError(
+            f"args must be DistillationArguments, got {type(args).__name__}: they hold alpha, "
+            "temperature and the losses, and all that TrainingArguments have."
+        )
+    return args
+
+
+def check_student(model: PreTrainedModel) -> None:
+    """Refuse a model that does not explain itself.
+
+    Raises:
+        TypeError: It is not a student.
+    """
+    if not hasattr(model, "explain_from"):
+        raise TypeError(
+            f"model is a {type(model).__name__}, which does not explain itself: make a student "
+            "with build_student(...), or load one with from_pretrained."
+        )
+
+
+def check_padding(tokenizer: PreTrainedTokenizerFast) -> None:
+    """Refuse a tokenizer that cannot make batches.
+
+    Raises:
+        ValueError: It has no padding token.
+    """
+    if tokenizer.pad_token_id is None:
+        raise ValueError(
+            "The student's tokenizer has no padding token, which batches need: set "
+            "tokenizer.pad_token, for example to tokenizer.eos_token."
+        )
+
+
+def check_vocabulary(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> None:
+    """Refuse a student that does not know all words of its tokenizer.
+
+    Raises:
+        ValueError: Its embedding has fewer rows than there are words.
+    """
+    if len(tokenizer) > model.config.vocab_size:
+        raise ValueError(
+            f"The tokenizer knows {len(tokenizer)} words, the student's embedding has "
+            f"{model.config.vocab_size}: make it with DixtillConfig(vocab_size=len(tokenizer))."
+        )
+
+
+class OnTheFlyAnnotator:
+    """Annotates the datasets that lack the teacher's columns; loads the teacher when one does.
+
+    Args:
+        teacher: A loaded teacher, or its Hub id or directory.
+        explainer: Name of an explainer, or one with its settings.
+        label_map: Teacher label → data label, if the names differ; only for a teacher given by
+            name or path.
+
+    Raises:
+        ValueError: A label map is given with a loaded teacher.
+    """
+
+    def __init__(
+        self,
+        teacher: Teacher | str | Path,
+        explainer: str | Explainer = "integrated_gradients",
+        label_map: Mapping[str, str] | None = None,
+    ) -> None:
+        if isinstance(teacher, Teacher) and label_map is not None:
+            raise ValueError(
+                "label_map is for a teacher given by name or path, and this one is loaded: give "
+                "the map to load_teacher(...)."
+            )
+        self._given = teacher
+        self._explainer = explainer
+        self._label_map = label_map
+        self._loaded: dict[tuple[str, ...], Teacher] = {}
+
+    @property
+    def hub_id(self) -> str | None:
+        """The teacher's name on the Hub; None if it has none."""
+        return hub_id(self._given.name if isinstance(self._given, Teacher) else str(self._given))
+
+    def annotate(self, dataset: Dataset, label_names: Sequence[str]) -> Dataset:
+        """Add the columns of `annotate` to a dataset.
+
+        Args:
+            dataset: A dataset with a column `text`.
+            label_names: Names of the labels, if those of the dataset have none.
+
+        Raises:
+            LabelMismatchError: The teacher's labels do not match these.
+        """
+        # Explainers are heavy to import, and most datasets come annotated.
+        from dixtill_hf.annotation.annotate import annotate
+
+        label = dataset.features.get(LABEL)
+        names = label.names if isinstance(label, ClassLabel) else label_names
+        return annotate(dataset, self._load(tuple(names)), self._explainer)
+
+    def _load(self, label_names: tuple[str, ...]) -> Teacher:
+        """The teacher with its logits in the order of these labels."""
+        if isinstance(self._given, Teacher):
+            check_same_labels(self._given, label_names)
+            return self._given
+        if label_names not in self._loaded:
+            self._loaded[label_names] = load_teacher(self._given, label_names, self._label_map)
+        return self._loaded[label_names]
+
+
+@dataclass(frozen=True)
+class DatasetPreparer:
+    """Brings datasets to the form that a student is trained and evaluated on.
+
+    Attributes:
+        args: The training arguments: what the loss needs, and how attributions reach the words.
+        tokenizer: The student's tokenizer.
+        student: The student, whose configuration has the labels.
+        annotator: Annotates datasets that lack what the loss takes from the teacher; None leaves
+            them as they are.
+    """
+
+    args: DistillationArguments
+    tokenizer: PreTrainedTokenizerFast
+    student: PreTrainedModel
+    annotator: OnTheFlyAnnotator | None
+
+    def for_training(self, dataset: Dataset) -> Dataset:
+        """Prepare a dataset that must have all that the loss needs.
+
+        If the loss takes something from a teacher, some or all labels may be missing.
+
+        Raises:
+            ValueError: Columns are missing or do not fit; or texts have no label and the loss
+                takes nothing from a teacher.
+        """
+        needed = teacher_columns(self.args)
+        prepared = self._prepare(dataset, required=needed or {LABELS})
+        if not needed:
+            _check_all_labelled(prepared)
+        return prepared
+
+    def for_evaluation(self, dataset: Dataset) -> Dataset:
+        """Prepare a dataset that only needs texts.
+
+        Raises:
+            ValueError: There is no text, or columns do not fit.
+        """
+        prepared = self._prepare(dataset, required=())
+        if not teacher_columns(self.args) <= set(prepared.column_names):
+            logger.warning(
+                "An evaluation dataset lacks columns that annotate(dataset, teacher) adds: its "
+                "loss is only the cross-entropy, and agreement that needs them is left out."
+            )
+        return prepared
+
+    def for_evaluations(
+        self, datasets: Dataset | Mapping[str, Dataset] | None
+    ) -> Dataset | dict[str, Dataset] | None:
+        """`for_evaluation` of one dataset, of several by name, or of none."""
+        if isinstance(datasets, Mapping):
+            return {name: self.for_evaluation(dataset) for name, dataset in datasets.items()}
+        return None if datasets is None else self.for_evaluation(datasets)
+
+    def _prepare(self, dataset: Dataset, required: Collection[str]) -> Dataset:
+        return prepare_dataset(
+            self._annotate(dataset),
+            self.tokenizer,
+            self.label_names,
+            required=required,
+            reduction=self.args.attribution_reduction,
+            max_words=self.args.max_words,
+        )
+
+    def _annotate(self, dataset: Dataset) -> Dataset:
+        needed = {name for column in teacher_columns(self.args) for name in SOURCES[column]}
+        if self.annotator is None or is_prepared(dataset) or needed <= set(dataset.column_names):
+            return dataset
+        self._check_before_annotating(dataset)
+        return self.annotator.annotate(dataset, self.label_names)
+
+    def _check_before_annotating(self, dataset: Dataset) -> None:
+        """Prepare what is there already, so that wrong texts or labels cost no annotation."""
+        columns = [name for name in (TEXT, LABEL) if name in dataset.column_names]
+        prepare_dataset(dataset.select_columns(columns), self.tokenizer, self.label_names)
+
+    @property
+    def teacher_hub_id(self) -> str | None:
+        """The teacher's name on the Hub, if there is a teacher and it has one."""
+        return None if self.annotator is None else self.annotator.hub_id
+
+    @property
+    def label_names(self) -> list[str]:
+        """The student's labels, in the order of its logits."""
+        config = self.student.config
+        return [config.id2label[index] for index in range(config.num_labels)]
+
+
+def teacher_columns(args: DistillationArguments) -> set[str]:
+    """The prepared columns that the loss takes from the teacher."""
+    columns = {
+        TEACHER_LOGITS: args.needs_teacher_logits,
+        ATTRIBUTION_TARGETS: args.needs_explanations,
+    }
+    return {name for name, needed in columns.items() if needed}
+
+
+def _check_all_labelled(dataset: Dataset) -> None:
+    rows = [row for row, label in enumerate(dataset[LABELS][:]) if label == LABEL_UNKNOWN]
+    if rows:
+        raise ValueError(
+            f"In {name_rows(rows)}, the label is unknown ({LABEL_UNKNOWN}), and nothing comes "
+            "from a teacher: choose a kd_loss or an xai_weight above 0, or leave these texts out."
+        )
