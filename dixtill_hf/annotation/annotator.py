@@ -21,13 +21,19 @@ from dixtill_hf.annotation.keys import KEY_TYPE, first_of_each, hash_keys, row_k
 from dixtill_hf.annotation.planning import Limits, assign_shards, plan_shards
 from dixtill_hf.annotation.preparation import prepare
 from dixtill_hf.annotation.shards import (
+    CACHE_VERSION,
     ShardStore,
-    is_whole,
-    remove_leftovers,
+    check_schema_version,
     take_rows,
-    write_whole,
+    version_metadata,
 )
 from dixtill_hf.annotation.worker import Worker, default_tokens
+from dixtill_hf.artifacts.checksummed_files import (
+    check_version,
+    is_whole,
+    remove_leftovers,
+    write_whole,
+)
 from dixtill_hf.artifacts.hashing import hash_json
 from dixtill_hf.artifacts.process_group import ProcessGroup
 from dixtill_hf.data.columns import TEXT
@@ -48,11 +54,16 @@ def find_assembled(directory: Path, fingerprint: str) -> str:
 
     Args:
         directory: The folder of assembled files.
-        fingerprint: Of the settings and the texts.
+        fingerprint: Hash of the settings and the texts.
+
+    Raises:
+        ValueError: Its format is newer than this release.
     """
     remove_leftovers(directory)
     for path in sorted(directory.glob(f"{fingerprint}-*{_SUFFIX}")):
         if is_whole(path):
+            with pa.memory_map(str(path)) as file:
+                check_schema_version(path, pa.ipc.open_stream(file).schema)
             return path.name
         logger.warning("%s is damaged: it is removed, and assembled anew from its shards.", path)
         path.unlink()
@@ -73,10 +84,12 @@ def assemble(
     places = store.index.find(keys)
     used, shards = np.unique(places.shards, return_inverse=True)
 
+    marked = schema.with_metadata({**(schema.metadata or {}), **version_metadata()})
+
     def write(file: BinaryIO) -> None:
         with (
             tempfile.TemporaryFile(dir=directory) as unnamed,
-            pa.ipc.new_stream(file, schema) as writer,
+            pa.ipc.new_stream(file, marked) as writer,
         ):
             batches = _read_into(unnamed, store, [store.index.names[i] for i in used], schema)
             for start in range(0, len(keys), _ROWS_AT_ONCE):
@@ -258,8 +271,11 @@ class Annotator:
         """Name of the file that says, to whom looks into the cache, what the folder is of."""
         remove_leftovers(self._directory)
         for path in self._directory.glob("settings-*.json"):
+            found = json.loads(path.read_bytes())
+            check_version(path, found.get("version"), CACHE_VERSION)
             return path.name
-        described = {"teacher_name": self.worker.teacher.name, **self._settings}
+        name = self.worker.teacher.name
+        described = {"version": CACHE_VERSION, "teacher_name": name, **self._settings}
         content = json.dumps(described, indent=2, default=str).encode()
         return write_whole(self._directory, "settings", ".json", lambda file: file.write(content))
 

@@ -19,9 +19,11 @@ from uuid import uuid4
 import torch
 from datasets import Dataset, IterableDataset
 
-from dixtill_hf.annotation.shards import (
+from dixtill_hf.annotation.shards import CACHE_VERSION
+from dixtill_hf.artifacts.checksummed_files import (
     TEMPORARY,
     DamagedFileError,
+    check_version,
     read_whole,
     remove_leftovers,
     write_whole,
@@ -70,7 +72,12 @@ def prepare(
             filled = explainer.prepared(teacher, texts, budget).settings()
             if hash_json(filled) == hash_json(given):
                 return json.dumps(given)
-            found = {"texts": len(sample), "device": _name_of(teacher.device), "settings": filled}
+            found = {
+                "version": CACHE_VERSION,
+                "texts": len(sample),
+                "device": _name_of(teacher.device),
+                "settings": filled,
+            }
             kept = _keep_the_first(directory, name, found)
         else:
             _warn_of_another_machine(kept, explainer.chosen_here(teacher), teacher.device)
@@ -159,8 +166,11 @@ def _kept(directory: Path, name: str) -> dict[str, Any] | None:
     found = []
     for path in sorted(directory.glob(f"{name}-*/settings-*.json")):
         try:
-            found.append(json.loads(read_whole(path)))
+            kept = json.loads(read_whole(path))
         except DamagedFileError as error:
             logger.warning("%s. It is removed, and made anew.", error)
             path.unlink(missing_ok=True)
+            continue
+        check_version(path, kept.get("version"), CACHE_VERSION)
+        found.append(kept)
     return max(found, key=lambda kept: kept["texts"], default=None)

@@ -3,16 +3,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
-import shutil
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
-from uuid import uuid4
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -20,7 +16,36 @@ import pyarrow.parquet as pq
 from huggingface_hub.constants import HF_HOME
 
 from dixtill_hf.annotation.keys import KEY_TYPE, as_keys, hash_keys
+from dixtill_hf.artifacts.checksummed_files import (
+    DamagedFileError,
+    check_version,
+    read_whole,
+    remove_leftovers,
+    write_whole,
+)
 from dixtill_hf.artifacts.process_group import ProcessGroup
+
+logger = logging.getLogger(__name__)
+
+# Version of the files in a cache of annotations: shards, assembled datasets and settings. Files
+# without a version were written before there was one, and are version 1.
+CACHE_VERSION = 1
+_VERSION = b"dixtill_version"
+
+
+def version_metadata() -> dict[bytes, bytes]:
+    """What the Arrow schema of a file in the cache says about its format."""
+    return {_VERSION: str(CACHE_VERSION).encode()}
+
+
+def check_schema_version(path: Path, schema: pa.Schema) -> None:
+    """Refuse a Parquet or Arrow file of the cache whose format is newer than this release.
+
+    Raises:
+        ValueError: The version is newer; names the file.
+    """
+    found = (schema.metadata or {}).get(_VERSION)
+    check_version(path, None if found is None else int(found), CACHE_VERSION)
 
 
 class Places(NamedTuple):
@@ -87,114 +112,6 @@ def _merged(older: _Run, newer: _Run) -> _Run:
     return _Run(*(part[order] for part in both))
 
 
-# Ends the names of what is unfinished.
-TEMPORARY = ".tmp"
-_BYTES_AT_ONCE = 1 << 20
-# Longer than any write pauses, so that what is older is left over from a process that was killed.
-_LEFT_OVER_SECONDS = 3600
-
-
-class DamagedFileError(OSError):
-    """A file is not there, or is not what was once written."""
-
-
-def write_whole(
-    directory: Path, name: str, suffix: str, write: Callable[[BinaryIO], object]
-) -> str:
-    """Write `<name>-<checksum><suffix>`: under a temporary name, synced, and then renamed.
-
-    Returns:
-        The name of the file.
-
-    Args:
-        directory: Made if it is not there.
-        name: Begins the file's name; the checksum of its bytes follows.
-        suffix: Ends it.
-        write: Writes the content.
-
-    Raises:
-        OSError: The disk is full or cannot be written to; no other file is touched.
-    """
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        temporary = directory / f"{uuid4().hex}{TEMPORARY}"
-        try:
-            with temporary.open("wb") as file:
-                write(file)
-                file.flush()
-                os.fsync(file.fileno())
-            path = directory / f"{name}-{_checksum(temporary)}{suffix}"
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-        _sync_names(directory)
-    except DamagedFileError:
-        raise
-    except OSError as error:
-        raise OSError(
-            error.errno,
-            f"The annotations could not be written to {directory}: {error}. What was finished "
-            "before is intact: free some space, or copy the cache to a larger disk and name it "
-            "as cache_dir, and make the same call again.",
-        ) from error
-    return path.name
-
-
-def read_whole(path: Path) -> bytes:
-    """The content of a file of `write_whole`.
-
-    Raises:
-        DamagedFileError: It is not there, or its content does not match its checksum.
-    """
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError as error:
-        raise DamagedFileError(f"{path} is not there") from error
-    if _checksum_in(path) != hashlib.blake2b(data, digest_size=16).hexdigest():
-        raise DamagedFileError(f"{path} is damaged: its content does not match its checksum")
-    return data
-
-
-def is_whole(path: Path) -> bool:
-    """Whether the content of a file of `write_whole` matches its checksum."""
-    return _checksum_in(path) == _checksum(path)
-
-
-def remove_leftovers(directory: Path) -> None:
-    """Remove what killed processes have left unfinished, but nothing that may still be written."""
-    for path in directory.glob(f"*{TEMPORARY}"):
-        try:
-            if path.stat().st_mtime < time.time() - _LEFT_OVER_SECONDS:
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
-        except FileNotFoundError:
-            continue  # its process lives after all, and has just given it its name
-
-
-def _checksum_in(path: Path) -> str:
-    return path.stem.rpartition("-")[2]
-
-
-def _checksum(path: Path) -> str:
-    digest = hashlib.blake2b(digest_size=16)
-    with path.open("rb") as file:
-        while block := file.read(_BYTES_AT_ONCE):
-            digest.update(block)
-    return digest.hexdigest()
-
-
-def _sync_names(directory: Path) -> None:
-    """Bring the names in a directory to the disk, where its system lets them be synced."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-logger = logging.getLogger(__name__)
-
 _KEY = "key"
 _SUFFIX = ".parquet"
 _SETTINGS = b"dixtill_settings"
@@ -253,7 +170,7 @@ class ShardStore:
             pa.binary(KEY_TYPE.itemsize), len(keys), [None, pa.py_buffer(keys.tobytes())]
         )
         table = table.add_column(0, _KEY, column).replace_schema_metadata(
-            {_SETTINGS: self._settings}
+            {_SETTINGS: self._settings, **version_metadata()}
         )
         return write_whole(
             self.directory,
@@ -312,6 +229,7 @@ class ShardStore:
             shard = pq.ParquetFile(pa.BufferReader(data))
         except pa.ArrowInvalid as error:
             raise DamagedFileError(f"{path} is no Parquet file: {error}") from error
+        check_schema_version(path, shard.schema_arrow)
         if (shard.schema_arrow.metadata or {}).get(_SETTINGS) != self._settings:
             raise DamagedFileError(f"{path} was made with other settings than its folder's")
         return shard

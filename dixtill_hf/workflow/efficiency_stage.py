@@ -14,7 +14,7 @@ from dixtill_hf.data.columns import TEXT
 from dixtill_hf.evaluation.efficiency import directory_bytes
 from dixtill_hf.evaluation.energy import find_energy_meter, measure_energy
 from dixtill_hf.evaluation.latency import LatencySettings, measure_latency, speed_ups
-from dixtill_hf.evaluation.memory import measure_peak_memory
+from dixtill_hf.evaluation.memory import can_measure_memory, measure_peak_memory
 from dixtill_hf.teacher.fingerprint import hash_teacher
 from dixtill_hf.workflow.measurement_store import MeasurementStore
 from dixtill_hf.workflow.run import FinishedRun
@@ -101,7 +101,12 @@ def _measure_energy(
 
 
 def _measure_memory(entrants: Sequence[Entrant], texts: Sequence[str]) -> list[dict[str, Any]]:
-    """Peak memory of a fresh process for each model that loads it and classifies one batch."""
+    """Peak memory of a fresh process for each model that loads it and classifies one batch.
+
+    Empty on Windows, which does not count it.
+    """
+    if not can_measure_memory():
+        return []
     with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as file:
         json.dump(list(texts[:_BATCH]), file)
         file.flush()

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from datasets import Dataset
 
-from dixtill_hf.annotation.shards import is_whole
+from dixtill_hf.artifacts.checksummed_files import is_whole
 
 SEEDS = 12
 

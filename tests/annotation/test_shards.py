@@ -7,7 +7,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from dixtill_hf.annotation.keys import hash_keys, row_keys
-from dixtill_hf.annotation.shards import DamagedFileError, ShardStore, default_cache_dir, take_rows
+from dixtill_hf.annotation.shards import ShardStore, default_cache_dir, take_rows
+from dixtill_hf.artifacts.checksummed_files import DamagedFileError
 from dixtill_hf.artifacts.process_group import ProcessGroup
 
 TABLE = pa.table({"x": [1, 2, 3], "ys": [[1.5], [], [2.5, 3.5]]})

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from dixtill_hf.annotation.shards import (
+from dixtill_hf.artifacts.checksummed_files import (
     DamagedFileError,
+    check_version,
     is_whole,
     read_whole,
     remove_leftovers,
@@ -93,3 +94,28 @@ def test_only_what_no_process_still_writes_is_a_leftover(tmp_path):
         os.utime(path, (yesterday, yesterday))
     remove_leftovers(tmp_path)
     assert set(tmp_path.iterdir()) == {young, whole}
+
+
+def test_a_file_that_windows_does_not_let_go_of_is_kept_if_it_is_the_same(tmp_path, monkeypatch):
+    """Windows refuses to replace a file that another process has mapped."""
+    kept = _write(tmp_path, b"content")
+
+    def refused(self, target):
+        raise PermissionError(errno.EACCES, "Access is denied")
+
+    monkeypatch.setattr(Path, "replace", refused)
+    assert _write(tmp_path, b"content") == kept
+    assert list(tmp_path.iterdir()) == [kept]
+    with pytest.raises(OSError, match="Access is denied"):
+        _write(tmp_path, b"other")
+
+
+@pytest.mark.parametrize("found", [None, 1, 2])
+def test_older_and_own_versions_are_read(found):
+    check_version(Path("file"), found, newest=2)
+
+
+@pytest.mark.parametrize("found", [3, 0, "2", 1.5])
+def test_newer_and_unknown_versions_are_refused_by_name(found):
+    with pytest.raises(ValueError, match=r"the/file has format version .* reads versions 1 to 2"):
+        check_version(Path("the/file"), found, newest=2)
