@@ -54,19 +54,19 @@ def annotate(
     cache_dir: str | Path | None = None,
     **settings: Any,
 ) -> _AnyDataset:
-    """Add what a teacher says of every text, and why, as columns.
+    """Add the teacher's logits and word attributions for every text as columns.
 
-    The columns know no student: one annotation serves many. They depend on the texts, the
-    teacher and the explainer's settings alone, never on the batch.
+    The columns do not depend on a student: one annotation serves many. They depend only on the
+    text, the teacher and the explainer's settings, never on the batch.
 
     Nothing is computed twice. Each text's annotation is kept in `cache_dir`, in a folder for the
-    teacher with these settings: an interrupted call goes on where it stopped, on any number of
-    processes, a dataset that has grown costs its new texts alone, and the same call is a look-up.
-    To clear the cache, delete that folder, or its `assembled` to keep the work (`shards`) and lose
-    only what is quickly put together from it; datasets in use lie there.
+    teacher with these settings. An interrupted call goes on from where it stopped, on any number of
+    processes; a dataset that has grown costs only its new texts; a repeated call is a look-up.
+    To clear the cache, delete that folder. To keep the computed annotations, delete only its
+    `assembled`, which is quickly made again from `shards`. Datasets in use are mapped from it.
 
     Under torchrun or accelerate, every process must make the call, and `cache_dir` must be on a
-    disk that all of them share. The texts are shared among them by cost, and they wait for one
+    disk that all of them share. The texts are divided among them by cost, and they wait for one
     another at the end of a split.
 
     A stream is annotated batch by batch as its rows are asked for, and kept in the same way. Of
@@ -224,9 +224,9 @@ def _refuse_labels_without_names(
             continue
         if _has_labels(split):
             raise LabelMismatchError(
-                f"The column {columns.LABEL!r} holds {feature.dtype}, not class labels, so that "
-                f"their order beside the teacher's, {names}, is not known: labels are matched by "
-                "name. Load the data with load_text_classification(..., label_names=[...]), or "
+                f"The column {columns.LABEL!r} holds {feature.dtype}, not class labels, so they "
+                f"cannot be matched by name with the teacher's, {names}. Load the data with "
+                "load_text_classification(..., label_names=[...]), or "
                 "name them: dataset.cast_column('label', ClassLabel(names=[...])) for numbers, "
                 "dataset.class_encode_column('label') for words."
             )

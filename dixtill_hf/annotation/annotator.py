@@ -151,12 +151,12 @@ class DatasetRows:
         return row_keys(self.read(rows), self._reads, rows)
 
     def _by_all(
-        self, rows: np.ndarray, look: Callable[[np.ndarray], np.ndarray], dtype: np.typing.DTypeLike
+        self, rows: np.ndarray, read: Callable[[np.ndarray], np.ndarray], dtype: np.typing.DTypeLike
     ) -> np.ndarray:
-        """What `look` says of rows, each process looking at a part, a few at once."""
+        """The result of `read` for all rows; each process reads a part, a few rows at once."""
         share = self._processes.share(len(rows))
         seen = b"".join(
-            look(rows[start : min(start + _ROWS_READ_AT_ONCE, share.stop)]).tobytes()
+            read(rows[start : min(start + _ROWS_READ_AT_ONCE, share.stop)]).tobytes()
             for start in range(share.start, share.stop, _ROWS_READ_AT_ONCE)
         )
         return np.frombuffer(b"".join(self._processes.gather(seen)), dtype)
@@ -231,11 +231,11 @@ class Annotator:
         return cls(Worker(teacher, whole, budget), teacher_hash, cache_dir)
 
     def annotate(self, dataset: Dataset, name: str, processes: ProcessGroup) -> Dataset:
-        """The added columns alone, one row for each of the dataset's.
+        """Only the added columns, one row for each of the dataset's.
 
         Args:
             dataset: Has the text and all that the explainer reads.
-            name: For the progress bar.
+            name: Name of the split, for the progress bar.
             processes: The processes, each of which makes this call.
         """
         rows = DatasetRows(dataset, self.worker, processes)
@@ -268,7 +268,7 @@ class Annotator:
         self.store.refresh(processes)
 
     def _describe(self) -> str:
-        """Name of the file that says, to whom looks into the cache, what the folder is of."""
+        """Name of the file that says what the folder holds, which is written if it is missing."""
         remove_leftovers(self._directory)
         for path in self._directory.glob("settings-*.json"):
             found = json.loads(path.read_bytes())

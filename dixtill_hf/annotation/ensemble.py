@@ -25,7 +25,7 @@ from dixtill_hf.teacher.ensemble import TeacherEnsemble
 def average_annotations(
     annotated: Sequence[Dataset], explained_labels: ArrayLike | None = None
 ) -> Dataset:
-    """Average what several teachers, or explainers, say of the same texts, and why.
+    """Average the annotations of the same texts by several teachers or explainers.
 
     An output that is a mean of other outputs has the mean of their Integrated Gradients, so of
     teachers whose logits or margins were explained for the same label, the result is the exact
@@ -140,8 +140,8 @@ def annotate_cross_fitted(
     Args:
         data: The split `train` that the members were made from, and any others.
         ensemble: From `cross_fit`.
-        explainer: Name in the registry, or an explainer with its settings. In the splits beside
-            `train` the predicted label is the ensemble's.
+        explainer: Name in the registry, or an explainer with its settings. In the splits
+            other than `train` the predicted label is the ensemble's.
         **options: As for `annotate`: `tokens_per_batch`, `cache_dir`, settings of the explainer.
 
     Returns:

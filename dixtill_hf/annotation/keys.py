@@ -31,8 +31,8 @@ def row_keys(
 
     Args:
         batch: Column → values; has the text and all that the explainer reads.
-        reads: The columns that the explainer reads beside the text.
-        rows: Where the batch stands in its dataset, for messages.
+        reads: The columns that the explainer reads in addition to the text.
+        rows: Row numbers of the batch in its dataset, for messages.
 
     Raises:
         ValueError: A text is missing or is none.
@@ -54,7 +54,7 @@ def hash_keys(keys: np.ndarray) -> str:
 
 
 def first_of_each(keys: np.ndarray) -> np.ndarray:
-    """Where each key stands for the first time, in order."""
+    """Positions of the first occurrence of each key, ascending."""
     return np.sort(np.unique(keys, return_index=True)[1])
 
 

@@ -74,7 +74,7 @@ class PlannedShard:
 
     Attributes:
         texts: Their positions among those that were planned, cheapest first.
-        cost: Of all of them.
+        cost: Tokens that the teacher reads for all of them.
     """
 
     texts: np.ndarray
@@ -86,7 +86,7 @@ def plan_shards(windows: np.ndarray, costs: np.ndarray, limits: Limits) -> list[
 
     Args:
         windows: The window of the dataset that each text is in, ascending.
-        costs: Of every text, int64.
+        costs: Cost of every text in tokens, int64.
         limits: Where shards end.
     """
     borders = np.flatnonzero(np.diff(windows)) + 1

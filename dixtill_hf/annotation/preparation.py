@@ -57,9 +57,9 @@ def prepare(
         explainer: As the user gave it.
         teacher: Whose predictions it will explain.
         sample: Rows to prepare it with.
-        budget: Of tokens.
+        budget: Most tokens in memory at once.
         directory: Where what was filled in is kept.
-        key: What it depends on, beside the explainer's settings.
+        key: What the settings depend on, in addition to those that were given.
         processes: The processes.
     """
     given = explainer.settings()
@@ -117,7 +117,7 @@ def _warn_of_another_machine(
     Args:
         kept: What was filled in.
         here: Settings as this machine chooses them.
-        device: Of the teacher.
+        device: The teacher's device.
     """
     for name, value in here.items():
         if kept["settings"][name] != value:

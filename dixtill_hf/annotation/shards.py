@@ -92,7 +92,7 @@ class ShardIndex:
             self._runs[-2:] = [_merged(*self._runs[-2:])]
 
     def find(self, keys: np.ndarray) -> Places:
-        """Where each of these keys stands; the shard added first where several have it."""
+        """The place of each of these keys; in the shard added first if several have it."""
         places = Places(np.full(len(keys), -1, np.int32), np.zeros(len(keys), np.int32))
         for run in reversed(self._runs):
             at = np.minimum(np.searchsorted(run.keys, keys), len(run.keys) - 1)
@@ -130,7 +130,7 @@ class ShardStore:
 
     Attributes:
         directory: The folder of the shards.
-        index: Where each text stands, as of the last `refresh` and what was added since.
+        index: The place of each text, as of the last `refresh` and what was added since.
     """
 
     def __init__(self, directory: Path, settings: str) -> None:

@@ -37,10 +37,11 @@ def release_freed_memory() -> None:
             trim(0)
 
 
-def read_wordless(teacher: Teacher, explainer: Explainer, text: EncodedText) -> Attribution:
-    """What the teacher says of such a text, with no attributions, which are complete that way.
+def annotate_empty_text(teacher: Teacher, explainer: Explainer, text: EncodedText) -> Attribution:
+    """The teacher's logits for a text without ordinary tokens, and no attributions.
 
-    A text without even special tokens is read as one padding token, its own baseline.
+    The completeness error is 0: the text is its own baseline. A text without even special tokens
+    is read as one padding token.
     """
     inputs = collate(teacher, [text if len(text) else _one_padding_token(teacher, text)]).inputs
     with torch.inference_mode():
@@ -183,7 +184,7 @@ class Worker:
         results = [
             next(explained)
             if any(text.ordinary)
-            else read_wordless(self.teacher, self.explainer, text)
+            else annotate_empty_text(self.teacher, self.explainer, text)
             for text in texts
         ]
         check_results(results, rows)
@@ -205,7 +206,7 @@ class Worker:
 def _align_weights(model: torch.nn.Module) -> None:
     """Have a CPU find the weights where it likes them.
 
-    Weights that are mapped from a file, as they are in a process alone but not in one of several,
+    Weights that are mapped from a file, as they are in a single process but not in one of several,
     begin anywhere, and the last bit of a matrix product depends on where.
     """
     for weight in model.parameters():

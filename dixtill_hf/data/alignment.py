@@ -19,8 +19,8 @@ def explained_scores(attributions: ArrayLike, label: int) -> NDArray[np.float64]
     """The attributions of the label that an annotated text explains.
 
     Args:
-        attributions: Of one text, as `annotate` gives them: shape `(spans,)`, or `(labels, spans)`
-            where the explainer explains all labels.
+        attributions: Attributions of one text, as `annotate` gives them: shape `(spans,)`, or
+            `(labels, spans)` if the explainer explains all labels.
         label: The label that is explained.
 
     Returns:
@@ -63,7 +63,7 @@ def align_spans(
     if attributions.shape != (len(spans),):
         raise ValueError(
             f"attributions have shape {attributions.shape} for {len(spans)} spans: expected "
-            f"({len(spans)},), one for each span"
+            f"({len(spans)},), one for each span."
         )
     return align_batch(
         spans, attributions, np.array([len(spans)]), offsets, np.array([len(offsets)]), reduction
@@ -115,7 +115,7 @@ def _pairs(values: ArrayLike, name: str) -> NDArray[np.int64]:
     pairs = np.asarray(values, dtype=np.int64)
     pairs = pairs.reshape(0, 2) if pairs.size == 0 else pairs
     if pairs.ndim != 2 or pairs.shape[1] != 2:
-        raise ValueError(f"{name} have shape {pairs.shape}: expected [start, end) pairs")
+        raise ValueError(f"{name} have shape {pairs.shape}: expected [start, end) pairs.")
     return pairs
 
 
@@ -129,13 +129,15 @@ def _on_one_line(
     for name, pairs in (("span", spans), ("word", offsets)):
         if (pairs[:, 0] > pairs[:, 1]).any() or (pairs < 0).any():
             bad = pairs[(pairs[:, 0] > pairs[:, 1]) | (pairs < 0).any(axis=1)][0].tolist()
-            raise ValueError(f"the {name} {bad} is no [start, end) pair of characters")
+            raise ValueError(f"the {name} {bad} is no [start, end) pair of characters.")
     longest = max(spans[:, 1].max(initial=0), offsets[:, 1].max(initial=0)) + 1
     starts = np.arange(len(spans_per_text)) * longest
     spans = spans + np.repeat(starts, spans_per_text)[:, None]
     offsets = offsets + np.repeat(starts, words_per_text)[:, None]
     if (np.diff(offsets, axis=0) < 0).any():
-        raise ValueError("word_offsets must be in the order of the text: starts and ends that rise")
+        raise ValueError(
+            "word_offsets must be in the order of the text, so starts and ends must rise."
+        )
     return spans, offsets
 
 

@@ -68,24 +68,24 @@ def check_classes(data: DatasetDict) -> None:
 
 
 def warn_of_contradictions(data: DatasetDict) -> None:
-    """Log a warning with the count of texts that stand in train with different labels."""
+    """Log a warning with the count of texts that occur in train with different labels."""
     labels_of: dict[str, set[int]] = {}
     for text, label in zip(data["train"][TEXT], data["train"][LABEL], strict=True):
         labels_of.setdefault(text, set()).add(label)
     count = sum(len(labels) > 1 for labels in labels_of.values())
     if count:
-        logger.warning("%d texts stand in train several times, with different labels.", count)
+        logger.warning("%d texts occur in train several times, with different labels.", count)
 
 
 def warn_of_duplicates(data: DatasetDict) -> None:
-    """Log a warning with the count for every other split with texts that stand in train."""
+    """Log a warning with the count for every other split with texts that also occur in train."""
     train = set(data["train"][TEXT])
     for split, dataset in data.items():
         count = sum(text in train for text in dataset[TEXT])
         if split != "train" and count:
             logger.warning(
-                "%d of the %d texts of split %r stand in train too, so what is measured on it "
-                "flatters the model. Remove them from one of the two.",
+                "%d of the %d texts of split %r occur in train too, so its figures flatter the "
+                "model. Remove them from one of the two.",
                 count,
                 len(dataset),
                 split,

@@ -20,14 +20,19 @@ PAIR_NAMES = (
     ("sentence1", "sentence2"),
     ("question1", "question2"),
     ("premise", "hypothesis"),
-    ("question", "sentence"),
     ("text_a", "text_b"),
     ("text1", "text2"),
 )
+# Next to a text column, one of these is a second text, and so is that column's name with an ending.
+SECOND_TEXT_NAMES = (
+    *("hypothesis", "premise", "question", "query", "answer", "context", "passage"),
+    *("reply", "response"),
+)
+SECOND_TEXT_ENDINGS = ("2", "_2", "_b", "_pair")
 
 
 def split_of(name: str) -> str | None:
-    """The split (``train``, ``validation``, ``test``) that a name usually stands for, or None."""
+    """The split (``train``, ``validation``, ``test``) that a name usually means, or None."""
     for split, names in SPLIT_NAMES.items():
         if name.casefold() in names:
             return split
@@ -94,7 +99,7 @@ def find_text_column(columns: list[str], wanted: str | None, split: str) -> str:
     if found is None:
         raise ValueError(
             f"No text column found in split {split!r}: none of its columns {_list(columns)} is "
-            f"called one of {_list(TEXT_NAMES)}. Name it: text_column=...{_separator_hint(columns)}"
+            f"called one of {_list(TEXT_NAMES)}. Name it: text_column=..."
         )
     return found
 
@@ -138,7 +143,7 @@ def _wanted_column(columns: list[str], wanted: str, option: str, split: str) -> 
     if not isinstance(wanted, str):
         raise TypeError(
             f"{option} is a {type(wanted).__name__}, {wanted!r}; it must be the name of one "
-            "column. Pairs of texts are not supported: one text is classified."
+            "column. Pairs of texts are not supported yet: one text is classified."
         )
     if wanted not in columns:
         nearest = difflib.get_close_matches(wanted, columns, n=1)
@@ -149,22 +154,27 @@ def _wanted_column(columns: list[str], wanted: str, option: str, split: str) -> 
     return wanted
 
 
-def _separator_hint(columns: list[str]) -> str:
-    """What to do where all columns of a file were read as one."""
-    if len(columns) == 1 and any(mark in columns[0] for mark in ";\t|"):
-        return " If its columns are not separated by commas, save it so, or as .tsv with tabs."
-    return ""
-
-
 def _refuse_pairs(columns: list[str], split: str) -> None:
-    names = {column.casefold() for column in columns}
-    for pair in PAIR_NAMES:
-        if names.issuperset(pair):
-            raise ValueError(
-                f"The columns {pair[0]!r} and {pair[1]!r} of split {split!r} look like a pair of "
-                "texts, which is not supported: one text is classified. Name the one to use: "
-                "text_column=..."
-            )
+    pair = _find_pair(columns)
+    if pair is not None:
+        raise ValueError(
+            f"The columns {pair[0]!r} and {pair[1]!r} of split {split!r} look like a pair of "
+            "texts; pairs of texts are not supported yet, one text is classified. If one of them "
+            "is all that a label depends on, name it: text_column=..."
+        )
+
+
+def _find_pair(columns: list[str]) -> tuple[str, str] | None:
+    """Two columns that hold the two texts of a pair, by their names."""
+    by_key = {column.casefold(): column for column in columns}
+    pairs = list(PAIR_NAMES)
+    for text in TEXT_NAMES:
+        pairs += [(text, text + ending) for ending in SECOND_TEXT_ENDINGS]
+        pairs += [(text, second) for second in SECOND_TEXT_NAMES]
+    for first, second in pairs:
+        if first in by_key and second in by_key:
+            return by_key[first], by_key[second]
+    return None
 
 
 def _list(names: Iterable[str]) -> str:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Labels of any source (strings, integers, class labels) brought to one ``ClassLabel`` column."""
+"""Labels of any source (strings, numbers, class labels) brought to one ``ClassLabel`` column."""
 
 import difflib
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 
 from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
 
@@ -12,7 +13,13 @@ from dixtill_hf.data.columns import LABEL, LABEL_UNKNOWN
 # How GLUE and others mark a text without a label.
 GLUE_UNKNOWN = -1
 
-RawLabels = list[str | int | None]
+# The label of each text as its name, None if it is missing.
+RawLabels = list[str | None]
+
+_INTEGER = re.compile(r"0|-?[1-9]\d*")
+_WHOLE = re.compile(r"(-?\d+)\.0*")
+_REAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_SEVERAL = re.compile(r"[,;|]")
 
 
 def label_names(data: Dataset | DatasetDict) -> list[str]:
@@ -36,11 +43,13 @@ def encode_labels(
 ) -> DatasetDict:
     """Bring the label column of every split to the same ``ClassLabel``.
 
-    Labels that are strings become ids in the alphabetical order of train's labels, integers keep
-    their order (the smallest becomes 0), and a ``ClassLabel`` keeps its own. Names that are given
-    win: strings are matched to them, integers are indices into them. The names of a
-    ``ClassLabel`` are put into their order if they are the same, and replaced, one for one, if
-    they are not.
+    A label is named as it is written. If the labels of all splits are whole numbers, ``1``, ``1.0``
+    and ``"1"`` are the same label; otherwise ``01`` and ``1.0`` are names like any other. Truth
+    values are called ``False`` and ``True``. Labels become ids in their natural order (2 before 10,
+    A2 before A10); a ``ClassLabel`` of train keeps its own. Names that are given win: labels are
+    matched with them by name; whole numbers that are not among them are indices into them. The
+    names of a ``ClassLabel`` are put into their order if they are the same, and replaced, one for
+    one, if they are not.
 
     Args:
         data: The splits; one without a label column is wholly unlabelled.
@@ -49,8 +58,8 @@ def encode_labels(
             becomes ``LABEL_UNKNOWN``. Labels then need not occur in train.
 
     Returns:
-        The splits with the new label column. Where neither a label nor names are given, it is a
-        plain integer column of ``LABEL_UNKNOWN``.
+        The splits with the new label column. Without any label and names, it is a plain integer
+        column of ``LABEL_UNKNOWN``.
 
     Raises:
         TypeError: If ``names`` is no list of strings.
@@ -60,13 +69,14 @@ def encode_labels(
     if names is not None:
         _check_names(names)
     raw = {split: _raw_labels(dataset, split) for split, dataset in data.items()}
+    raw = _same_numbers(raw, _known_names(data["train"].features, names))
     if not unlabelled:
         _refuse_missing(raw)
     sources = raw.values() if unlabelled else [raw["train"]]
     found = {label for labels in sources for label in labels if label is not None}
     classes = _classes(data["train"].features, found, names)
-    ids: dict[str | int | None, int] = {label: index for index, label in enumerate(classes)}
-    feature = ClassLabel(names=[str(c) for c in names or classes]) if classes else Value("int64")
+    ids = {label: index for index, label in enumerate(classes)}
+    feature = ClassLabel(names=list(names or classes)) if classes else Value("int64")
     encoded = {}
     for split, dataset in data.items():
         _refuse_unknown(raw[split], ids, split)
@@ -85,41 +95,87 @@ def _check_names(names: Sequence[str]) -> None:
 
 
 def _raw_labels(dataset: Dataset, split: str) -> RawLabels:
-    """The labels of a split as names or integers, None where missing."""
+    """The labels of a split by name, as they are written, None if missing."""
     if LABEL not in dataset.column_names:
         return [None] * len(dataset)
     feature, values = dataset.features[LABEL], dataset[LABEL][:]
     if isinstance(feature, ClassLabel):
-        return [None if _is_missing(value) else feature.int2str(value) for value in values]
-    if not isinstance(feature, Value):
+        values = [value if _is_missing(value) else feature.int2str(value) for value in values]
+    elif not isinstance(feature, Value):
         raise ValueError(
             f"The labels of split {split!r} are {feature}: several labels for one text are not "
-            "supported, a single one is expected."
+            "supported yet, a single one is expected."
         )
-    if feature.dtype.startswith("float"):
-        values = _whole_numbers(values, split)
+    elif feature.dtype.startswith("float"):
+        values = [None if value is None or value != value else repr(value) for value in values]
     elif not feature.dtype.startswith(("string", "large_string", "int", "uint", "bool", "null")):
         raise ValueError(
             f"The labels of split {split!r} are of type {feature.dtype}; strings or integers are "
             "expected. Name another column: label_column=..."
         )
-    elif feature.dtype == "bool":
-        values = [None if value is None else int(value) for value in values]
-    return [None if _is_missing(value) else value for value in values]
+    return [None if _is_missing(value) else str(value) for value in values]
 
 
 def _is_missing(label: str | int | None) -> bool:
-    return label in (None, "", GLUE_UNKNOWN, LABEL_UNKNOWN)
+    return label is None or label in ("", GLUE_UNKNOWN, LABEL_UNKNOWN)
 
 
-def _whole_numbers(values: list[float | None], split: str) -> list[int | None]:
-    """Integers that reading a CSV file made floats of because some cells are empty."""
-    if None not in values or not all(value is None or value.is_integer() for value in values):
+def _known_names(train: Features, names: Sequence[str] | None) -> set[str]:
+    feature = train.get(LABEL)
+    return set(names or (feature.names if isinstance(feature, ClassLabel) else ()))
+
+
+def _same_numbers(raw: Mapping[str, RawLabels], known: set[str]) -> dict[str, RawLabels]:
+    """The labels with whole numbers written in one way, if all labels are whole numbers.
+
+    Args:
+        raw: The labels of every split.
+        known: Names of labels that are given.
+
+    Raises:
+        ValueError: All are numbers, but not all are whole; or texts have several labels.
+    """
+    found = {label for labels in raw.values() for label in labels if label is not None} - known
+    _refuse_several(found)
+    if all(_INTEGER.fullmatch(_whole(label)) for label in found):
+        unknown = (str(GLUE_UNKNOWN), str(LABEL_UNKNOWN))
+        written = {label: _whole(label) for label in found if _whole(label) not in unknown}
+        written |= {label: label for label in known}
+        return {split: [written.get(label or "") for label in raw[split]] for split in raw}
+    fraction = next((label for label in sorted(found) if "." in label), None)
+    if fraction is not None and all(_REAL.fullmatch(label) for label in found):
         raise ValueError(
-            f"The labels of split {split!r} are real numbers; regression is not supported. Give "
-            "classes as strings or integers."
+            f"The labels are real numbers, such as {fraction}; regression is not supported yet. "
+            "If they are classes, write them as words or name them all: label_names=[...]."
         )
-    return [None if value is None else int(value) for value in values]
+    return dict(raw)
+
+
+def _whole(label: str) -> str:
+    """The label without the zeros of a whole float."""
+    match = _WHOLE.fullmatch(label)
+    return match[1] if match else label
+
+
+def _refuse_several(found: Iterable[str]) -> None:
+    """Refuse labels that are most likely several labels of one text.
+
+    Those are lists, and names joined by a separator each of which is the label of another text.
+    """
+    parts = {
+        label: [part.strip() for part in _SEVERAL.split(label)]
+        for label in found
+        if _SEVERAL.search(label)
+    }
+    single = set(found) - set(parts)
+    for label in sorted(found):
+        is_list = re.fullmatch(r"\[.*\]|\{.*\}", label, re.DOTALL)
+        if is_list or (label in parts and single.issuperset(parts[label])):
+            raise ValueError(
+                f"The label {label!r} seems to be several labels of one text, which are not "
+                "supported yet: a single one is expected. If it is one label, name all labels: "
+                "label_names=[...]."
+            )
 
 
 def _refuse_missing(raw: Mapping[str, RawLabels]) -> None:
@@ -134,23 +190,32 @@ def _refuse_missing(raw: Mapping[str, RawLabels]) -> None:
             )
 
 
-def _classes(
-    train: Features, found: set[str | int], names: Sequence[str] | None
-) -> Sequence[str | int]:
-    """The classes as they stand in the raw labels, in the order of their ids."""
+def _classes(train: Features, found: set[str], names: Sequence[str] | None) -> Sequence[str]:
+    """The classes as written in the raw labels, in the order of their ids."""
     feature = train.get(LABEL)
     if isinstance(feature, ClassLabel):
         return _in_order(feature.names, names) if names is not None else feature.names
     if names is None:
         _refuse_look_alikes(found)
-        return sorted(found)
-    return range(len(names)) if any(isinstance(label, int) for label in found) else names
+        return sorted(found, key=_natural_order)
+    if not found <= set(names) and all(_INTEGER.fullmatch(label) for label in found):
+        return [str(index) for index in range(len(names))]
+    return names
 
 
-def _refuse_look_alikes(found: set[str | int]) -> None:
+def _natural_order(label: str) -> tuple[list[str | int], str]:
+    """A key that orders numbers by their values, and what is between them by its characters."""
+    if _INTEGER.fullmatch(label):
+        return ["", int(label)], label
+    parts: list[str | int] = list(re.split(r"(\d+)", label))
+    parts[1::2] = [int(part) for part in parts[1::2]]
+    return parts, label
+
+
+def _refuse_look_alikes(found: set[str]) -> None:
     """Refuse labels that were most likely meant to be one."""
     by_key: dict[str, list[str]] = {}
-    for label in sorted(map(str, found)):
+    for label in sorted(found):
         by_key.setdefault(label.strip().casefold(), []).append(label)
     alike = [", ".join(map(repr, labels)) for labels in by_key.values() if len(labels) > 1]
     if alike:
@@ -173,12 +238,12 @@ def _in_order(old: list[str], names: Sequence[str]) -> Sequence[str]:
     return old
 
 
-def _refuse_unknown(labels: RawLabels, ids: Mapping[str | int | None, int], split: str) -> None:
+def _refuse_unknown(labels: RawLabels, ids: Mapping[str, int], split: str) -> None:
     rows = [row for row, label in enumerate(labels) if label is not None and label not in ids]
     if not rows:
         return
     first = labels[rows[0]]
-    nearest = difflib.get_close_matches(str(first), [str(label) for label in ids], n=1)
+    nearest = difflib.get_close_matches(str(first), ids, n=1)
     hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
     raise ValueError(
         f"Split {split!r} has {len(rows)} texts whose label is none of "

@@ -38,5 +38,5 @@ def check_name(setting: str, given: str, allowed: Iterable[str]) -> None:
     if given in allowed:
         return
     nearest = difflib.get_close_matches(str(given), allowed, n=1)
-    hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
-    raise ValueError(f"{setting} must be one of {', '.join(allowed)}, got {given!r}{hint}")
+    hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
+    raise ValueError(f"{setting} must be one of {', '.join(allowed)}, got {given!r}.{hint}")

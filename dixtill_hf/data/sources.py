@@ -4,29 +4,19 @@
 Each gives the source's own splits, with its own split names and columns.
 """
 
-import difflib
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
 from typing import TypeAlias
 
 from datasets import Dataset, DatasetDict, load_dataset, load_from_disk
-from datasets.exceptions import DatasetGenerationError, DatasetNotFoundError
+from datasets.exceptions import DatasetNotFoundError
 
 from dixtill_hf.data.conventions import split_of
 from dixtill_hf.data.embedded import financial_headlines
+from dixtill_hf.data.files import READERS, read_file
 
 EMBEDDED = "embedded"
-
-# pandas would read texts and labels such as "NA", "None" or "null" as missing.
-_ONLY_EMPTY_IS_MISSING = {"keep_default_na": False, "na_values": [""]}
-READERS = {
-    ".csv": ("csv", _ONLY_EMPTY_IS_MISSING),
-    ".tsv": ("csv", {"sep": "\t", **_ONLY_EMPTY_IS_MISSING}),
-    ".json": ("json", {}),
-    ".jsonl": ("json", {}),
-    ".parquet": ("parquet", {}),
-}
 
 Source: TypeAlias = str | PathLike[str] | Mapping[str, str | PathLike[str]] | Dataset | DatasetDict
 
@@ -86,16 +76,21 @@ def _read_mapping(files: Mapping[str, str | PathLike[str]]) -> DatasetDict:
     for split, file in files.items():
         if not isinstance(file, str | PathLike):
             raise TypeError(f"Split {split!r} is a {type(file).__name__}; give the path of a file.")
-        splits[split] = _read_file(Path(file).expanduser())
+        splits[split] = read_file(Path(file).expanduser())
     return DatasetDict(splits)
 
 
 def _read_path(path: Path) -> DatasetDict:
     if not path.is_dir():
-        return DatasetDict({"train": _read_file(path)})
+        return DatasetDict({"train": read_file(path)})
     saved = any((path / name).exists() for name in ("dataset_dict.json", "state.json"))
     if not saved:
         return _read_mapping(_split_files(path))
+    if "::" in str(path):
+        raise ValueError(
+            f"{path} holds a saved dataset, and datasets takes '::' in a path for a chain of file "
+            "systems. Rename the directory."
+        )
     data = load_from_disk(str(path))
     return DatasetDict({"train": data}) if isinstance(data, Dataset) else data
 
@@ -119,31 +114,6 @@ def _split_files(directory: Path) -> dict[str, Path]:
             f"train.*, validation.* and test.* files ({', '.join(READERS)}); it holds: {names}."
         )
     return files
-
-
-def _read_file(path: Path) -> Dataset:
-    if not path.is_file():
-        raise FileNotFoundError(f"There is no file {path}{_nearest_file(path)}.")
-    suffix = path.suffix.lower()
-    if suffix not in READERS:
-        raise ValueError(f"{path} is not one of the kinds that are read: {', '.join(READERS)}.")
-    reader, options = READERS[suffix]
-    try:
-        return load_dataset(reader, data_files=str(path), split="train", **options)
-    # What datasets raises for a damaged file, for one of no rows, and for an empty JSON file.
-    except (DatasetGenerationError, ValueError, StopIteration) as error:
-        reason = error.__cause__ or error
-        raise ValueError(
-            f"{path} cannot be read as {suffix[1:]}, or holds no rows: {reason}"
-        ) from error
-
-
-def _nearest_file(path: Path) -> str:
-    if not path.parent.is_dir():
-        return f" (nor a directory {path.parent})"
-    names = [entry.name for entry in path.parent.iterdir()]
-    nearest = difflib.get_close_matches(path.name, names, n=1)
-    return f" (did you mean {nearest[0]}?)" if nearest else ""
 
 
 def _read_hub(name: str, config_name: str | None) -> DatasetDict:

@@ -30,7 +30,7 @@ def add_unlabelled_texts(
         text_column: Column of the text; by default the one called text, sentence, tweet or content.
 
     Returns:
-        The splits. Texts that stand in any of them are left out, so that none which a student is
+        The splits. Texts that occur in any of them are left out, so that none which a student is
         scored on is learned from; of equal texts the first is kept.
 
     Raises:
@@ -43,7 +43,7 @@ def add_unlabelled_texts(
     new = [text for text in dict.fromkeys(texts) if text not in known]
     if not new:
         raise ValueError(
-            f"All {len(texts)} texts of {source} stand in the data already: name a source with "
+            f"All {len(texts)} texts of {source} are in the data already: name a source with "
             "other texts."
         )
     logger.info("%d texts of %s are new to the data.", len(new), source)

@@ -14,12 +14,12 @@ from tokenizers.normalizers import Sequence as NormalizerSequence
 from tokenizers.pre_tokenizers import BertPreTokenizer, PreTokenizer, Split
 from tokenizers.pre_tokenizers import Sequence as PreTokenizerSequence
 
-# Of a text, where a student's tokenizer names no limit of its own.
+# Words of a text that are read if a student's tokenizer has no limit of its own.
 MOST_WORDS = 512
 # transformers writes a number beyond any text where a tokenizer has no limit.
 _NO_LIMIT = 10**9
 
-# Scripts that put no space between words, beside Chinese characters, which BERT takes one by one
+# Scripts without spaces between words, except Chinese characters, which BERT takes one by one
 # already. U+30FC is the mark of a long vowel in Katakana; U+0E33 and U+0EB3 are vowels of Thai and
 # Lao that belong to the character before them.
 _WITHOUT_SPACES = Regex(
@@ -51,7 +51,8 @@ def word_limit(model_max_length: float) -> int:
     """Words of a text that a student reads; those beyond are cut off.
 
     Args:
-        model_max_length: Of its tokenizer, which a `DistillationTrainer` sets to `max_words`.
+        model_max_length: Limit of the student's tokenizer; `DistillationTrainer` sets it to
+            `max_words`.
     """
     return int(model_max_length) if model_max_length < _NO_LIMIT else MOST_WORDS
 
@@ -70,7 +71,7 @@ def word_spans(text: str) -> list[tuple[int, int]]:
 
 @lru_cache(maxsize=1)
 def _tokenizer() -> Tokenizer:
-    """A tokenizer, for its offsets: those of a pre-tokenizer alone are of the normalised text."""
+    """A whole tokenizer: a bare pre-tokenizer's offsets are those of the normalised text."""
     tokenizer = Tokenizer(WordLevel({"": 0}, unk_token=""))
     tokenizer.normalizer = word_normalizer()
     tokenizer.pre_tokenizer = word_splitter()

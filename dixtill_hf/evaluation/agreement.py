@@ -130,13 +130,13 @@ def explanation_agreement(
     """
     ks = sorted(set(ks))
     if not ks:
-        raise ValueError("ks is empty: give the numbers of words to compare, such as (1, 3, 5)")
+        raise ValueError("ks is empty: give the numbers of words to compare, such as (1, 3, 5).")
     for k in ks:
         _check_k(k)
     if len(teachers) != len(students) or len(teachers) == 0:
         raise ValueError(
             f"got {len(teachers)} explanations of the teacher and {len(students)} of the student: "
-            "give one of each per text, and at least one text"
+            "give one of each per text, and at least one text."
         )
     pairs = [
         _checked_shapes(teacher, student, f"text {index}: ")
@@ -224,7 +224,7 @@ def _checked_pair(teacher: ArrayLike, student: ArrayLike) -> tuple[Scores, Score
     if not teacher.any():
         raise ValueError(
             f"the teacher scores none of the {len(teacher)} words, so agreement with it is "
-            "undefined: leave this text out, as explanation_agreement does"
+            "undefined: leave this text out, as explanation_agreement does."
         )
     return teacher, student
 
@@ -234,7 +234,7 @@ def _ranked_pair(teacher: ArrayLike, student: ArrayLike) -> tuple[Scores, Scores
     if not _ranks_words(teacher):
         raise ValueError(
             f"the teacher scores all {len(teacher)} words alike, so rank correlation with it is "
-            "undefined: leave this text out, as explanation_agreement does"
+            "undefined: leave this text out, as explanation_agreement does."
         )
     return teacher, student
 
@@ -246,12 +246,13 @@ def _checked_shapes(
     if teacher.ndim != 1 or teacher.shape != student.shape:
         raise ValueError(
             f"{place}the teacher's scores have shape {teacher.shape} and the student's "
-            f"{student.shape}: both must be (words,), one score for each word of the text"
+            f"{student.shape}: both must be (words,), one score for each word of the text."
         )
     for name, scores in (("teacher", teacher), ("student", student)):
         if not np.isfinite(scores).all():
             word = int(np.flatnonzero(~np.isfinite(scores))[0])
             raise ValueError(
-                f"{place}the {name}'s score of word {word} is {scores[word]}: scores must be finite"
+                f"{place}the {name}'s score of word {word} is {scores[word]}, but scores must be "
+                "finite."
             )
     return teacher, student

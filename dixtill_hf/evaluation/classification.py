@@ -100,14 +100,14 @@ def checked_probabilities(
         row = int(np.flatnonzero(~is_distribution)[0])
         raise ValueError(
             f"row {row} of the probabilities is {probabilities[row].tolist()}: expected finite "
-            "numbers of at least 0 that sum to 1; if these are logits, give softmax(logits)"
+            "numbers of at least 0 that sum to 1; if these are logits, give softmax(logits)."
         )
     out_of_range = (labels < 0) | (labels >= probabilities.shape[1])
     if out_of_range.any():
         row = int(np.flatnonzero(out_of_range)[0])
         raise ValueError(
             f"the label of row {row} is {labels[row]}: allowed are 0 to "
-            f"{probabilities.shape[1] - 1}; leave out texts without a label"
+            f"{probabilities.shape[1] - 1}; leave out texts without a label."
         )
     return probabilities, labels
 
@@ -116,15 +116,15 @@ def _check_shapes(probabilities: NDArray[np.float64], labels: NDArray[np.generic
     if probabilities.ndim != 2 or probabilities.shape[1] < 2 or len(probabilities) == 0:
         raise ValueError(
             f"probabilities have shape {probabilities.shape}: expected (texts, labels) with at "
-            "least one text and two labels"
+            "least one text and two labels."
         )
     if labels.shape != probabilities.shape[:1]:
         raise ValueError(
             f"labels have shape {labels.shape} for {len(probabilities)} rows of probabilities: "
-            f"expected ({len(probabilities)},)"
+            f"expected ({len(probabilities)},)."
         )
     if not np.issubdtype(labels.dtype, np.integer):
-        raise ValueError(f"labels have type {labels.dtype}: expected integers")
+        raise ValueError(f"labels have type {labels.dtype}: expected integers.")
 
 
 def calibration_error(probabilities: ArrayLike, labels: ArrayLike, bins: int = 15) -> float:

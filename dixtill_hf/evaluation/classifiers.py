@@ -76,7 +76,7 @@ class PyTorchClassifier:
         if pad_to is not None and self.max_length is not None and pad_to > self.max_length:
             raise ValueError(
                 f"pad_to is {pad_to}, but {self.name!r} reads at most {self.max_length} tokens: "
-                "pad to no more than that"
+                "pad to no more than that."
             )
         limit = self.max_length if pad_to is None else pad_to
         encoding = self.tokenizer(
@@ -118,7 +118,7 @@ def predict_probabilities(
     """
     if len(texts) == 0 or batch_size < 1:
         raise ValueError(
-            f"got {len(texts)} texts and a batch_size of {batch_size}: both must be at least 1"
+            f"got {len(texts)} texts and a batch_size of {batch_size}: both must be at least 1."
         )
     by_length = sorted(range(len(texts)), key=lambda row: len(texts[row]))
     batches = [by_length[start : start + batch_size] for start in range(0, len(texts), batch_size)]

@@ -49,13 +49,13 @@ def directory_bytes(path: str | PathLike[str]) -> int:
     """
     directory = Path(path)
     if not directory.is_dir():
-        raise NotADirectoryError(f"{directory} is not a directory: give that of a saved model")
+        raise NotADirectoryError(f"{directory} is not a directory: give that of a saved model.")
     weights = _first_form(directory, _WEIGHTS)
     if not weights:
         found = ", ".join(sorted(file.name for file in directory.iterdir())) or "nothing"
         raise ValueError(
             f"{directory} holds no weights (safetensors, ONNX, OpenVINO or PyTorch), only "
-            f"{found}: give the directory of a saved model"
+            f"{found}: give the directory of a saved model."
         )
     files = weights | _first_form(directory, _VOCABULARY) | _matching(directory, _SETTINGS)
     return sum(file.stat().st_size for file in files)

@@ -36,7 +36,7 @@ class Faithfulness:
         probabilities: p of the whole text, `(texts,)`.
         comprehensiveness: p(text) − p(text without its most important words), `(texts, shares)`;
             high where the explanation names the words that the prediction needs.
-        sufficiency: p(text) − p(its most important words alone), `(texts, shares)`; low where
+        sufficiency: p(text) − p(only its most important words), `(texts, shares)`; low where
             these words are enough for the prediction. Both are NaN for a text without words.
     """
 
@@ -100,7 +100,8 @@ def faithfulness(
         scores: For every text one score a word, `(words,)`, as `word_scores` makes them.
         labels: The label that each text's scores explain, integers `(texts,)`.
         signed: Whether a score below 0 speaks against the label; if not, words rank by magnitude.
-        shares: Shares of the words that are removed or kept alone, each above 0 and at most 1.
+        shares: Shares of the words that are removed, or kept as the only ones, each above 0 and at
+            most 1.
 
     Returns:
         Values for every text and share.
@@ -113,18 +114,18 @@ def faithfulness(
     labels, shares = np.asarray(labels), tuple(shares)
     _check_arguments(texts, scores, labels, shares)
     reduced: list[str] = []
-    wordless = np.zeros(len(texts), bool)
+    without_words = np.zeros(len(texts), bool)
     for row, text in enumerate(texts):
         words = word_spans(text)
         ranking = _ranking(scores[row], len(words), signed, row)
         reduced += _without_and_alone(text, words, ranking, shares)
-        wordless[row] = not words
+        without_words[row] = not words
     answers = _predicted(predict, [*texts, *reduced], labels)
     rows = np.arange(len(texts))
     whole = answers[rows, labels]
     kept = answers[len(texts) :].reshape(len(texts), 2, len(shares), -1)[rows, :, :, labels]
     lost = whole[:, None, None] - kept
-    lost[wordless] = np.nan
+    lost[without_words] = np.nan
     return Faithfulness(shares, whole, lost[:, 0], lost[:, 1])
 
 
@@ -158,7 +159,7 @@ def checked_scores(scores: ArrayLike, words: int, row: int) -> NDArray[np.float6
     if scores.shape != (words,) or not np.isfinite(scores).all():
         raise ValueError(
             f"text {row} has {words} words, its scores are {scores.tolist()}: expected a finite "
-            "number for each word, as word_scores(text, spans, attributions) gives them"
+            "number for each word, as word_scores(text, spans, attributions) gives them."
         )
     return scores
 
@@ -181,7 +182,7 @@ def remove_words(text: str, words: Iterable[int]) -> str:
 def teacher_probabilities(
     teacher: Teacher, texts: Sequence[str], tokens_per_batch: int = _TOKENS_PER_BATCH
 ) -> NDArray[np.float64]:
-    """What a teacher says of texts, read in batches of similar length.
+    """A teacher's predictions for texts, read in batches of similar length.
 
     `functools.partial(teacher_probabilities, teacher)` is a model for `faithfulness`.
 
@@ -207,7 +208,7 @@ def teacher_probabilities(
 def _without_and_alone(
     text: str, words: Sequence[tuple[int, int]], ranking: Sequence[int], shares: Sequence[float]
 ) -> list[str]:
-    """The text without its most important words, for every share; then these words alone."""
+    """The text without its most important words, for every share; then only these words."""
     # Rounded first: 0.07 of 100 words are 7.000000000000001.
     counts = [math.ceil(round(share * len(words), 9)) for share in shares]
     without = [_without(text, words, ranking[:count]) for count in counts]
@@ -237,7 +238,7 @@ def _predicted(
     if answers.ndim != 2 or len(answers) != len(place) or not np.isfinite(answers).all():
         raise ValueError(
             f"predict gave values of shape {answers.shape} for {len(place)} texts: expected finite "
-            "probabilities (texts, labels)"
+            "probabilities (texts, labels)."
         )
     if labels.min() < 0 or labels.max() >= answers.shape[1]:
         raise ValueError(
@@ -256,7 +257,7 @@ def _check_arguments(
     if not len(texts) or len(scores) != len(texts) or labels.shape != (len(texts),):
         raise ValueError(
             f"got {len(texts)} texts, {len(scores)} lists of scores and labels of shape "
-            f"{labels.shape}: give one of each per text, and at least one text"
+            f"{labels.shape}: give one of each per text, and at least one text."
         )
     if not shares or not all(0 < share <= 1 for share in shares):
         raise ValueError(f"shares must be above 0 and at most 1, got {shares}")

@@ -217,12 +217,12 @@ def _check_arguments(classifiers: Sequence[Classifier], texts: Sequence[str], th
     if not classifiers or len(texts) == 0 or threads < 1:
         raise ValueError(
             f"got {len(classifiers)} classifiers, {len(texts)} texts and {threads} threads: give "
-            "at least one of each"
+            "at least one of each."
         )
     names = [(classifier.name, classifier.runtime) for classifier in classifiers]
     doubled = sorted({name for name in names if names.count(name) > 1})
     if doubled:
         raise ValueError(
             f"several classifiers have the same name and runtime, {doubled[0]}: give each its own "
-            "name, or their rows could not be told apart"
+            "name, or their rows could not be told apart."
         )

@@ -5,8 +5,8 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-# A process begins with its parent's peak, so a parent that holds models would spoil the figure. This
-# one holds nothing: about 10 MB, the least that can be measured.
+# A process begins with its parent's peak, so a parent that holds models would spoil the figure.
+# This one holds nothing: about 10 MB, the least that can be measured.
 _LAUNCHER = """
 import resource, subprocess, sys
 code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode

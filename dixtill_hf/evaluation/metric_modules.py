@@ -27,7 +27,7 @@ MEASURES = {
 _COUNTS = {
     "texts": "number of texts that the means are over.",
     "left_out": "number of texts without words, or of which the reference scores every word 0.",
-    "unranked": "number of texts that kendall and spearman leave out besides, the reference\n"
+    "unranked": "number of texts that kendall and spearman leave out in addition, the reference\n"
     "        scoring all words alike.",
 }
 

@@ -47,7 +47,7 @@ def plausibility(
     if not len(texts) == len(scores) == len(rationales) or len(texts) == 0:
         raise ValueError(
             f"got {len(texts)} texts, {len(scores)} lists of scores and {len(rationales)} "
-            "rationales: give one of each per text, and at least one text"
+            "rationales: give one of each per text, and at least one text."
         )
     rows = []
     for row, (text, rationale) in enumerate(zip(texts, rationales, strict=True)):

@@ -202,18 +202,18 @@ def _checked(
     """The three as integer arrays, the predictions of shape `(seeds, texts)`."""
     a, b, labels = np.atleast_2d(predictions_a), np.atleast_2d(predictions_b), np.asarray(labels)
     if labels.ndim != 1 or labels.size == 0:
-        raise ValueError(f"labels have shape {labels.shape}: expected (texts,), at least one text")
+        raise ValueError(f"labels have shape {labels.shape}: expected (texts,), at least one text.")
     named = {"predictions_a": a, "predictions_b": b, "labels": labels}
     for name, values in named.items():
         if values.shape[-1] != len(labels) or values.ndim > 2 or values.size == 0:
             raise ValueError(
                 f"{name} have shape {values.shape} for {len(labels)} labels: expected (texts,) or "
-                "(seeds, texts) with at least one seed"
+                "(seeds, texts) with at least one seed."
             )
         if not np.issubdtype(values.dtype, np.integer) or values.min() < 0:
             raise ValueError(
                 f"{name} hold {values.dtype} values from {values.min()}: expected integers from 0, "
-                "the position of the label; leave out texts without a label"
+                "the position of the label; leave out texts without a label."
             )
     return list(named.values())
 

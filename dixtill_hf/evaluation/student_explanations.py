@@ -127,7 +127,7 @@ def _check_arguments(
     if steps < 1:
         raise ValueError(f"steps must be at least 1, got {steps}")
     if labels.shape != (len(texts),):
-        raise ValueError(f"labels have shape {labels.shape} for {len(texts)} texts")
+        raise ValueError(f"labels have shape {labels.shape} for {len(texts)} texts.")
     if len(texts) and not 0 <= labels.min() <= labels.max() < model.config.num_labels:
         raise ValueError(
             f"labels are from {labels.min()} to {labels.max()}: the student knows 0 to "

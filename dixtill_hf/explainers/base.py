@@ -61,7 +61,7 @@ def seeded_for(seed: int, text: str) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Attribution:
-    """What a teacher says of one text, and why.
+    """A teacher's logits for one text, and their explanation.
 
     Attributes:
         logits: `(labels,)`, float32, in the order of the data's labels.
@@ -101,7 +101,7 @@ class Explainer(ABC):
 
     @property
     def reads(self) -> tuple[str, ...]:
-        """Columns of the dataset, beside the text, that the result depends on."""
+        """Columns of the dataset that the result depends on, in addition to the text."""
         return ()
 
     @property
@@ -124,7 +124,7 @@ class Explainer(ABC):
         Args:
             teacher: Whose predictions will be explained.
             texts: Some of the texts that will be; see `texts_to_prepare`.
-            budget: Of tokens.
+            budget: Most tokens in memory at once.
         """
         return self
 
@@ -187,12 +187,12 @@ def get_explainer(explainer: str | Explainer, **settings: Any) -> Explainer:
 
     Raises:
         ValueError: The name is unknown, a setting is unknown or out of range, or settings are
-            given beside an explainer that has its own.
+            given together with an explainer that has its own.
     """
     if isinstance(explainer, Explainer):
         if settings:
             raise ValueError(
-                f"The settings {sorted(settings)} were given beside a {type(explainer).__name__} "
+                f"The settings {sorted(settings)} were given with a {type(explainer).__name__} "
                 "that already has its own: give them to its constructor instead."
             )
         return explainer

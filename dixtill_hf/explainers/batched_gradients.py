@@ -17,7 +17,7 @@ from dixtill_hf.teacher.loading import Teacher
 
 @dataclass(frozen=True)
 class BatchScores:
-    """What a teacher says of a batch of texts, and why.
+    """A teacher's logits for a batch of texts, and their gradients.
 
     Attributes:
         logits: `(texts, labels)`, float32, in the order of the data's labels.

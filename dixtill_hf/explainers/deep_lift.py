@@ -63,7 +63,7 @@ class _TextsAndBaselines(torch.nn.Module):
 
     Attributes:
         index: Which of the chosen outputs is returned.
-        logits: Of the texts, `(texts, labels)`; set by `forward`, as are the next two.
+        logits: Logits of the texts, `(texts, labels)`; set by `forward`, as are the next two.
         labels: The label of every text that is explained, `(texts,)`.
         outputs: All chosen outputs of texts and baselines, `(2 × texts, outputs)`.
     """

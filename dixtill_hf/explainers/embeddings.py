@@ -67,13 +67,13 @@ def _seconds(device: torch.device, dtype: torch.dtype, size: int = 768, times: i
 _WIDTHS_PER_DOUBLING = 8
 
 
-def are_few(device: torch.device, precision: str, dtype: torch.dtype) -> bool:
-    """Whether batches should have few sizes.
+def prefers_few_batch_shapes(device: torch.device, precision: str, dtype: torch.dtype) -> bool:
+    """Whether computing is faster if batches have few different shapes.
 
     Args:
         device: Where the teacher computes.
-        precision: Of its gradients; see `computing_in`.
-        dtype: Of its weights.
+        precision: Precision of the teacher's gradients; see `computing_in`.
+        dtype: Precision of the teacher's weights.
     """
     return device.type == "cpu" and (precision != "float32" or dtype != torch.float32)
 
@@ -99,10 +99,10 @@ class EmbeddedTexts:
     """Texts, padded together, and the straight paths from their baselines to them.
 
     Attributes:
-        has_few_sizes: Whether batches of them should have few sizes; see `batch_sizes`.
+        prefers_few_shapes: Whether their batches should have few different shapes.
         lengths: Tokens of every text, special ones included.
-        widths: Tokens that every text takes in a batch: more than its own where batches have few
-            sizes.
+        widths: Tokens that every text takes in a batch: more than its own if batches have few
+            shapes.
         ordinary: Boolean `(texts, tokens)`; False on special tokens and on padding.
     """
 
@@ -110,10 +110,12 @@ class EmbeddedTexts:
         self, teacher: Teacher, texts: Sequence[EncodedText], precision: str = "float32"
     ) -> None:
         """Pad the texts; gradients are computed in `precision`, logits always in the teacher's."""
-        self.has_few_sizes = are_few(teacher.device, precision, teacher.model.dtype)
+        self.prefers_few_shapes = prefers_few_batch_shapes(
+            teacher.device, precision, teacher.model.dtype
+        )
         self.lengths = [len(text) for text in texts]
         self.widths = [
-            rounded_width(max(1, length), teacher.max_length) if self.has_few_sizes else length
+            rounded_width(max(1, length), teacher.max_length) if self.prefers_few_shapes else length
             for length in self.lengths
         ]
         batch = collate(teacher, texts, max(1, *self.widths))
@@ -154,7 +156,7 @@ class EmbeddedTexts:
         """Outputs at points of the path, and their derivatives along it, by token.
 
         Args:
-            rows: The text of every point; a text may stand here more than once.
+            rows: The text of every point; a text may occur more than once.
             positions: `(points,)`, float: 0 is the baseline, 1 the text.
             outputs: Takes logits `(points, labels)` to the outputs `(points, outputs)`.
 

@@ -29,7 +29,7 @@ class GradientShap(TargetedExplainer):
 
     Attributes:
         samples: Points that are drawn for each text.
-        seed: The draws for a text depend on it and on the text alone.
+        seed: Seed of the draws; those for a text depend only on the seed and the text.
     """
 
     uses_gradients: ClassVar[bool] = True

@@ -23,7 +23,7 @@ class GradientXInput(BatchedExplainer, TargetedExplainer):
     """Gradient × input (Shrikumar et al. 2016), with the padding token as what the input is not.
 
     A token's score is (x − b)·∇F(x), summed over the embedding dimensions, where b is that of
-    the padding token: Integrated Gradients with the end of the path alone. The scores sum to the
+    the padding token: Integrated Gradients with only the end of the path. The scores sum to the
     change of the output only where the teacher is linear.
     """
 

@@ -46,8 +46,8 @@ class TextPaths:
             explainer: Says which outputs are explained.
             teacher: The teacher.
             texts: At least one.
-            budget: Of tokens.
-            precision: Of the gradients; the logits are in the teacher's own.
+            budget: Most tokens in memory at once.
+            precision: Precision of the gradients; the logits are in the teacher's own.
         """
         self._explainer = explainer
         self._budget = budget
@@ -89,7 +89,7 @@ class TextPaths:
 
     def _whole(self, points: list[int], texts: np.ndarray) -> list[int]:
         """The points of a batch, with some of them repeated where batches have few sizes."""
-        if not self._embedded.has_few_sizes:
+        if not self._embedded.prefers_few_shapes:
             return points
         width = max(self._embedded.widths[text] for text in texts[points])
         return filled(points, self._budget.rows(width))
@@ -124,8 +124,8 @@ class PathCalibration:
     """A rule fitted to a teacher, and the profile that it was fitted to.
 
     Attributes:
-        nodes: Of the fitted rule.
-        weights: Of the fitted rule.
+        nodes: Nodes of the fitted rule.
+        weights: Weights of the fitted rule.
         profile: Size of the gradients at even points of [0, 1], 1 on average.
     """
 
@@ -148,9 +148,9 @@ def calibrate_path(
     """Fit a rule to the derivatives of some texts.
 
     Args:
-        derivatives: Of every text, `(PATH_POINTS, outputs, tokens)`, not all 0: what each token
-            adds to the derivative of each output, at even points of the path.
-        changes: Of every text, F(text) − F(baseline), `(outputs,)`.
+        derivatives: Derivatives of every text, `(PATH_POINTS, outputs, tokens)`, not all 0: what
+            each token adds to the derivative of each output, at even points of the path.
+        changes: Change of every text, F(text) − F(baseline), `(outputs,)`.
         steps: Nodes of the fitted rule.
     """
     even, fine = np.linspace(0, 1, PATH_POINTS), np.linspace(0, 1, _FINE_POINTS)
@@ -199,9 +199,9 @@ class IntegratedGradients(TargetedExplainer):
             nothing shared; None for the adaptive rule.
         tolerance: Largest share of Σ|scores| that a text's scores may miss.
         max_steps: Nodes of the largest rule of a text.
-        precision: Of the gradients; logits and completeness errors are always in the teacher's
-            own. `float32`, `bfloat16`, or `auto`: bfloat16 where the device multiplies matrices
-            much faster in it.
+        precision: Precision of the gradients; logits and completeness errors are always in the
+            teacher's own. `float32`, `bfloat16`, or `auto`: bfloat16 if the device multiplies
+            matrices much faster in it.
         calibration: The rule fitted to the teacher. None: `prepared` fits one; an explainer that
             was not prepared starts with 14 plain nodes instead.
     """

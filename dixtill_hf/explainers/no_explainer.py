@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""No explanation: the teacher's logits alone, for texts that teach by their label only."""
+"""No explanation: only the teacher's logits, for texts whose label is all that is distilled."""
 
 from __future__ import annotations
 

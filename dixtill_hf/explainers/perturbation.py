@@ -31,7 +31,7 @@ def words_of_tokens(text: str, spans: Sequence[tuple[int, int]]) -> np.ndarray:
     """The word that each token belongs to, numbered from 0 in the order of the text.
 
     Words that one token straddles count as one, and so do all that are linked in this way. A token
-    of white space or control characters alone goes with the token after it.
+    of only white space or control characters goes with the token after it.
 
     Args:
         text: The text.
@@ -254,7 +254,7 @@ class SamplingExplainer(PerturbationExplainer):
     """A perturbation explainer that draws the coalitions it looks at.
 
     Attributes:
-        seed: The draws for a text depend on it and on the text alone.
+        seed: Seed of the draws; those for a text depend only on the seed and the text.
     """
 
     seed: int = 0

@@ -29,7 +29,7 @@ class Lexicon:
         """Take the entries apart into words.
 
         Raises:
-            ValueError: There are none, one has no word in it, two differ in case alone, or a score
+            ValueError: There are none, one has no word in it, two differ only in case, or a score
                 is no finite number.
         """
         if not scores:
@@ -73,7 +73,7 @@ def read_lexicon(path: Path) -> dict[str, float]:
 
     Args:
         path: A JSON object of word → score (`.json`), or lines of a word, a tab and its score (any
-            other suffix); further columns are left alone.
+            other suffix); further columns are not read.
 
     Raises:
         OSError: The file cannot be read.
@@ -127,13 +127,13 @@ Spans = Sequence[tuple[int, int]]
 class Precomputed(Explainer):
     """Scores that the user has: of people, of another method, or of a lexicon.
 
-    The teacher is asked for its logits alone. The scores are taken to speak for the label that it
+    Only the teacher's logits are computed. The scores are taken to speak for the label that it
     predicts, and are given on as they are, those of words beyond the teacher's limit included.
 
     Attributes:
         scores: Column with a list of scores for every text.
         spans: Column with the `[start, end)` characters of every score. Without it there must be
-            one score for each word of the text, words being what stands between white space.
+            one score for each word of the text, words being separated by white space.
         lexicon: Instead of columns: word (or phrase) → score, whatever the case, or a file of them
             (see `read_lexicon`). Words that are not in it score 0.
     """

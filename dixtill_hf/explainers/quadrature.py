@@ -32,7 +32,7 @@ def gauss_legendre(steps: int) -> Rule:
 def warped(steps: int, profile: np.ndarray) -> Rule:
     """Gauss-Legendre after a change of variable that spreads a profile evenly.
 
-    Nodes stand close where the profile is high; weights hold the derivative of the change.
+    Nodes lie close together where the profile is high; weights hold the derivative of the change.
 
     Args:
         steps: Nodes.

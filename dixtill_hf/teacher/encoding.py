@@ -21,7 +21,7 @@ class EncodedText:
 
     Attributes:
         inputs: Model inputs, one list of the token count each (`input_ids`, `attention_mask`, ...).
-        ordinary: For every token, whether it stands for characters of the text. Special tokens do
+        ordinary: For every token, whether it covers characters of the text. Special tokens do
             not: they are kept in the baseline and get no attribution.
         spans: Character start and end of every ordinary token, in order.
         truncated: Whether the text goes on beyond the teacher's limit.
@@ -133,7 +133,7 @@ def batches_by_tokens(lengths: Sequence[int], tokens: int) -> Iterator[list[int]
 
     Args:
         lengths: Tokens of every text.
-        tokens: Budget of a batch, padding included; a longer text stands alone.
+        tokens: Budget of a batch, padding included; a longer text is a batch by itself.
 
     Yields:
         Positions of the texts of a batch, longest texts first (so that a run that does not fit

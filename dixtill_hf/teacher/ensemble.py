@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Several teachers, each of which has left out one fold of the training texts.
 
-A teacher knows the texts that it was fine-tuned on nearly by heart: what it says of them is not
-what it would say of new ones. So every training text is labelled and explained by the teacher that
+A teacher has nearly memorised the texts that it was fine-tuned on: its predictions for them differ
+from those for new texts. So every training text is labelled and explained by the teacher that
 has not seen it (cross-fitting; the out-of-fold predictions of stacked generalization, Wolpert,
 1992), and all other texts by the mean of all teachers.
 """
@@ -78,8 +78,8 @@ def cross_fit(
         encoder: Hub id or directory of a pretrained encoder.
         output_dir: The members are saved here, as `fold-0`, `fold-1`, ...
         folds: How many, at least 2. Default 5.
-        settings: Of the fine-tuning; its seed is that of the first member, and of the folds.
-            Defaults to `FinetuningSettings()`.
+        settings: Settings of the fine-tuning; its seed is that of the first member, and of the
+            folds. Defaults to `FinetuningSettings()`.
 
     Raises:
         ValueError: There are fewer than 2 folds or too few texts, or as `finetune_teacher` says.

@@ -63,7 +63,7 @@ class FinetuningSettings:
         warmup_ratio: Share of the steps in which the learning rate rises.
         weight_decay: AdamW's decoupled weight decay.
         max_length: Longest input in tokens; None takes the model's own limit.
-        seed: Of the head's initial weights, dropout and the order of the texts.
+        seed: Seed of the head's initial weights, dropout and the order of the texts.
     """
 
     epochs: float | None = None

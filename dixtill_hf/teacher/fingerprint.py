@@ -13,7 +13,7 @@ import torch
 from dixtill_hf.artifacts.hashing import hash_json
 from dixtill_hf.teacher.loading import Teacher
 
-# What a configuration says of its origin, not of the function that the model computes.
+# Keys of a configuration that record its origin; the model's function does not depend on them.
 _ORIGIN_KEYS = {"_name_or_path", "transformers_version", "dtype", "torch_dtype", "_commit_hash"}
 
 

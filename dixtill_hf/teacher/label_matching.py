@@ -15,7 +15,7 @@ def match_labels(
     data_labels: Sequence[str],
     label_map: Mapping[str, str] | None = None,
 ) -> list[int]:
-    """Find, for every label of the data, the teacher's output that stands for it.
+    """Find, for every label of the data, the teacher's output for it.
 
     Names are compared as they are or, where that finds no match, without regard to case and outer
     white space.
@@ -27,10 +27,10 @@ def match_labels(
             (`{"positive": "Bullish"}`). Labels that are not keys keep their own name.
 
     Returns:
-        A permutation `p`: `teacher_logits[:, p]` stand in the data's order.
+        A permutation `p`: `teacher_logits[:, p]` are in the data's order.
 
     Raises:
-        LabelMismatchError: Names are left over on either side, or one name stands for two outputs.
+        LabelMismatchError: Names are left over on either side, or one name belongs to two outputs.
     """
     renamed = _apply_map(teacher_labels, data_labels, label_map or {})
     for key in (str, _key):
@@ -85,7 +85,7 @@ def _explain_mismatch(
     if len(teacher_labels) != len(data_labels):
         return (
             f"The teacher has {len(teacher_labels)} labels and the data {len(data_labels)}; each "
-            "must stand for one of the other.\n"
+            "must match one of the other.\n"
             f"{_both_lists(teacher_labels, data_labels)}{used}\n"
             "Name a teacher with the data's labels, or fine-tune this one on the data: "
             "finetune_teacher(...), teacher_finetune in a recipe."

@@ -132,7 +132,7 @@ def label_names_of(config: PretrainedConfig) -> list[str]:
 
 
 def check_same_labels(teacher: Teacher, data_labels: Sequence[str] | None) -> None:
-    """Refuse a loaded teacher whose logits stand in another order than the data's labels.
+    """Refuse a loaded teacher whose logits are in another order than the data's labels.
 
     Args:
         teacher: The teacher; with `labels` unknown nothing is checked.
@@ -145,7 +145,7 @@ def check_same_labels(teacher: Teacher, data_labels: Sequence[str] | None) -> No
         return
     if match_labels(teacher.labels, data_labels) != list(range(len(data_labels))):
         raise LabelMismatchError(
-            f"The teacher's logits stand in the order {list(teacher.labels)}, the data's labels "
+            f"The teacher's logits are in the order {list(teacher.labels)}, the data's labels "
             f"are {list(data_labels)}: load it for them, with load_teacher(..., "
             f"label_names={list(data_labels)})."
         )
@@ -203,8 +203,8 @@ def check_tokenizer(tokenizer: PreTrainedTokenizerBase, name: str) -> None:
         raise ValueError(
             f"The tokenizer of {name!r}, {type(tokenizer).__name__}, gives no character offsets. "
             "A fast tokenizer is needed: install the packages that convert it "
-            "(pip install sentencepiece tiktoken) and load the model again, or save one beside "
-            "the model as tokenizer.json."
+            "(pip install sentencepiece tiktoken) and load the model again, or save one in "
+            "the model's directory as tokenizer.json."
         )
 
 
@@ -248,7 +248,7 @@ def _complete_padding(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast
         if tokenizer.eos_token is None:
             raise ValueError(
                 f"The tokenizer of {model.name_or_path!r} has neither a padding nor an "
-                "end-of-sequence token. Set tokenizer.pad_token and save it beside the model."
+                "end-of-sequence token. Set tokenizer.pad_token and save it with the model."
             )
         tokenizer.pad_token = tokenizer.eos_token
     model.config.pad_token_id = tokenizer.pad_token_id

@@ -41,7 +41,7 @@ def test_the_folder_is_searched_for_baselines():
 
 
 def test_an_unknown_name_is_refused_with_the_nearest():
-    with pytest.raises(ValueError, match="did you mean 'int8-static'"):
+    with pytest.raises(ValueError, match="Did you mean 'int8-static'"):
         get_baseline("int8-statik")
 
 

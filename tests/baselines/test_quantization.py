@@ -25,7 +25,7 @@ def teacher(tiny_teacher_dir):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"method": "int8-dinamic"}, "did you mean 'int8-dynamic'"),
+        ({"method": "int8-dinamic"}, "Did you mean 'int8-dynamic'"),
         ({"method": "int8-dynamic", "cpu_preset": "avx512"}, "cpu_preset must be one of"),
         ({"method": "int8-static"}, "training data as calibration_texts"),
         ({"method": "openvino-int8-static", "calibration_texts": []}, "as calibration_texts"),

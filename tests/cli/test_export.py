@@ -44,7 +44,7 @@ def test_a_student_is_written_measured_and_runs(saved, tmp_path, capsys):
 
 def test_what_is_wrong_is_one_line(saved, capsys):
     assert main(["export", str(saved / "student"), "--target", "dx"]) == 1
-    assert "did you mean 'dxt'" in capsys.readouterr().err
+    assert "Did you mean 'dxt'" in capsys.readouterr().err
     assert main(["export", str(saved / "student"), "--max_bytes", "9"]) == 1
     assert "give --validation" in capsys.readouterr().err
     assert main(["export", str(saved / "nothing")]) == 1

@@ -134,5 +134,5 @@ def test_mismatches_are_refused() -> None:
         align_spans([[0, 1]], [1.0], WORDS[::-1])
     with pytest.raises(ValueError, match=r"spans have shape \(3,\): expected"):
         align_spans([0, 1, 2], [1.0], WORDS)
-    with pytest.raises(ValueError, match="got 'means'; did you mean 'mean'"):
+    with pytest.raises(ValueError, match=r"got 'means'\. Did you mean 'mean'"):
         align_spans([], [], WORDS, "means")

@@ -25,7 +25,7 @@ def named(dataset: Dataset) -> list[str]:
     return [dataset.features["label"].int2str(label) for label in dataset["label"]]
 
 
-def test_strings_become_ids_in_alphabetical_order():
+def test_strings_become_ids_in_their_natural_order():
     encoded = encode_labels(data(train=["sell", "buy", "hold"], test=["buy", "sell"]))
     assert label_names(encoded) == ["buy", "hold", "sell"]
     assert encoded["train"]["label"][:] == [2, 0, 1]
@@ -45,9 +45,95 @@ def test_integers_keep_their_order():
     assert encoded["train"]["label"][:] == [2, 1, 0, 1]
 
 
-def test_truth_values_are_two_classes():
+def test_truth_values_are_two_classes_of_these_names():
     encoded = encode_labels(data(train=[True, False]))
     assert encoded["train"]["label"][:] == [1, 0]
+    assert label_names(encoded) == ["False", "True"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "names"),
+    [
+        (["02", "01"], ["01", "02"]),
+        (["1", "01", "10"], ["1", "01", "10"]),
+        (["False", "True"], ["False", "True"]),
+        ([str(number) for number in range(12)], [str(number) for number in range(12)]),
+        (["11", "2", "A7"], ["2", "11", "A7"]),
+        (["A10", "A2", "B1"], ["A2", "A10", "B1"]),
+        (["v1.0", "v1.1"], ["v1.0", "v1.1"]),
+        (["1.0", "1.1b"], ["1.0", "1.1b"]),
+        (["1.0", "0.0"], ["0", "1"]),
+        ([1.0, 0.0], ["0", "1"]),
+        (["-2", "-10", "3"], ["-10", "-2", "3"]),
+        (["2 stars", "10 stars"], ["2 stars", "10 stars"]),
+        (["NA", "null", "None"], ["NA", "None", "null"]),
+        (["Bosnia, Herzegovina", "Bosnia"], ["Bosnia", "Bosnia, Herzegovina"]),
+    ],
+)
+def test_labels_are_named_as_they_are_written_in_natural_order(labels, names):
+    encoded = encode_labels(data(train=labels, test=labels[:1]))
+    assert label_names(encoded) == names
+    if len({str(label) for label in labels} & set(names)) == len(names):
+        assert named(encoded["train"]) == labels
+
+
+@pytest.mark.parametrize("test", [[0.0, 1.0], ["0.0", "1.0"], ["0", "1"], [0, 1], [1.0, None]])
+@pytest.mark.parametrize("train", [[0, 1], ["0", "1"], ["0.0", "1.0"], [0.0, 1.0]])
+def test_whole_numbers_are_the_same_however_they_are_written(train, test):
+    encoded = encode_labels(data(train=train, test=test), unlabelled=True)
+    assert label_names(encoded) == ["0", "1"]
+    assert encoded["train"]["label"][:] == [0, 1]
+    expected = [LABEL_UNKNOWN if label is None else int(float(label)) for label in test]
+    assert encoded["test"]["label"][:] == expected
+
+
+@pytest.mark.parametrize("labels", [["0", "1", "-1"], ["0.0", "1.0", "-1.0"], [0.0, 1.0, -1.0]])
+def test_minus_one_among_whole_numbers_is_a_missing_label(labels):
+    with pytest.raises(ValueError, match="1 texts without a label"):
+        encode_labels(data(train=labels))
+    assert encode_labels(data(train=labels), unlabelled=True)["train"]["label"][2] == LABEL_UNKNOWN
+
+
+@pytest.mark.parametrize("feature", [None, ClassLabel(names=["-1", "0", "1"])])
+def test_minus_one_is_a_label_if_it_is_named(feature):
+    labels = ["-1", "0", "1"]
+    encoded = encode_labels(data(feature, train=labels), labels if feature is None else None)
+    assert named(encoded["train"]) == labels
+
+
+def test_numbers_are_matched_with_names_before_they_are_indices():
+    assert named(encode_labels(data(train=["1", "2"]), ["2", "1"])["train"]) == ["1", "2"]
+    assert named(encode_labels(data(train=["0", "1"]), ["down", "up"])["train"]) == ["down", "up"]
+    assert named(encode_labels(data(train=["0.5", "1.5"]), ["0.5", "1.5"])["train"]) == [
+        "0.5",
+        "1.5",
+    ]
+
+
+def test_an_unknown_label_is_not_said_to_be_meant_as_itself():
+    with pytest.raises(ValueError, match=r"The first is 'up '\. Did you mean 'up'\?"):
+        encode_labels(data(train=["up", "down"], test=["up "]))
+    with pytest.raises(ValueError, match=r"The first is '7'\. Correct"):
+        encode_labels(data(train=["0", "1"], test=[7.0]))
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        ["joy", "love", "joy,love"],
+        ["joy", "love", "love; joy"],
+        ["joy", "love", "joy|love"],
+        ["0", "2", "0, 2"],
+        ["[0, 2]", "[0]"],
+        ["['joy']", "joy"],
+        ["[]", "joy"],
+        ['{"joy"}', "joy"],
+    ],
+)
+def test_several_labels_of_one_text_are_recognised(labels):
+    with pytest.raises(ValueError, match="several labels of one text, which are not supported yet"):
+        encode_labels(data(train=labels))
+    assert label_names(encode_labels(data(train=labels), labels)) == labels
 
 
 def test_class_labels_keep_their_names_and_order():
@@ -155,7 +241,6 @@ def test_wholly_unlabelled_text_has_no_names_unless_given():
     [
         ([[0, 1], [1]], "several labels for one text are not supported"),
         ([0.5, 1.0], "regression is not supported"),
-        ([0.0, 1.0], "regression is not supported"),
         ([0.5, None], "regression is not supported"),
         ([{"id": 1}, {"id": 2}], "several labels for one text are not supported"),
     ],

@@ -173,7 +173,7 @@ def test_texts_of_train_in_test_are_warned_of(files, tmp_path, caplog):
     path = write_csv(tmp_path / "t.csv", "sentence,sentiment", rows)
     with caplog.at_level(logging.WARNING):
         load_text_classification({**files, "test": path})
-    assert "3 of the 5 texts of split 'test' stand in train too" in caplog.text
+    assert "3 of the 5 texts of split 'test' occur in train too" in caplog.text
 
 
 def test_the_embedded_corpus_loads_with_its_rationales():

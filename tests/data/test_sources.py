@@ -109,22 +109,6 @@ def test_two_files_for_a_split_are_an_error(tmp_path):
         read_source(tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("name", "content"),
-    [
-        ("a.csv", "text,label\na,1\nb,2,3\n"),
-        ("header.csv", "text,label\n"),
-        ("a.json", ""),
-        ("a.jsonl", '{"text": "a"\n{"text"'),
-        ("a.parquet", "not Parquet"),
-    ],
-)
-def test_a_damaged_or_empty_file_is_named(name, content, tmp_path):
-    (tmp_path / name).write_text(content, encoding="utf-8")
-    with pytest.raises(ValueError, match=rf"{name} cannot be read as \w+, or holds no rows: "):
-        read_source(tmp_path / name)
-
-
 def test_the_suffix_may_be_in_capitals(tmp_path):
     path = write(tmp_path / "train.csv").rename(tmp_path / "train.CSV")
     assert read_source(path)["train"].to_list() == ROWS

@@ -63,7 +63,7 @@ def test_mistakes_are_named(data, tmp_path):
     with pytest.raises(ValueError, match="one, two, none is called unsupervised"):
         add_unlabelled_texts(data, tmp_path / "odd")
     known = write(tmp_path / "known.csv", "text", [("text 1",), ("text 17",)])
-    with pytest.raises(ValueError, match=re.escape(f"All 2 texts of {known} stand in the data")):
+    with pytest.raises(ValueError, match=re.escape(f"All 2 texts of {known} are in the data")):
         add_unlabelled_texts(data, known)
     blank = write(tmp_path / "blank.csv", "text,row", [("new", 0), ("  ", 1)])
     with pytest.raises(ValueError, match=r"blank.csv' has 1 empty or missing texts: row 1"):

@@ -27,7 +27,7 @@ def _arguments(tmp_path: Path, **settings: Any) -> DistillationArguments:
         ({"temperature": float("inf")}, "temperature must be above 0 and finite"),
         ({"xai_weight": -1.0}, "xai_weight must be 0 or more"),
         ({"max_words": 0}, "max_words must be at least 1, got 0"),
-        ({"kd_loss": "normalised_kl"}, "did you mean 'normalized_kl'"),
+        ({"kd_loss": "normalised_kl"}, "Did you mean 'normalized_kl'"),
         ({"explanation": "contribution"}, "explanation must be one of attention, contributions"),
         ({"attribution_reduction": "max"}, "attribution_reduction must be one of sum, mean"),
         ({"kd_loss": "none", "xai_weight": 0.0}, "nothing comes from the teacher: set alpha=0"),

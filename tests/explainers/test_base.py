@@ -23,12 +23,12 @@ def test_a_name_and_settings_make_an_explainer():
 
 
 def test_an_unknown_name_gives_the_nearest():
-    with pytest.raises(ValueError, match="did you mean 'integrated_gradients'"):
+    with pytest.raises(ValueError, match="Did you mean 'integrated_gradients'"):
         get_explainer("integrated_gradient")
 
 
 def test_an_unknown_setting_gives_the_nearest():
-    with pytest.raises(ValueError, match="got 'step'; did you mean 'steps'"):
+    with pytest.raises(ValueError, match=r"got 'step'\. Did you mean 'steps'"):
         get_explainer("integrated_gradients", step=8)
 
 

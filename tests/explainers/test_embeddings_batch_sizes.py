@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from dixtill_hf.explainers import embeddings
-from dixtill_hf.explainers.embeddings import are_few, filled, rounded_width
+from dixtill_hf.explainers.embeddings import filled, prefers_few_batch_shapes, rounded_width
 from dixtill_hf.explainers.integrated_gradients import IntegratedGradients
 from dixtill_hf.explainers.token_budget import TokenBudget
 from dixtill_hf.teacher.encoding import encode_texts
@@ -44,7 +44,7 @@ def test_batches_are_half_full_or_full(rows, size):
     ],
 )
 def test_only_where_kernels_are_compiled_for_sizes(device, precision, dtype, few):
-    assert are_few(torch.device(device), precision, dtype) == few
+    assert prefers_few_batch_shapes(torch.device(device), precision, dtype) == few
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def test_texts_of_all_lengths_make_batches_of_few_sizes(tiny_teacher_dir, sizes,
     assert all(width == rounded_width(width, 64) for _, width in sizes)
     assert max(width for _, width in sizes) <= teacher.max_length
     number = len(set(sizes))
-    monkeypatch.setattr(embeddings, "are_few", lambda *which: False)
+    monkeypatch.setattr(embeddings, "prefers_few_batch_shapes", lambda *which: False)
     sizes.clear()
     many = explainer.explain(teacher, texts, TokenBudget(200))
     assert number < len(set(sizes))
@@ -83,11 +83,11 @@ def test_texts_of_all_lengths_make_batches_of_few_sizes(tiny_teacher_dir, sizes,
 
 def test_repeated_points_leave_the_scores_as_they_are(tiny_teacher_dir, sentences, monkeypatch):
     teacher = load_teacher(tiny_teacher_dir("bert"), device="cpu")
-    monkeypatch.setattr(embeddings, "are_few", lambda *which: True)
+    monkeypatch.setattr(embeddings, "prefers_few_batch_shapes", lambda *which: True)
     encoded = encode_texts(teacher, sentences)
     explainer = IntegratedGradients(steps=5, precision="float32")
     repeated = explainer.explain(teacher, encoded, TokenBudget(500))
-    monkeypatch.setattr(embeddings, "are_few", lambda *which: False)
+    monkeypatch.setattr(embeddings, "prefers_few_batch_shapes", lambda *which: False)
     for one, other in zip(
         repeated, explainer.explain(teacher, encoded, TokenBudget(500)), strict=True
     ):

@@ -199,7 +199,7 @@ def test_only_settings_are_settings(setting):
     ],
 )
 def test_an_unknown_name_gives_the_nearest(name, nearest):
-    with pytest.raises(ValueError, match=f"did you mean '{nearest}'"):
+    with pytest.raises(ValueError, match=f"Did you mean '{nearest}'"):
         get_explainer(name)
 
 

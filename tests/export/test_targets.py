@@ -21,7 +21,7 @@ def test_targets_are_found_in_their_folder():
 
 
 def test_an_unknown_target_gives_the_nearest(request_of):
-    with pytest.raises(ValueError, match=r"target must be one of .*did you mean 'dxt'"):
+    with pytest.raises(ValueError, match=r"target must be one of .*Did you mean 'dxt'"):
         export("dx", request_of())
 
 

@@ -29,9 +29,9 @@ def test_no_baselines_and_no_rankings_are_possible():
 @pytest.mark.parametrize(
     ("field", "value", "told"),
     [
-        ("baselines", "int8-dynamik", "did you mean 'int8-dynamic'"),
-        ("rankings", "maskin", "did you mean 'masking'"),
-        ("temperature_presets", "papr", "did you mean 'paper'"),
+        ("baselines", "int8-dynamik", "Did you mean 'int8-dynamic'"),
+        ("rankings", "maskin", "Did you mean 'masking'"),
+        ("temperature_presets", "papr", "Did you mean 'paper'"),
         ("temperature_seeds", 0, "temperature_seeds must be at least 1, got 0"),
         ("threads", "1.5", "threads must be numbers separated by commas, got '1.5'"),
         ("temperatures", "", "at least one number"),

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How clauses and headlines are put together.
 
-The main clause alone decides the label. Square brackets mark its words that do so.
+Only the main clause decides the label. Square brackets mark its words that do so.
 """
 
 from collections.abc import Callable
@@ -147,7 +147,7 @@ OPPOSITE = {Tone.BEARISH: Tone.BULLISH, Tone.BULLISH: Tone.BEARISH}
 def headline(random: Random, company: str, rival: str, tone: Tone) -> str:
     """A headline, with its marks, whose main clause has a tone for its company.
 
-    Most have something beside the main clause: news of the company that the main clause
+    Most have something besides the main clause: news of the company that the main clause
     outweighs, a question it answers, or news of a rival, of the market, of the past or of what is
     on the agenda.
     """
@@ -179,7 +179,7 @@ def _question(random: Random, company: str) -> str:
 
 
 def _answer(random: Random, company: str, tone: Tone) -> str:
-    """A clause with a tone for a company; "it" stands for one that was named before."""
+    """A clause with a tone for a company; "it" means one that was named before."""
     if tone is Tone.NEUTRAL:
         return _neutral(random, company)
     good = tone is Tone.BULLISH
@@ -261,7 +261,7 @@ def _contrast(random: Random, company: str, tone: Tone) -> str:
 
 
 def _aside(random: Random, rival: str, main: str) -> str:
-    """The main clause with something beside it that does not touch its tone."""
+    """The main clause with something next to it that does not touch its tone."""
     aside = _beside(random, rival)
     if main.endswith("[?]"):
         return f"{main.removesuffix('[?]')} {aside}[?]"

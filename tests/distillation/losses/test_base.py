@@ -91,7 +91,7 @@ def test_kd_losses_are_finite_at_extreme_logits(
 
 
 def test_unknown_kd_loss_names_the_nearest() -> None:
-    with pytest.raises(ValueError, match="got 'normalised_kl'; did you mean 'normalized_kl'"):
+    with pytest.raises(ValueError, match=r"got 'normalised_kl'\. Did you mean 'normalized_kl'"):
         get_kd_loss("normalised_kl")
     with pytest.raises(ValueError, match="kd_loss must be one of none, kl, mse"):
         get_kd_loss("?")
