@@ -94,7 +94,7 @@ def _size_section(name: str, entry: Mapping[str, Any]) -> str:
     lines += ["\n| other models | bytes | macro F1 |", "| --- | ---: | ---: |"]
     for row in entry["rivals"]:
         limit = f", limit {row['max_bytes']:,}" if "max_bytes" in row else ""
-        cells = "refused | " if "refused" in row else f"{row['bytes']:,} | {row['macro_f1']:.4f}"
+        cells = "refused |" if "refused" in row else f"{row['bytes']:,} | {row['macro_f1']:.4f}"
         lines.append(f"| {row['name']}{limit} | {cells} |")
     return "\n".join(lines) + f"\n\n![Macro F1 and top-3 agreement by size, {name}](device.png)\n"
 
