@@ -19,7 +19,7 @@ help:  ## Show what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # The runtime's compiled engine is built by the way; see runtime/setup.py.
-RUNTIME := runtime/pyproject.toml runtime/setup.py $(wildcard runtime/src/* runtime/include/*)
+RUNTIME := runtime/pyproject.toml runtime/setup.py $(wildcard runtime/dixtill_runtime/c/*)
 
 $(VENV)/.installed: pyproject.toml $(RUNTIME) constraints.txt
 	test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)

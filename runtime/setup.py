@@ -11,14 +11,15 @@ from pathlib import Path
 
 from setuptools import Extension, setup
 
+SOURCES = Path("dixtill_runtime/c")
 PURE = os.environ.get("DIXTILL_RUNTIME_PURE", "") not in ("", "0")
 MICROSOFT = os.name == "nt" and "CC" not in os.environ
 
 core = Extension(
     "dixtill_runtime._core",
-    sources=sorted(str(path) for path in Path("src").glob("*.c")),
-    depends=sorted(str(path) for path in [*Path("src").glob("*.h"), *Path("include").glob("*.h")]),
-    include_dirs=["include", "src"],
+    sources=sorted(str(path) for path in SOURCES.glob("*.c")),
+    depends=sorted(str(path) for path in SOURCES.glob("*.h")),
+    include_dirs=[str(SOURCES)],
     define_macros=[("Py_LIMITED_API", "0x030A0000")],
     extra_compile_args=["/O2"] if MICROSOFT else ["-std=c99", "-O3", "-g0", "-fvisibility=hidden"],
     extra_link_args=[] if MICROSOFT else ["-s"],

@@ -47,7 +47,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--target",
         default="dxt",
-        help="dxt: one file for dixtill-runtime; onnx: for ONNX Runtime (default: %(default)s)",
+        help="dxt: one file for dixtill-runtime; wasm: a page for the browser; c: sources for a "
+        "microcontroller; onnx: for ONNX Runtime (default: %(default)s)",
     )
     parser.add_argument("--output_dir", help="default: runs/export/TARGET")
     parser.add_argument(

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 RUNTIME = Path(__file__).resolve().parents[1]
+SOURCES = RUNTIME / "dixtill_runtime" / "c"
 COMPILE = (
     *("gcc", "-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-O1", "-g"),
     *("-fsanitize=address,undefined", "-fno-sanitize-recover=all"),
@@ -21,10 +22,9 @@ def program(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     if shutil.which("gcc") is None:
         pytest.skip("gcc is not installed.")
     path = tmp_path_factory.mktemp("c") / request.param
-    sources = [*map(str, (RUNTIME / "src").glob("dixtill*.c"))]
-    places = [f"-I{RUNTIME / 'src'}", f"-I{RUNTIME / 'include'}"]
+    sources = [*map(str, SOURCES.glob("dixtill*.c"))]
     main = str(RUNTIME / "tests" / "c" / f"{request.param}.c")
-    subprocess.run([*COMPILE, *places, *sources, main, "-o", str(path)], check=True)
+    subprocess.run([*COMPILE, f"-I{SOURCES}", *sources, main, "-o", str(path)], check=True)
     return path
 
 

@@ -21,6 +21,7 @@ from dixtill_runtime.container import read_container
 from dixtill_runtime.reference import ReferenceEngine
 
 RUNTIME = Path(__file__).resolve().parents[1]
+SOURCES = RUNTIME / "dixtill_runtime" / "c"
 PROGRAM = RUNTIME / "tests" / "c" / "answers.c"
 STRICT = ("-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Werror")
 SIZES = (50, 50, 100, 3)
@@ -148,8 +149,8 @@ def test_a_target_gives_the_integers_of_the_reference(
         pytest.skip("This machine has no AVX2.")
     (tmp_path / "model.h").write_text(header(file, texts), encoding="ascii")
     program = tmp_path / "answers"
-    sources = sorted(map(str, (RUNTIME / "src").glob("dixtill*.c")))
-    places = [f"-I{tmp_path}", f"-I{RUNTIME / 'src'}", f"-I{RUNTIME / 'include'}"]
+    sources = sorted(map(str, SOURCES.glob("dixtill*.c")))
+    places = [f"-I{tmp_path}", f"-I{SOURCES}"]
     subprocess.run(
         [
             *(target.compiler, *STRICT, *target.options, *places),

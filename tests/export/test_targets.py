@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every target writes what it says, and refuses what it has not."""
 
+from base64 import b64encode
+
 import pytest
 
 from dixtill_hf.export.targets.base import ExportRequest, export, known_targets, register_target
@@ -17,7 +19,7 @@ def request_of(device_model, tmp_path):
 
 
 def test_targets_are_found_in_their_folder():
-    assert {"dxt", "onnx"} <= set(known_targets())
+    assert {"dxt", "onnx", "wasm"} <= set(known_targets())
 
 
 def test_an_unknown_target_gives_the_nearest(request_of):
@@ -67,3 +69,11 @@ def test_what_the_device_lacks_is_refused_by_name(tmp_path, sentences):
     student = random_student(sentences, num_layers=2)
     with pytest.raises(ValueError, match="one layer"):
         export("dxt", ExportRequest(*student, "deep", tmp_path))
+
+
+def test_wasm_is_one_page_with_the_student_in_it(request_of):
+    pytest.importorskip("dixtill_runtime", reason="needs dixtill-runtime")
+    (path,) = export("wasm", request_of(bits="4")).files
+    (student,) = export("dxt", request_of(bits="4")).files
+    assert path.name == "index.html"
+    assert b64encode(student.read_bytes()).decode() in path.read_text(encoding="utf-8")
