@@ -45,7 +45,7 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("teacher", help="Hub id or directory")
     parser.add_argument("--source", default="data/sst2/train.csv")
     parser.add_argument("--text_column")
-    parser.add_argument("--label_names")
+    parser.add_argument("--label_names", nargs="+")
     parser.add_argument("--explainer", default="integrated_gradients")
     parser.add_argument("--sizes", type=int, nargs="+", default=[1_000, 8_000, 70_000])
     parser.add_argument("--seed", type=int, default=0)
@@ -55,9 +55,11 @@ def main(argv: Sequence[str]) -> None:
     if given.child:
         print(json.dumps(annotate_here(Path(given.child), given.teacher, given.explainer)))
         return
-    names = given.label_names.split(",") if given.label_names else None
     data = load_text_classification(
-        given.source, text_column=given.text_column, label_names=names, require_test=False
+        given.source,
+        text_column=given.text_column,
+        label_names=given.label_names,
+        require_test=False,
     )
     texts = concatenate_datasets(list(data.values())).shuffle(given.seed)
     rows = [measure(texts.select(range(min(size, len(texts)))), given) for size in given.sizes]

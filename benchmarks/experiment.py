@@ -35,7 +35,6 @@ from dixtill_hf.explainers.base import Explainer
 from dixtill_hf.reporting import formatting as fmt
 from dixtill_hf.reporting.measurements import Estimate
 from dixtill_hf.teacher.fingerprint import hash_teacher
-from dixtill_hf.teacher.label_matching import parse_label_map
 from dixtill_hf.teacher.loading import load_teacher
 from dixtill_hf.workflow.data_stage import load_data
 from dixtill_hf.workflow.environment import describe_environment
@@ -57,8 +56,8 @@ class ExperimentArguments:
     """Who teaches, on how many texts, and where the results go."""
 
     teacher: str = field(metadata={"help": "Directory or Hub id of a fine-tuned classifier."})
-    label_map: str | None = option(
-        None, "Teacher label=data label pairs where the names differ: 'positive=Bullish,...'."
+    label_map: dict[str, str] | None = option(
+        None, "Teacher label → data label, if the names differ: --label_map positive=Bullish."
     )
     texts: int = option(600, "Annotated texts that the students learn from.")
     held_out: int = option(1500, "Other texts that the students are scored on.")
@@ -90,9 +89,7 @@ class Experiment:
         self.texts = _split(rest, arguments.texts, data.data_seed)[1]
         self.measured = _split(self.held_out, arguments.measured, data.data_seed)[1]
         names, renamed = label_names(rows), arguments.label_map
-        self.teacher = load_teacher(
-            arguments.teacher, names, parse_label_map(renamed) if renamed else None
-        )
+        self.teacher = load_teacher(arguments.teacher, names, renamed)
         self._names, self._arguments = names, arguments
         sets = (self.texts, self.held_out, self.measured)
         self.fingerprint = hash_json(

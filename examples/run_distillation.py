@@ -13,7 +13,7 @@ On several GPUs, each step shared among them:
 The finance tweets of the README, whose source has no test split, with the paper's settings:
 
     python examples/run_distillation.py --source zeroshot/twitter-financial-news-sentiment \
-        --splits test=validation --label_names Bearish,Bullish,Neutral \
+        --splits test=validation --label_names Bearish Bullish Neutral \
         --teacher your-fine-tuned-classifier --preset paper --output_dir runs/tweets
 
 Every field of `TrainingArguments` works: --push_to_hub, --eval_strategy epoch, --bf16, ...
@@ -33,7 +33,7 @@ from dixtill_hf import (
     label_names,
     label_variants,
 )
-from dixtill_hf.teacher.label_matching import parse_label_map
+from dixtill_hf.cli.arguments import RecipeParser
 from dixtill_hf.workflow.context import explainer_of
 from dixtill_hf.workflow.data_stage import load_data
 from dixtill_hf.workflow.recipe import AnnotationArguments, DataArguments
@@ -47,9 +47,9 @@ class ScriptArguments:
         default="runs/demo/teacher",
         metadata={"help": "Fine-tuned classifier: Hub id or directory."},
     )
-    label_map: str | None = field(
+    label_map: dict[str, str] | None = field(
         default=None,
-        metadata={"help": "Teacher label=data label pairs where they differ: 'positive=Bullish'."},
+        metadata={"help": "Teacher label=data label, if they differ: positive=Bullish ..."},
     )
     word_vectors: str | None = field(
         default=None,
@@ -61,11 +61,10 @@ def read_arguments() -> tuple[
     DataArguments, AnnotationArguments, ScriptArguments, DistillationArguments
 ]:
     """Read our fields, then the Trainer's from what is left: it has a `label_names` of its own."""
-    ours = HfArgumentParser(
+    ours = RecipeParser(
         (DataArguments, AnnotationArguments, ScriptArguments),
         description=__doc__.splitlines()[0],
         epilog="Beside these, all fields of DistillationArguments, and so of TrainingArguments.",
-        allow_abbrev=False,
     )
     *fields, rest = ours.parse_args_into_dataclasses(return_remaining_strings=True)
     trainers = HfArgumentParser(DistillationArguments, allow_abbrev=False)
@@ -78,7 +77,7 @@ def main() -> None:
     explainer = explainer_of(annotation)
     data = load_data(source, keep_columns=explainer.reads)
     how = {
-        "label_map": parse_label_map(script.label_map) if script.label_map else None,
+        "label_map": script.label_map,
         "tokens_per_batch": annotation.tokens_per_batch,
     }
     data = annotate(data, script.teacher, explainer, **how)  # shared among the processes

@@ -66,7 +66,9 @@ def _parser() -> argparse.ArgumentParser:
         help="the data that the student was trained from, to measure on its validation split: a "
         "directory that was saved with save_to_disk (runs/demo/annotated), a Hub id, or files",
     )
-    parser.add_argument("--label_names", help="of --validation, if it has numbers for labels")
+    parser.add_argument(
+        "--label_names", nargs="+", help="of --validation, if it has numbers for labels"
+    )
     parser.add_argument(
         "--licence",
         action="append",

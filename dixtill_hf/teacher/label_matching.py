@@ -41,21 +41,6 @@ def match_labels(
     raise LabelMismatchError(_explain_mismatch(teacher_labels, data_labels, label_map))
 
 
-def parse_label_map(text: str) -> dict[str, str]:
-    """Read a label map as it is typed on a command line, `positive=Bullish,negative=Bearish`.
-
-    Raises:
-        ValueError: A part is not of the form `teacher=data`.
-    """
-    pairs = [part.split("=", 1) for part in text.split(",") if part.strip()]
-    if any(len(pair) != 2 or not pair[0].strip() or not pair[1].strip() for pair in pairs):
-        raise ValueError(
-            f"The label map {text!r} is not of the form 'teacher label=data label,...', "
-            "for example 'positive=Bullish,negative=Bearish'."
-        )
-    return {teacher.strip(): data.strip() for teacher, data in pairs}
-
-
 def _key(name: str) -> str:
     return str(name).strip().casefold()
 
@@ -78,9 +63,7 @@ def _explain_mismatch(
     data_labels: Sequence[str],
     label_map: Mapping[str, str] | None,
 ) -> str:
-    example = ",".join(
-        f"{teacher}={data}" for teacher, data in zip(teacher_labels, data_labels, strict=False)
-    )
+    example = dict(zip(teacher_labels, data_labels, strict=False))
     used = f"\n  label map given:  {dict(label_map)}" if label_map else ""
     if len(teacher_labels) != len(data_labels):
         return (
@@ -94,7 +77,7 @@ def _explain_mismatch(
         "The labels of the teacher and of the data do not match by name.\n"
         f"{_both_lists(teacher_labels, data_labels)}{used}\n"
         "Give a map from every label of the teacher that is named otherwise to the data's label, "
-        f"in this form (check the pairs, they are an example only): {example}"
+        f"in this form (check the pairs, they are only an example): label_map={example}"
     )
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A run, and all that the paper compares it with: baselines, temperatures, time, agreement.
+"""A run, and its students compared with baselines: quality, size, time, memory, explanations.
 
 Nothing is measured twice: what lies in `benchmark/` and is still valid is read from there.
 """
@@ -14,7 +14,6 @@ from dixtill_hf.artifacts.files import write_json
 from dixtill_hf.baselines.attention_heads import HeadMap
 from dixtill_hf.baselines.base import get_baseline
 from dixtill_hf.baselines.pruned_heads import why_heads_stay
-from dixtill_hf.data.names import check_name
 from dixtill_hf.evaluation.latency import LatencySettings
 from dixtill_hf.reporting.report import write_report
 from dixtill_hf.teacher.loading import Teacher
@@ -25,26 +24,25 @@ from dixtill_hf.workflow.baseline_stage import (
 )
 from dixtill_hf.workflow.benchmark_recipe import (
     BenchmarkArguments,
-    BenchmarkPlan,
-    plan_benchmark,
+    check_benchmark,
+    quick_arguments,
     quick_recipe,
 )
-from dixtill_hf.workflow.data_stage import split_names
 from dixtill_hf.workflow.efficiency_stage import measure_efficiency
 from dixtill_hf.workflow.explanation_stage import study_explanations
 from dixtill_hf.workflow.head_sweep import sweep_heads
 from dixtill_hf.workflow.measurement_store import MeasurementStore
-from dixtill_hf.workflow.published import PUBLISHED
+from dixtill_hf.workflow.paper_study import PUBLISHED, study_temperatures
 from dixtill_hf.workflow.recipe import Recipe
 from dixtill_hf.workflow.run import FinishedRun, complete_run
-from dixtill_hf.workflow.temperature_study import study_temperatures
 from dixtill_hf.workflow.timed_models import line_up
 
 DIRECTORY = "benchmark"
+_QUICK_STEPS = 4
 
 
 def benchmark(recipe: Recipe, arguments: BenchmarkArguments, command: str) -> Path:
-    """Run a recipe and compare its students with everything that the paper compares them with.
+    """Run a recipe, and compare its students with the baselines.
 
     Args:
         recipe: All that the run depends on.
@@ -59,43 +57,41 @@ def benchmark(recipe: Recipe, arguments: BenchmarkArguments, command: str) -> Pa
         ValueError: A field is out of range, or the data fail a check.
         OSError: Something cannot be read or written.
     """
-    plan = plan_benchmark(arguments)
-    _check_temperature_study(plan, recipe)
-    _check_one_teacher(recipe)
-    _check_runtimes(plan)
+    check_benchmark(arguments, recipe)
+    _check_runtimes(arguments)
     if arguments.quick:
-        recipe = quick_recipe(recipe)
+        arguments, recipe = quick_arguments(arguments), quick_recipe(recipe)
         _check_replaces_nothing(recipe)
     run = complete_run(recipe, command)
-    metrics = run.metrics | measure(run, plan) | {"quick": arguments.quick}
-    if arguments.paper_figures:
-        metrics["published"] = PUBLISHED
+    metrics = run.metrics | measure(run, arguments) | {"quick": arguments.quick}
     write_json(run.output_dir / "metrics.json", metrics)
     return write_report(run.output_dir)
 
 
-def measure(run: FinishedRun, plan: BenchmarkPlan) -> dict[str, Any]:
+def measure(run: FinishedRun, arguments: BenchmarkArguments) -> dict[str, Any]:
     """Everything beyond the run, under the keys that it has in metrics.json."""
     store = MeasurementStore(run.output_dir / DIRECTORY)
-    names = [name for name in plan.baselines if name not in _methods(run)]
-    chosen = chosen_baselines(names, plan.ranking_texts)
+    names = [name for name in arguments.baselines if name not in _methods(run)]
+    chosen = chosen_baselines(names, arguments.ranking_texts)
     made_of = run.one_teacher, run.annotated, store
     baselines, left_out = possible_baselines(chosen, *made_of)
     measured: dict[str, Any] = {
-        "temperatures": study_temperatures(
-            run, plan.temperatures, plan.temperature_presets, plan.temperature_seeds
-        ),
         "baselines": score_baselines(baselines, *made_of),
-        "explanations": study_explanations(run, plan.explained_texts, store),
+        "explanations": study_explanations(run, arguments.explained_texts, store),
     }
+    if arguments.paper:
+        measured["published"] = PUBLISHED
+        measured["temperatures"] = study_temperatures(
+            run, arguments.temperatures, arguments.temperature_presets, arguments.temperature_seeds
+        )
     reason = why_heads_stay(run.one_teacher, run.annotated["validation"])
     if reason is None:
-        measured["pruning"] = _sweep(run, plan, store)
-    elif plan.rankings:
+        measured["pruning"] = _sweep(run, arguments, store)
+    elif arguments.rankings:
         left_out.append(reason)
-    entrants = line_up(run, baselines, plan.bert_base, store)
-    settings = LatencySettings(rounds=plan.rounds, pad_to=(None, plan.pad_to))
-    measured["efficiency"] = measure_efficiency(run, entrants, plan.threads, settings, store)
+    entrants = line_up(run, baselines, arguments.paper, store)
+    settings = LatencySettings(rounds=arguments.rounds, pad_to=(None, arguments.pad_to))
+    measured["efficiency"] = measure_efficiency(run, entrants, arguments.threads, settings, store)
     return measured | {"left_out": left_out}
 
 
@@ -104,13 +100,15 @@ def _methods(run: FinishedRun) -> set[str]:
     return {row["method"] for row in run.metrics["results"]}
 
 
-def _sweep(run: FinishedRun, plan: BenchmarkPlan, store: MeasurementStore) -> list[dict[str, Any]]:
+def _sweep(
+    run: FinishedRun, arguments: BenchmarkArguments, store: MeasurementStore
+) -> list[dict[str, Any]]:
     return sweep_heads(
-        plan.rankings,
-        _head_counts(run.one_teacher, plan.head_steps),
+        arguments.rankings,
+        _head_counts(run.one_teacher, _QUICK_STEPS if arguments.quick else None),
         run.one_teacher,
         (run.annotated["validation"], run.annotated["test"]),
-        plan.ranking_texts,
+        arguments.ranking_texts,
         store,
     )
 
@@ -136,28 +134,8 @@ def _check_replaces_nothing(quick: Recipe) -> None:
         )
 
 
-def _check_one_teacher(recipe: Recipe) -> None:
-    if recipe.teacher.teacher_folds:
-        raise ValueError(
-            "The benchmark compresses the teacher, and teacher_folds makes several: leave it out, "
-            "or compare methods with dixtill-hf run."
-        )
-
-
-def _check_runtimes(plan: BenchmarkPlan) -> None:
+def _check_runtimes(arguments: BenchmarkArguments) -> None:
     """Find a missing extra before anything is computed."""
     # The student is timed in ONNX Runtime, whatever the baselines are.
-    for name in ("onnx", *plan.baselines):
+    for name in ("onnx", *arguments.baselines):
         get_baseline(name).check_installed()
-
-
-def _check_temperature_study(plan: BenchmarkPlan, recipe: Recipe) -> None:
-    """Refuse what the run will not have: presets and seeds of the study must be among its own."""
-    presets = split_names(recipe.student.presets) or []
-    for preset in plan.temperature_presets or []:
-        check_name("temperature_presets", preset, presets)
-    if plan.temperature_seeds is not None and plan.temperature_seeds > recipe.student.seeds:
-        raise ValueError(
-            f"temperature_seeds is {plan.temperature_seeds}, but the run has "
-            f"{recipe.student.seeds} seeds: give no more than that, or more seeds."
-        )

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
 from transformers import PretrainedConfig
 
 from dixtill_hf.artifacts.process_group import ProcessGroup
@@ -113,7 +112,7 @@ def find_teacher(arguments: TeacherArguments) -> TeacherSource:
     encoder = packaged or arguments.teacher_finetune or not has_classification_head(config)
     if encoder and arguments.label_map:
         raise ValueError(
-            f"label_map={arguments.label_map!r} is for a teacher that has labels of its own, and "
+            f"label_map={arguments.label_map} is for a teacher that has labels of its own, and "
             f"{arguments.teacher!r} gets the data's labels as it is fine-tuned: leave it out."
         )
     defaults = TeacherArguments()
@@ -136,13 +135,5 @@ def explainer_of(arguments: AnnotationArguments) -> Explainer:
     """
     given = {name: getattr(arguments, name) for name in ("steps", "output", "target")}
     settings = {name: value for name, value in given.items() if value is not None}
-    for part in (arguments.explainer_settings or "").split(","):
-        name, separator, value = part.partition("=")
-        if part.strip() and not separator:
-            raise ValueError(
-                "explainer_settings must look like 'samples=64,seed=1', "
-                f"got {arguments.explainer_settings!r}."
-            )
-        if separator:
-            settings[name.strip()] = yaml.safe_load(value)
+    settings |= arguments.explainer_settings or {}
     return get_explainer(arguments.explainer, **settings)

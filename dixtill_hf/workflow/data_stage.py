@@ -77,14 +77,14 @@ def load_data(
         arguments.source,
         text_column=arguments.text_column,
         label_column=arguments.label_column,
-        label_names=split_names(arguments.label_names),
+        label_names=arguments.label_names,
         test_source=arguments.test_source,
         validation_fraction=arguments.validation_fraction,
         test_fraction=arguments.test_fraction,
         seed=arguments.data_seed,
         config_name=arguments.config_name,
         require_test=require_test,
-        splits=parse_splits(arguments.splits),
+        splits=arguments.splits,
         unlabelled=arguments.unlabelled,
         keep_columns=keep_columns,
     )
@@ -148,22 +148,3 @@ def _count_labels(split: Dataset, names: Sequence[str]) -> dict[str, int]:
 def labelled_classes(split: Dataset) -> set[int]:
     """The labels that occur in a split; texts without a label do not count."""
     return set(split[LABEL]) - {LABEL_UNKNOWN}
-
-
-def split_names(text: str | None) -> list[str] | None:
-    """`'a, b'` → `['a', 'b']`; None stays None."""
-    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
-
-
-def parse_splits(text: str | None) -> dict[str, str] | None:
-    """`'test=validation'` → `{'test': 'validation'}`.
-
-    Raises:
-        ValueError: A part is not of the form `ours=theirs`.
-    """
-    if text is None:
-        return None
-    pairs = [part.split("=") for part in text.split(",")]
-    if any(len(pair) != 2 for pair in pairs):
-        raise ValueError(f"splits must look like 'test=validation', got {text!r}.")
-    return {ours.strip(): theirs.strip() for ours, theirs in pairs}

@@ -11,6 +11,8 @@ from dixtill_hf.distillation.presets import METHODS, PRESETS
 
 def described(default: Any, text: str) -> Any:
     """A field of a recipe, with its help text."""
+    if isinstance(default, list):
+        return field(default_factory=default.copy, metadata={"help": text})
     return field(default=default, metadata={"help": text})
 
 
@@ -28,10 +30,10 @@ class DataArguments:
         None, "Configuration of a Hub dataset that has several, 'sst2' of glue for example."
     )
     test_source: str | None = described(None, "A file with the test texts, where source has none.")
-    splits: str | None = described(
+    splits: dict[str, str] | None = described(
         None,
-        "Which split of the source serves as which, 'test=validation' for example, where the "
-        "source's names differ.",
+        "Which split of the source serves as train, validation or test, if the source's names "
+        "differ: --splits test=validation, or {test: validation} in YAML.",
     )
     text_column: str | None = described(
         None, "Column of the text; found by convention when not given."
@@ -39,8 +41,10 @@ class DataArguments:
     label_column: str | None = described(
         None, "Column of the label; found by convention when not given."
     )
-    label_names: str | None = described(
-        None, "Names of the labels in their order, separated by commas: 'Bearish,Bullish,Neutral'."
+    label_names: list[str] | None = described(
+        None,
+        "Names of the labels in their order: --label_names Bearish Bullish Neutral, or a list in "
+        "YAML.",
     )
     unlabelled: bool = described(
         False, "Accept training texts without a label; they learn from the teacher alone."
@@ -77,9 +81,10 @@ class TeacherArguments:
         "A fine-tuned classifier or a bare encoder, by Hub id or directory; 'packaged' is the "
         "MiniLM encoder of the extra 'embedded'. A model without a trained head is fine-tuned.",
     )
-    label_map: str | None = described(
+    label_map: dict[str, str] | None = described(
         None,
-        "Teacher label=data label pairs where the names differ: 'positive=Bullish,...'.",
+        "Teacher label → data label, if the names differ: --label_map positive=Bullish "
+        "negative=Bearish, or a mapping in YAML.",
     )
     teacher_finetune: bool = described(
         False,
@@ -123,8 +128,10 @@ class AnnotationArguments:
     target: str | None = described(
         None, "The label explained: the 'predicted' or the 'true' one, or 'all' of them."
     )
-    explainer_settings: str | None = described(
-        None, "Further settings of the explainer: 'samples=64,seed=1' for example."
+    explainer_settings: dict[str, Any] | None = described(
+        None,
+        "Further settings of the explainer: --explainer_settings samples=64 seed=1, or a mapping "
+        "in YAML.",
     )
     tokens_per_batch: int | None = described(
         None, "Most tokens in memory at once; what suits the device when not given."
@@ -135,11 +142,12 @@ class AnnotationArguments:
 class StudentArguments:
     """Which students are trained. A field left out takes the preset's value."""
 
-    methods: str = described(
-        "none,kl,mse,dixtill", f"What is compared, of {', '.join(METHODS)}; separated by commas."
+    methods: list[str] = described(
+        ["none", "kl", "mse", "dixtill"],
+        f"The methods that are compared: one or more of {', '.join(METHODS)}.",
     )
-    presets: str = described(
-        "default", f"One or more of {', '.join(PRESETS)}; separated by commas."
+    presets: list[str] = described(
+        ["default"], f"The presets of the students: one or more of {', '.join(PRESETS)}."
     )
     seeds: int = described(3, "Students trained of every method, with the seeds 0, 1, 2, ...")
     word_vectors: str | None = described(
@@ -172,10 +180,10 @@ class StudentArguments:
     min_frequency: int | None = described(
         None, "Words that the training texts hold less often than this become [UNK]."
     )
-    further_words: int = described(
+    extra_vocab_size: int = described(
         0,
-        "How many of the most frequent words of word_vectors are known beside those of the texts; "
-        "10000 pay where texts are few, and make a student larger by 2 MB.",
+        "How many of the most frequent words of word_vectors are added to the vocabulary. 10000 "
+        "help if texts are few, and make a student larger by 2 MB.",
     )
     variants: int | None = described(
         None,

@@ -21,7 +21,7 @@ from dixtill_hf.reporting.report import write_report
 from dixtill_hf.teacher.loading import Teacher
 from dixtill_hf.workflow.annotation_stage import Annotation, annotate_data
 from dixtill_hf.workflow.context import RunContext
-from dixtill_hf.workflow.data_stage import RunData, labelled_classes, load_run_data, split_names
+from dixtill_hf.workflow.data_stage import RunData, labelled_classes, load_run_data
 from dixtill_hf.workflow.environment import describe_environment
 from dixtill_hf.workflow.evaluation_stage import (
     BAG_OF_WORDS,
@@ -173,7 +173,7 @@ def complete_run(recipe: Recipe, command: str) -> FinishedRun:
 
 def _check_explainer(recipe: Recipe, explainer: Explainer) -> None:
     """Refuse an explainer that gives nothing if a method learns from it."""
-    methods = split_names(recipe.student.methods) or []
+    methods = recipe.student.methods
     learning = [method for method in methods if METHODS[method]["xai_weight"] > 0]
     if explainer.name == "none" and learning:
         raise ValueError(
@@ -184,13 +184,10 @@ def _check_explainer(recipe: Recipe, explainer: Explainer) -> None:
 
 def _check_labelled(recipe: Recipe, data: RunData) -> None:
     """Refuse what needs labels where there are none, before anything is computed."""
-    if (
-        "none" in (split_names(recipe.student.methods) or [])
-        and LABEL_UNKNOWN in data.splits["train"][LABEL]
-    ):
+    if "none" in recipe.student.methods and LABEL_UNKNOWN in data.splits["train"][LABEL]:
         raise ValueError(
             "The method 'none' learns from labels alone, and some training texts have none: leave "
-            "it out with --methods kl,mse,dixtill."
+            "it out with --methods kl mse dixtill."
         )
     if not labelled_classes(data.splits["test"]):
         raise ValueError("No test text has a label, so nothing can be scored: label some.")

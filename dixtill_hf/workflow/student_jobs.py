@@ -18,7 +18,6 @@ from dixtill_hf.distillation.arguments import DistillationArguments
 from dixtill_hf.distillation.building import student_vocabulary
 from dixtill_hf.distillation.presets import METHODS, PRESETS, student_settings
 from dixtill_hf.student.word_vectors import NO_VECTORS
-from dixtill_hf.workflow.data_stage import split_names
 from dixtill_hf.workflow.recipe import StudentArguments
 from dixtill_hf.workflow.variant_stage import (
     check_explained_variants,
@@ -41,7 +40,7 @@ _LEAST = {
     "workers": 0,
     "variants": 0,
     "explained_variants": 0,
-    "further_words": 0,
+    "extra_vocab_size": 0,
     "replacement_words": 0,
 }
 
@@ -120,8 +119,7 @@ def check_comparison(arguments: StudentArguments) -> tuple[list[str], list[str]]
         FileNotFoundError: There is no such file of word vectors.
         ImportError: The packaged word vectors are not installed.
     """
-    presets = split_names(arguments.presets) or []
-    methods = split_names(arguments.methods) or []
+    presets, methods = arguments.presets, arguments.methods
     for preset in presets or [""]:
         check_name("preset", preset, PRESETS)
     for method in methods or [""]:
@@ -137,8 +135,10 @@ def check_comparison(arguments: StudentArguments) -> tuple[list[str], list[str]]
     check_replacement_words(arguments)
     check_word_vectors(arguments.word_vectors)
     none = (chosen_word_vectors(arguments, preset) == NO_VECTORS for preset in presets)
-    if arguments.further_words and any(none):
-        raise ValueError("further_words come from word_vectors, which are 'none': name some.")
+    if arguments.extra_vocab_size and any(none):
+        raise ValueError(
+            "extra_vocab_size takes words from word_vectors, which are 'none': name some."
+        )
     return presets, methods
 
 
@@ -193,7 +193,7 @@ def describe_vocabularies(
         ValueError: No words are left, or the vectors do not fit.
     """
     described = {}
-    for preset in split_names(arguments.presets) or []:
+    for preset in arguments.presets:
         settings = student_settings(
             preset,
             word_vectors=arguments.word_vectors,
@@ -202,13 +202,13 @@ def describe_vocabularies(
         _, vectors = student_vocabulary(
             data["train"][TEXT][:],
             settings,
-            arguments.further_words,
+            arguments.extra_vocab_size,
             texts_with_new_words(arguments, transfer.get(preset)),
             arguments.embedding_size,
         )
         described[preset] = {
             "min_frequency": settings.vocabulary["min_frequency"],
-            "further_words": arguments.further_words,
+            "extra_vocab_size": arguments.extra_vocab_size,
             "words": vectors.wanted,
             "with_vector": len(vectors.rows),
             "share": round(vectors.coverage, 4),

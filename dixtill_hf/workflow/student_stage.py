@@ -112,7 +112,7 @@ def _trainer(job: StudentJob, data: DatasetDict, checkpoints: Path) -> Distillat
         include_variant_words=arguments.replacement_words > 0,
         word_vectors=arguments.word_vectors,
         min_frequency=arguments.min_frequency,
-        extra_vocab_size=arguments.further_words,
+        extra_vocab_size=arguments.extra_vocab_size,
         hidden_size=arguments.hidden_size,
         embedding_size=arguments.embedding_size,
         ngram_buckets=arguments.ngram_buckets,

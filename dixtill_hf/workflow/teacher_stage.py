@@ -12,7 +12,6 @@ from dixtill_hf.data.labels import label_names
 from dixtill_hf.evaluation.efficiency import directory_bytes
 from dixtill_hf.teacher.ensemble import TeacherEnsemble, cross_fit, hash_of
 from dixtill_hf.teacher.finetuning import FinetuningSettings, finetune_teacher
-from dixtill_hf.teacher.label_matching import parse_label_map
 from dixtill_hf.teacher.loading import Teacher, load_teacher
 from dixtill_hf.workflow.context import RunContext
 from dixtill_hf.workflow.data_stage import RunData
@@ -57,8 +56,7 @@ def prepare_teacher(context: RunContext, data: RunData) -> RunTeacher:
     """
     arguments, source = context.recipe.teacher, context.teacher_source
     if source.fine_tuned:
-        label_map = parse_label_map(arguments.label_map) if arguments.label_map else None
-        teacher = load_teacher(source.path, label_names(data.splits), label_map)
+        teacher = load_teacher(source.path, label_names(data.splits), arguments.label_map)
         return RunTeacher(source.name, teacher, finetuned=False)
     settings = FinetuningSettings(
         epochs=arguments.teacher_epochs,

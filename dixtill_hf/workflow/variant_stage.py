@@ -15,7 +15,6 @@ from dixtill_hf.distillation.augmentation import label_variants, similar_words
 from dixtill_hf.distillation.presets import METHODS, student_settings
 from dixtill_hf.student.word_vectors import NO_VECTORS
 from dixtill_hf.workflow.context import RunContext
-from dixtill_hf.workflow.data_stage import split_names
 from dixtill_hf.workflow.recipe import StudentArguments
 from dixtill_hf.workflow.teacher_stage import RunTeacher
 from dixtill_hf.workflow.word_vector_stage import chosen_word_vectors, identify_word_vectors
@@ -76,8 +75,7 @@ def variant_settings(
 
 def all_variant_settings(arguments: StudentArguments) -> set[VariantSettings]:
     """The variants that the students of a recipe need."""
-    presets, methods = split_names(arguments.presets) or [], split_names(arguments.methods) or []
-    pairs = product(presets, methods)
+    pairs = product(arguments.presets, arguments.methods)
     found = (variant_settings(arguments, preset, method) for preset, method in pairs)
     return {one for one in found if one is not None}
 
@@ -91,8 +89,7 @@ def check_replacement_words(arguments: StudentArguments) -> None:
     words = arguments.replacement_words
     if not words:
         return
-    presets = split_names(arguments.presets) or []
-    if any(chosen_word_vectors(arguments, preset) == NO_VECTORS for preset in presets):
+    if any(chosen_word_vectors(arguments, one) == NO_VECTORS for one in arguments.presets):
         raise ValueError("replacement_words come from word_vectors, which are 'none': name some.")
     if not all_variant_settings(arguments):
         raise ValueError(
@@ -110,11 +107,11 @@ def check_explained_variants(arguments: StudentArguments) -> None:
     explained = arguments.explained_variants
     if not explained:
         return
-    methods = split_names(arguments.methods) or []
-    if not any(METHODS[method]["xai_weight"] > 0 for method in methods):
+    if not any(METHODS[method]["xai_weight"] > 0 for method in arguments.methods):
         raise ValueError(
-            f"explained_variants is {explained}, and none of the methods {arguments.methods} "
-            "learns from explanations: add dixtill, or leave explained_variants out."
+            f"explained_variants is {explained}, and none of the methods "
+            f"{', '.join(arguments.methods)} learns from explanations: add dixtill, or leave "
+            "explained_variants out."
         )
     fewest = min((one.variants for one in all_variant_settings(arguments)), default=0)
     if explained > fewest:

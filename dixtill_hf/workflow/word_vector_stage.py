@@ -84,7 +84,7 @@ def without_teachers_vectors(arguments: StudentArguments) -> StudentArguments:
     """The arguments with random vectors in place of `teacher`: what can be tried before it is."""
     if arguments.word_vectors != TEACHERS_VECTORS:
         return arguments
-    return replace(arguments, word_vectors=NO_VECTORS, further_words=0)
+    return replace(arguments, word_vectors=NO_VECTORS, extra_vocab_size=0)
 
 
 def identify_word_vectors(name: str) -> str:

@@ -18,10 +18,11 @@ def test_the_help_names_every_command(capsys):
 # A part of the help of one field of each command.
 EXPLAINED = {
     "run": "Words that the training texts hold less often than this become [UNK]",
-    "benchmark": "Compressed forms of the teacher",
+    "benchmark": "Other small classifiers to compare with",
     "annotate": "Nodes on the path of Integrated Gradients",
-    "train": "Weight of what the teacher says against the labels",
+    "train": "Weight of the teacher against the labels",
     "evaluate": "The split to score",
+    "export": "find the best student of at most so many bytes",
     "explain": "reads them from standard input",
 }
 

@@ -40,9 +40,9 @@ def test_the_script_distils_and_scores(tiny_teacher_dir, tmp_path, sentences):
         lines = "".join(json.dumps(row) + "\n" for row in rows)
         (tmp_path / "tweets" / f"{split}.jsonl").write_text(lines)
     given = ["--source", "tweets", "--splits", "test=validation", "--steps", "2"]
-    given += ["--text_column", "tweet", "--label_column", "mood", "--label_names", ",".join(ours)]
+    given += ["--text_column", "tweet", "--label_column", "mood", "--label_names", *ours]
     given += ["--teacher", _with_labels(tiny_teacher_dir("bert"), tmp_path / "teacher")]
-    given += ["--label_map", "sad=Bearish,glad=Bullish,calm=Neutral"]
+    given += ["--label_map", "sad=Bearish", "glad=Bullish", "calm=Neutral"]
     args = ["--output_dir", "out", "--num_train_epochs", "1", "--report_to", "none"]
     args += ["--preset", "paper", "--method", "kl"]
     _run(str(ROOT / "examples" / "run_distillation.py"), *given, *args, cwd=tmp_path)

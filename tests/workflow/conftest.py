@@ -36,7 +36,12 @@ def recipe(tmp_path: Path, data_dir: Path, tiny_teacher_dir: Callable[[str], Pat
         teacher=TeacherArguments(teacher=str(tiny_teacher_dir("bert"))),
         annotation=AnnotationArguments(steps=2),
         student=StudentArguments(
-            methods="none,dixtill", seeds=2, word_vectors="none", hidden_size=4, epochs=1, workers=1
+            methods=["none", "dixtill"],
+            seeds=2,
+            word_vectors="none",
+            hidden_size=4,
+            epochs=1,
+            workers=1,
         ),
         output=OutputArguments(output_dir=str(tmp_path / "run")),
     )

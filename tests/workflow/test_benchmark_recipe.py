@@ -7,49 +7,42 @@ import pytest
 
 from dixtill_hf.workflow.benchmark_recipe import (
     BenchmarkArguments,
-    plan_benchmark,
+    check_benchmark,
+    quick_arguments,
     quick_recipe,
 )
 from dixtill_hf.workflow.recipe import DataArguments, Recipe, StudentArguments
 
 
-def test_lists_are_read():
-    plan = plan_benchmark(BenchmarkArguments(temperatures="1, 2.5", threads="2", baselines="onnx"))
-    assert plan.temperatures == [1.0, 2.5]
-    assert plan.threads == [2]
-    assert plan.baselines == ["onnx"]
-
-
 def test_no_baselines_and_no_rankings_are_possible():
-    plan = plan_benchmark(BenchmarkArguments(baselines="", rankings=""))
-    assert plan.baselines == []
-    assert plan.rankings == []
+    check_benchmark(BenchmarkArguments(baselines=[], rankings=[]), Recipe())
 
 
 @pytest.mark.parametrize(
     ("field", "value", "told"),
     [
-        ("baselines", "int8-dynamik", "Did you mean 'int8-dynamic'"),
-        ("rankings", "maskin", "Did you mean 'masking'"),
-        ("temperature_presets", "papr", "Did you mean 'paper'"),
+        ("baselines", ["int8-dynamik"], "Did you mean 'int8-dynamic'"),
+        ("rankings", ["maskin"], "Did you mean 'masking'"),
+        ("temperature_presets", ["papr"], "Did you mean 'paper'"),
+        ("temperature_presets", ["paper"], "temperature_presets"),
         ("temperature_seeds", 0, "temperature_seeds must be at least 1, got 0"),
-        ("threads", "1.5", "threads must be numbers separated by commas, got '1.5'"),
-        ("temperatures", "", "at least one number"),
+        ("temperature_seeds", 4, "temperature_seeds is 4, but the run has 3 seeds"),
+        ("threads", [0, 1], r"threads must be one number or more, each above 0, got \[0, 1\]"),
+        ("temperatures", [], "temperatures must be one number or more"),
         ("explained_texts", 0, "explained_texts must be at least 1"),
     ],
 )
 def test_a_wrong_field_is_told(field: str, value: object, told: str):
     with pytest.raises(ValueError, match=told):
-        plan_benchmark(replace(BenchmarkArguments(), **{field: value}))
+        check_benchmark(replace(BenchmarkArguments(), **{field: value}), Recipe())
 
 
 def test_a_quick_benchmark_is_smaller_in_everything():
-    whole = plan_benchmark(BenchmarkArguments())
-    quick = plan_benchmark(BenchmarkArguments(quick=True))
+    whole = BenchmarkArguments()
+    quick = quick_arguments(whole)
     assert quick.rounds < whole.rounds
     assert len(quick.rankings) < len(whole.rankings)
-    assert (quick.temperatures[0], quick.temperatures[-1]) == (1.0, 5.0)
-    assert not quick.bert_base
+    assert quick.temperatures == [1.0, 5.0]
 
 
 def test_a_quick_recipe_takes_no_more_than_was_asked():

@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The data of a recipe."""
 
-import pytest
-
-from dixtill_hf.workflow.data_stage import data_fingerprint, load_data, parse_splits, split_names
+from dixtill_hf.workflow.data_stage import data_fingerprint, load_data
 
 
 def test_a_subset_of_train_keeps_the_shares_of_the_labels(recipe):
@@ -34,14 +32,6 @@ def test_no_text_of_the_test_source_is_learned_from(recipe, data_dir, tmp_path):
     assert data["train"]["label"][:].count(-100) == 1
 
 
-def test_lists_and_pairs_are_read_as_typed():
-    assert split_names("a, b ,c") == ["a", "b", "c"]
-    assert split_names(None) is None
-    assert parse_splits("test=validation, train=all") == {"test": "validation", "train": "all"}
-    with pytest.raises(ValueError, match="test=validation"):
-        parse_splits("validation")
-
-
 def test_scores_of_the_users_own_are_read_with_the_data(recipe, data_dir, tmp_path):
     for path in data_dir.iterdir():
         head, *rows = path.read_text().splitlines()
@@ -49,4 +39,11 @@ def test_scores_of_the_users_own_are_read_with_the_data(recipe, data_dir, tmp_pa
         path.write_text("\n".join([f"{head},marks", *lines]) + "\n")
     data = load_data(recipe.data, keep_columns=["marks"])
     assert data_fingerprint(data) != data_fingerprint(load_data(recipe.data))
-    assert data["train"].features["marks"].dtype == "float64"
+    assert data["train"]["marks"][0].endswith(".5")
+
+
+def test_a_label_that_holds_a_comma_stays_one_label(recipe, data_dir):
+    for path in data_dir.iterdir():
+        path.write_text(path.read_text().replace("bearish", '"down, or worse"'))
+    recipe.data.label_names = ["down, or worse", "bullish", "neutral"]
+    assert load_data(recipe.data)["train"].features["label"].names == recipe.data.label_names

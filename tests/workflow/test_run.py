@@ -77,7 +77,7 @@ def test_the_summary_is_that_of_the_results(finished):
 def test_teachers_of_folds_teach_together(recipe, encoder):
     recipe.teacher.teacher, recipe.teacher.teacher_epochs = str(encoder), 1
     recipe.teacher.teacher_folds = 2
-    recipe.student.methods, recipe.student.seeds = "dixtill", 1
+    recipe.student.methods, recipe.student.seeds = ["dixtill"], 1
     report = road.run(recipe, "dixtill-hf run")
     teacher = json.loads((report.parent / "metrics.json").read_text())["teacher"]
     assert (teacher["members"], teacher["finetuned"]) == (2, True)
@@ -132,7 +132,7 @@ def test_a_killed_run_trains_only_what_is_missing(recipe, monkeypatch):
 
 def test_word_vectors_are_made_of_the_teachers_embedding_once(recipe, monkeypatch):
     recipe.student.word_vectors = "teacher"
-    recipe.student.further_words = 5
+    recipe.student.extra_vocab_size = 5
     road.run(recipe, "dixtill-hf run")
     directory = Path(recipe.output.output_dir)
     metrics = json.loads((directory / "metrics.json").read_text())
@@ -177,10 +177,10 @@ def test_texts_without_a_label_learn_from_the_teacher_alone(recipe, data_dir, te
     lines = [line.rsplit(",", 1)[0] + "," for line in path.read_text().splitlines()[1:]]
     path.write_text("\n".join(["text,label", *lines]) + "\n")
     recipe.data.unlabelled = True
-    recipe.data.label_names = ",".join(teacher_labels)
+    recipe.data.label_names = teacher_labels
     with pytest.raises(ValueError, match="'none' learns from labels alone"):
         road.run(recipe, "dixtill-hf run")
-    recipe.student.methods = "kl,dixtill"
+    recipe.student.methods = ["kl", "dixtill"]
     road.run(recipe, "dixtill-hf run")
     metrics = json.loads((Path(recipe.output.output_dir) / "metrics.json").read_text())
     assert {row["method"] for row in metrics["results"]} == {"kl", "dixtill"}
@@ -191,7 +191,7 @@ def test_texts_without_a_label_learn_from_the_teacher_alone(recipe, data_dir, te
 def test_a_student_learns_of_texts_that_only_the_teacher_labels(recipe, data_dir):
     recipe.data.max_train_texts = 20
     recipe.data.unlabelled_source = str(data_dir / "train.csv")
-    recipe.student.methods, recipe.student.seeds = "kl,dixtill", 1
+    recipe.student.methods, recipe.student.seeds = ["kl", "dixtill"], 1
     road.run(recipe, "dixtill-hf run")
     metrics = json.loads((Path(recipe.output.output_dir) / "metrics.json").read_text())
     train = metrics["dataset"]["splits"]["train"]
@@ -206,8 +206,8 @@ def test_a_student_learns_of_texts_that_only_the_teacher_labels(recipe, data_dir
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
-        ("methods", "none,dixtil", "dixtill"),
-        ("presets", "papr", "paper"),
+        ("methods", ["none", "dixtil"], "dixtill"),
+        ("presets", ["papr"], "paper"),
         ("seeds", 0, "seeds must be at least 1, got 0"),
         ("workers", -1, "workers must be at least 0, got -1"),
         ("ngram_buckets", -1, "ngram_buckets must be at least 0, got -1"),
@@ -219,7 +219,7 @@ def test_a_student_learns_of_texts_that_only_the_teacher_labels(recipe, data_dir
 def test_mistakes_in_the_students_part_are_found_before_the_data_are_read(
     recipe, field, value, message
 ):
-    recipe.student.methods = "dixtill"
+    recipe.student.methods = ["dixtill"]
     recipe.data.source = "no/such/source"
     setattr(recipe.student, field, value)
     with pytest.raises(ValueError, match=message):

@@ -15,7 +15,7 @@ def _jobs(key: str = "annotation", **fields):
 
 
 def test_every_preset_method_and_seed_is_one_student():
-    jobs = _jobs(presets="paper,default", methods="kl,dixtill", seeds=2)
+    jobs = _jobs(presets=["paper", "default"], methods=["kl", "dixtill"], seeds=2)
     assert len({(job.preset, job.method, job.seed) for job in jobs}) == 8
     assert len({job.directory for job in jobs}) == len({job.fingerprint for job in jobs}) == 8
 

@@ -14,7 +14,7 @@ from dixtill_hf.workflow.student_stage import probabilities_on_test
 
 
 def test_an_interrupted_training_goes_on_from_its_last_epoch(recipe, tmp_path, monkeypatch):
-    student = replace(recipe.student, methods="dixtill", seeds=1, epochs=3, batch_size=16)
+    student = replace(recipe.student, methods=["dixtill"], seeds=1, epochs=3, batch_size=16)
     recipe = replace(recipe, student=student)
     (whole,) = road.complete_run(recipe, "whole").jobs
     cut = replace(recipe, output=OutputArguments(output_dir=str(tmp_path / "cut")))

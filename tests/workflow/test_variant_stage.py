@@ -28,7 +28,7 @@ def test_students_find_the_variants_that_were_made_for_them(recipe, sentences):
     run, train = Path(recipe.output.output_dir), Dataset.from_dict({"text": sentences})
     for explained in (0, 1):
         asked = StudentArguments(
-            word_vectors="none", methods="dixtill", variants=2, explained_variants=explained
+            word_vectors="none", methods=["dixtill"], variants=2, explained_variants=explained
         )
         made = _label(recipe, train, VariantSettings(2, explained))
         (job, *_) = student_jobs(asked, run / "annotated", "key", run)
@@ -43,7 +43,7 @@ def test_words_of_the_vectors_come_into_the_variants(recipe, sentences, tmp_path
     lines = [f"grammar{chr(97 + i % 26)}{chr(97 + i // 26)} 0 1" for i in range(120)]
     vectors.write_text("\n".join([*lines, "rockets 1 0", "surges 1 0.1"]) + "\n")
     asked = StudentArguments(
-        word_vectors=str(vectors), methods="none,kl", variants=20, replacement_words=200
+        word_vectors=str(vectors), methods=["none", "kl"], variants=20, replacement_words=200
     )
     check_comparison(asked)
     (settings,) = all_variant_settings(asked)
@@ -64,7 +64,7 @@ def test_words_of_the_vectors_come_into_the_variants(recipe, sentences, tmp_path
     [
         ({"replacement_words": 9, "word_vectors": "none"}, "come from word_vectors"),
         ({"replacement_words": 9, "variants": 0}, "no student learns from variants"),
-        ({"replacement_words": 9, "methods": "none"}, "no student learns from variants"),
+        ({"replacement_words": 9, "methods": ["none"]}, "no student learns from variants"),
         ({"replacement_words": -1}, "replacement_words must be at least 0, got -1"),
     ],
 )
@@ -77,7 +77,7 @@ def test_words_that_cannot_be_replaced_are_refused(fields, message, tmp_path):
 
 def test_the_paper_preset_has_no_variants_beside_one_that_has():
     asked = StudentArguments(
-        word_vectors="none", presets="paper,default", methods="dixtill", explained_variants=1
+        word_vectors="none", presets=["paper", "default"], methods=["dixtill"], explained_variants=1
     )
     check_comparison(asked)
     paper, default = student_jobs(asked, Path("annotated"), "key", Path("out"))[:2]
@@ -90,7 +90,10 @@ def test_the_paper_preset_has_no_variants_beside_one_that_has():
     [
         ({"explained_variants": 5}, "0 to the variants of every text, 4 here, got 5"),
         ({"explained_variants": 1, "variants": 0}, "0 here, got 1"),
-        ({"explained_variants": 1, "methods": "none,kl"}, "none of the methods none,kl learns"),
+        (
+            {"explained_variants": 1, "methods": ["none", "kl"]},
+            "the methods none, kl learns",
+        ),
         ({"explained_variants": -1}, "explained_variants must be at least 0, got -1"),
     ],
 )
