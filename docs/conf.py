@@ -19,11 +19,13 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
+    "docstring_markdown",
     "public_names",
     "repository_links",
     "field_tables",
 ]
 exclude_patterns = ["_build"]
+default_role = "code"
 nitpicky = True
 
 # Types of other packages in our signatures. Nothing is looked up in the network, so they have no

@@ -13,6 +13,7 @@ import dixtill_hf
 pytest.importorskip("sphinx", reason="the extra docs is not installed")
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "docs" / "extensions"))
 
+import docstring_markdown
 import field_tables
 import public_names
 import repository_links
@@ -69,3 +70,23 @@ def test_undocumented_names_are_found() -> None:
     names = dict.fromkeys(f"dixtill_hf.{name}" for name in dixtill_hf.__all__[1:])
     env = SimpleNamespace(domains={"py": SimpleNamespace(objects=names)})
     assert public_names.undocumented(env) == [dixtill_hf.__all__[0]]
+
+
+def test_public_names_in_docstrings_are_links() -> None:
+    lines = [
+        "See `annotate`, `label` and ``annotate``.",
+        "",
+        "```python",
+        "annotate(`x`)",
+        "```",
+        ".",
+    ]
+    assert docstring_markdown.to_restructured_text(lines) == [
+        "See :py:obj:`~dixtill_hf.annotate`, `label` and ``annotate``.",
+        "",
+        ".. code-block:: python",
+        "",
+        "    annotate(`x`)",
+        ".",
+    ]
+    assert docstring_markdown.to_restructured_text(["`annotate`"], "annotate") == ["`annotate`"]
