@@ -91,16 +91,19 @@ def annotate(
     A text in which the teacher finds no word (an empty one) has no spans, and error 0.
 
     Args:
-        dataset: With a column `text`, as from `load_text_classification`; and with those that the
-            explainer reads (`label` for `target="true"`). It keeps its format ("torch", ...).
-        teacher: A loaded teacher, or the name or path of one. Its labels are matched with those of
-            `label`, a ClassLabel, or must be the same where it is loaded; without the column, the
-            data's labels are the teacher's own.
+        dataset: A dataset, splits of it, or a stream, with the column `text`, as from
+            `load_text_classification`, and the columns that the explainer reads (`label` for
+            `target="true"`). It keeps its format ("torch", ...).
+        teacher: A loaded teacher, or the name or path of one. A teacher given by name gets its
+            labels matched with those of the column `label` (a ClassLabel); those of a loaded
+            teacher must be the same. Without the column, the labels are the teacher's own.
         explainer: Name in the registry, or an explainer with its settings.
-        label_map: Teacher label → data label where the names differ; with a name or path only.
-        tokens_per_batch: Most tokens in memory at once; None takes what suits the device.
-        cache_dir: Defaults to `annotations` in `$DIXTILL_CACHE`, else in Hugging Face's cache.
-        **settings: Of the explainer, when it is given by name (`steps=16`).
+        label_map: Teacher label → data label, if the names differ; only for a teacher given by
+            name or path.
+        tokens_per_batch: Most tokens in memory at once. Default: what suits the device.
+        cache_dir: Directory of the cache. Default: `annotations` in `$DIXTILL_CACHE`, or in Hugging
+            Face's cache if the variable is not set.
+        **settings: Settings of the explainer if it is given by name, such as `steps=16`.
 
     Returns:
         The dataset with the columns added; columns of an earlier annotation are replaced.

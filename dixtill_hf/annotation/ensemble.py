@@ -139,16 +139,18 @@ def annotate_cross_fitted(
 
     Args:
         data: The split `train` that the members were made from, and any others.
-        ensemble: From `cross_fit`.
+        ensemble: The teachers, from `cross_fit`.
         explainer: Name in the registry, or an explainer with its settings. In the splits
             other than `train` the predicted label is the ensemble's.
-        **options: As for `annotate`: `tokens_per_batch`, `cache_dir`, settings of the explainer.
+        **options: Options of `annotate`: `tokens_per_batch`, `cache_dir` and settings of the
+            explainer.
 
     Returns:
         The data with the columns of `annotate` added.
 
     Raises:
-        ValueError: `train` is not as long as that of `cross_fit`, or as `annotate` says.
+        ValueError: `train` is not as long as that of `cross_fit`, or for the reasons of
+            `annotate`.
     """
     shared = {name: options.pop(name, None) for name in ("tokens_per_batch", "cache_dir")}
     method = get_explainer(explainer, **options)

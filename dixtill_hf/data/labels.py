@@ -23,7 +23,7 @@ _SEVERAL = re.compile(r"[,;|]")
 
 
 def label_names(data: Dataset | DatasetDict) -> list[str]:
-    """Names of the labels, in the order of their ids, of a dataset or of its train split.
+    """Return the names of the labels in the order of their ids.
 
     Raises:
         ValueError: If the labels have no names, as in a dataset of unlabelled text.

@@ -52,7 +52,7 @@ class DistillationArguments(TrainingArguments):
         attribution_reduction: Whether a word gets the "sum" (the default) or the "mean" of the
             teacher's tokens in it.
         max_words: Longer texts are cut to this number of words. Default 512.
-        bucket_by_length: Whether a batch has texts of similar length, which saves padding.
+        bucket_by_length: Whether a batch holds texts of similar length, which saves padding.
             Default True.
         seed: Seed of the student's weights, the order of the texts and the dropouts. Default 0.
         hub_strategy: Default "end": with `push_to_hub`, the student is pushed when it is saved.

@@ -38,16 +38,17 @@ _ROWS = 1024
 def similar_words(
     texts: Iterable[str], word_vectors: str | Path, pool: int = 10_000, most: int = 10
 ) -> dict[str, list[str]]:
-    """Find the words that may stand for the words of texts.
+    """Find replacements for the words of texts: their nearest neighbours in word vectors.
 
-    They are alike in what they are about, not in what they say of it: "falls" is near "rises". So
-    a text of replaced words needs a label of its own.
+    Neighbours are about the same thing but may say the opposite: "falls" is near "rises". A text
+    with replaced words therefore needs a label of its own.
 
     Args:
         texts: The texts.
-        word_vectors: As for `load_word_vectors`, ordered by frequency.
-        pool: So many of the most frequent words of the vectors may take the place of another.
-        most: Of these the nearest so many, with a cosine of at least 0.5.
+        word_vectors: A source of `load_word_vectors` whose words are ordered by frequency.
+        pool: Number of the most frequent words of the vectors that may be replacements.
+            Default 10,000.
+        most: Most replacements of a word, each with a cosine of at least 0.5. Default 10.
 
     Returns:
         A mapping from each normalised word to its nearest words, nearest first. Words without a
@@ -55,8 +56,9 @@ def similar_words(
         words of the vectors.
 
     Raises:
-        FileNotFoundError, ImportError: As for `load_word_vectors`.
-        ValueError: As for it, or `pool` or `most` is below 1.
+        FileNotFoundError: There is no such file of word vectors.
+        ImportError: `word_vectors` is "glove-packaged", and it is not installed.
+        ValueError: The file is malformed, or `pool` or `most` is below 1.
     """
     for name, value in (("pool", pool), ("most", most)):
         if value < 1:
@@ -200,16 +202,17 @@ def label_variants(
 
     Args:
         train: The training texts.
-        teacher: The teacher, or its name or path. Of an ensemble from `cross_fit`, each member
+        teacher: The teacher, or its name or path. In an ensemble from `cross_fit`, each member
             labels the variants of the texts that it has not seen.
         per_text: Variants of each text, at least 1. Default 4.
         seed: Seed of the random variants.
-        explained: Of so many variants of each text the teacher's predictions are explained too, for
-            a student that explains itself more as its teacher does. Default 0: of none.
-        explainer: As for `annotate`; that of the training texts. Default Integrated Gradients.
-        similar: What may stand for a word, as `similar_words` finds it: words of every variant are
-            then replaced. Default None: none are.
-        **annotation: `label_map`, `tokens_per_batch` and `cache_dir` of `annotate`.
+        explained: Number of variants of each text that the teacher also explains, from 0 to
+            `per_text`. The student's explanations get closer to the teacher's. Default 0.
+        explainer: Explainer of these variants, as for `annotate`; take that of the training texts.
+            Default "integrated_gradients".
+        similar: Replacements for words, from `similar_words`; words of every variant are then
+            replaced. Default: no word is replaced.
+        **annotation: Options of `annotate`: `label_map`, `tokens_per_batch` and `cache_dir`.
 
     Returns:
         The variants, annotated, each without a label of its own (−100).

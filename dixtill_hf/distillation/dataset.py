@@ -60,21 +60,23 @@ def prepare_dataset(
 ) -> Dataset:
     """Turn texts, labels and the teacher's annotation into the student's inputs and targets.
 
-    Columns of the result: `input_ids`, `labels` and `length`; with the teacher's logits
-    `teacher_logits`; with its attributions `attribution_targets` and `explained_label`. It is
-    held in memory. A dataset that has been prepared already is returned as it is.
+    The result has the columns `input_ids`, `labels` and `length`. If the dataset has the
+    teacher's logits, it has `teacher_logits`; if it has attributions, `attribution_targets` and
+    `explained_label`. It is held in memory. A dataset that is prepared already is returned as it
+    is.
 
     Args:
-        dataset: With a column `text`; `label` (a missing one counts as unlabelled) and what
-            `annotate` adds are used if they are there.
-        tokenizer: The student's, any fast one. The special tokens that it adds to a text stay in
-            `input_ids` and have the attribution 0.
-        label_names: The student's labels, in the order of its logits. Where the dataset's labels
-            and these have names, the names must be the same.
-        required: Prepared columns that must come out: any of `SOURCES`.
-        reduction: How a word's attribution is made of the teacher's tokens, see `align_spans`.
-        max_words: Words beyond this number are cut off, with their attributions; None takes the
-            tokenizer's `model_max_length`, or 512 where it has none.
+        dataset: A dataset with the column `text`. `label` (without it, all texts are unlabelled)
+            and the columns of `annotate` are used if they are there.
+        tokenizer: The student's tokenizer, any fast one. Special tokens that it adds to a text
+            stay in `input_ids` and have the attribution 0.
+        label_names: The student's labels, in the order of its logits. If the dataset's labels have
+            names, they must be the same.
+        required: Names in `SOURCES` of the columns that the result must have. Default: none.
+        reduction: Whether the score of a word is the "sum" (the default) or the "mean" of the
+            scores of the teacher's tokens in it, see `align_spans`.
+        max_words: Longest text in words; the rest is cut off, with its attributions. Default: the
+            tokenizer's `model_max_length`, or 512 if it has none.
 
     Returns:
         One row per text, in the same order.

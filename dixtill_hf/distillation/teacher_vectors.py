@@ -27,17 +27,17 @@ _SPREAD = 0.5
 def save_teacher_vectors(
     teacher: Teacher, texts: Iterable[str], path: str | Path, size: int = DEFAULT_SIZE
 ) -> Path:
-    """Write vectors of all words of texts, to be given to students as their `word_vectors`.
+    """Save word vectors made of the teacher's embedding, for `word_vectors` of students.
 
     A word's vector is the mean of the teacher's embeddings of its tokens, reduced to its principal
     components over the words.
 
     Args:
-        teacher: Whose embedding.
-        texts: Whose words, normalised as students read them.
-        path: A new `.safetensors` file, the most frequent words first; one that is there is
+        teacher: The teacher whose embedding is used.
+        texts: The texts whose words get a vector, normalised as students read them.
+        path: The `.safetensors` file to write, the most frequent words first; an existing one is
             replaced.
-        size: Dimensions of a vector.
+        size: Dimensions of a vector. Default 50.
 
     Returns:
         The path.

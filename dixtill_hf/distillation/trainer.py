@@ -60,37 +60,39 @@ Batch = dict[str, Tensor]
 
 
 class DistillationTrainer(Trainer):
-    """A `Trainer` whose datasets carry what a teacher says of their texts, and why.
+    """A `Trainer` that distils the predictions and attributions of an annotated dataset.
 
     The loss is `(1 − alpha)·CE + alpha·(KD + xai_weight·XAI)` (Cantini et al., 2024), its terms
     logged one by one as `loss_ce`, `loss_kd` and `loss_xai`. An evaluation returns these, and
     accuracy, macro F1, Matthews correlation and ROC AUC; on an annotated dataset also the
     agreement with the teacher's predictions and explanations. An evaluation dataset without the
-    teacher's columns is evaluated with the cross-entropy alone as its loss.
+    teacher's columns is evaluated with the cross-entropy as its only loss.
 
-    Several processes train as one does with the same texts per step, but for the last step of an
-    epoch whose texts do not fill it: accelerate then adds texts from the beginning of the epoch.
+    Several processes train as one process does with the same texts per step. The exception is the
+    last step of an epoch if the texts do not fill it: accelerate then adds texts from the beginning
+    of the epoch.
 
     Args:
-        model: The student. Either this or `model_init`.
+        model: The student. Give either this or `model_init`.
         args: Settings of the training. `args.explanation` is written into the student's
-            configuration, so that it returns what it has been trained to.
-        data_collator: Defaults to a `DistillationCollator`.
-        train_dataset: With columns `text` and `label` and those that `annotate` adds, as far as
-            the loss needs them; or prepared by `prepare_dataset`. Without `label`, all texts are
-            unlabelled, and learn from the teacher alone.
-        eval_dataset: The same, or a dict of such datasets; the teacher's columns may be missing.
+            configuration, so that it returns the explanation it was trained for.
+        data_collator: Makes a batch. Default: a `DistillationCollator`.
+        train_dataset: A dataset with the columns `text`, `label` and those of `annotate` that the
+            loss needs, or one from `prepare_dataset`. Without `label`, all texts are unlabelled
+            and learn only from the teacher.
+        eval_dataset: A dataset of the same kind, or a dict of them; the teacher's columns may be
+            missing.
         processing_class: The student's tokenizer, which is saved with every checkpoint. Its
             `model_max_length` becomes `args.max_words`.
         teacher: A teacher, or its name or path: datasets that lack what the loss takes from it
             are annotated first.
         explainer: How `teacher` explains its predictions: a name or an explainer. Default
             "integrated_gradients".
-        label_map: Teacher label → data label where the names differ, for a `teacher` given by
+        label_map: Teacher label → data label, if the names differ, for a `teacher` given by
             name or path.
-        model_init: Makes a new student; for `hyperparameter_search`.
-        compute_metrics: Gets the logits and labels of a whole evaluation dataset as an
-            `EvalPrediction`; what it returns is added to our metrics and wins over them.
+        model_init: Function that makes a new student, for `hyperparameter_search`.
+        compute_metrics: Function from the logits and labels of a whole evaluation dataset (an
+            `EvalPrediction`) to further metrics, which replace ours of the same name.
         callbacks: As for `Trainer`.
         optimizers: As for `Trainer`.
         optimizer_cls_and_kwargs: As for `Trainer`.

@@ -90,9 +90,9 @@ class Explainer(ABC):
     them, on the teacher, and on what it `reads`, but never on the other texts it is given.
 
     Attributes:
-        name: What the user types.
-        signed: Whether a score below 0 speaks against the label; otherwise scores are magnitudes.
-        uses_gradients: Whether an evaluation includes a gradient, about as costly again.
+        name: Name in the registry, which users type.
+        signed: Whether a negative score speaks against the label; if not, scores are magnitudes.
+        uses_gradients: Whether an evaluation includes a gradient, which doubles its cost.
     """
 
     name: ClassVar[str]
@@ -111,36 +111,45 @@ class Explainer(ABC):
 
     @property
     def texts_to_prepare(self) -> int:
-        """How many texts `prepared` wants to see; 0 where it needs none."""
+        """Number of texts that `prepared` needs; 0 if it needs none."""
         return 0
 
     def prepared(
         self, teacher: Teacher, texts: Sequence[EncodedText], budget: TokenBudget
     ) -> Explainer:
-        """The explainer with all settings that were left to the teacher and the machine filled in.
+        """Return the explainer with settings that depend on the teacher and the machine filled in.
 
-        What was filled in shows in `settings`, so that it can be given again.
+        They are part of `settings`, so that they can be given again.
 
         Args:
-            teacher: Whose predictions will be explained.
-            texts: Some of the texts that will be; see `texts_to_prepare`.
+            teacher: The teacher whose predictions will be explained.
+            texts: Some of the texts that will be explained, `texts_to_prepare` of them.
             budget: Most tokens in memory at once.
         """
         return self
 
     def chosen_here(self, teacher: Teacher) -> dict[str, Any]:
-        """Those settings that were left to the machine, as `prepared` would choose them on it."""
+        """Settings that `prepared` would choose on this machine, by name."""
         return {}
 
     @abstractmethod
     def evaluations(self, words: int) -> float:
-        """Points at which the teacher is evaluated for a text of that many words: the cost."""
+        """Number of teacher evaluations for a text with this many words; used to share the work."""
 
     @abstractmethod
     def explain(
         self, teacher: Teacher, texts: Sequence[EncodedText], budget: TokenBudget
     ) -> list[Attribution]:
-        """Explain texts, in their order, with no more tokens in memory than the budget has."""
+        """Explain texts, with no more tokens in memory at once than the budget allows.
+
+        Args:
+            teacher: The teacher whose predictions are explained.
+            texts: The texts, encoded for the teacher.
+            budget: Most tokens in memory at once.
+
+        Returns:
+            One attribution per text, in their order.
+        """
 
     def attribution(
         self,
@@ -172,7 +181,14 @@ _ExplainerType = TypeVar("_ExplainerType", bound=type[Explainer])
 
 
 def register_explainer(name: str) -> Callable[[_ExplainerType], _ExplainerType]:
-    """Class decorator: make an explainer known under the name that the user types."""
+    """Register an explainer class under the name that users type (a class decorator).
+
+    Args:
+        name: The name, as for `annotate(dataset, teacher, name)`.
+
+    Returns:
+        The decorator, which returns the class with its `name` set.
+    """
 
     def register(cls: _ExplainerType) -> _ExplainerType:
         cls.name = name

@@ -83,7 +83,7 @@ def dixtill_pipeline(
 
     Args:
         model: A student, its directory, or its name on the Hub.
-        tokenizer: Its tokenizer; needed where `model` is neither a directory nor a name.
+        tokenizer: Its tokenizer; needed if `model` is neither a directory nor a name.
         **kwargs: What `transformers.pipeline` takes, such as `device` or `batch_size`.
 
     Raises:

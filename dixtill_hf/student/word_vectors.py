@@ -208,8 +208,8 @@ def load_word_vectors(
             - `"none"`: no vectors; every word will get a random one.
         words: The words to look for, as they stand in the vocabulary. Special tokens are not
             looked for.
-        size: Dimensions of the vectors. Those of a source that has more are reduced to their first
-            principal components. Defaults to those of the source, and to 50 without one.
+        size: Dimensions of the vectors. Vectors with more dimensions are reduced to their first
+            principal components. Default: those of the source, or 50 for "none".
 
     Raises:
         FileNotFoundError: If `source` is no file.

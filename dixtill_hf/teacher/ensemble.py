@@ -77,12 +77,13 @@ def cross_fit(
         dataset: Splits `train` and `validation` with columns `text` and `label`.
         encoder: Hub id or directory of a pretrained encoder.
         output_dir: The members are saved here, as `fold-0`, `fold-1`, ...
-        folds: How many, at least 2. Default 5.
+        folds: Number of folds, at least 2. Default 5.
         settings: Settings of the fine-tuning; its seed is that of the first member, and of the
             folds. Defaults to `FinetuningSettings()`.
 
     Raises:
-        ValueError: There are fewer than 2 folds or too few texts, or as `finetune_teacher` says.
+        ValueError: There are fewer than 2 folds or too few texts, or for the reasons of
+            `finetune_teacher`.
         OSError: The encoder cannot be read.
     """
     settings = settings or FinetuningSettings()
