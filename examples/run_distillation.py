@@ -64,7 +64,7 @@ def read_arguments() -> tuple[
     ours = RecipeParser(
         (DataArguments, AnnotationArguments, ScriptArguments),
         description=__doc__.splitlines()[0],
-        epilog="Beside these, all fields of DistillationArguments, and so of TrainingArguments.",
+        epilog="All fields of DistillationArguments work too, and so those of TrainingArguments.",
     )
     *fields, rest = ours.parse_args_into_dataclasses(return_remaining_strings=True)
     trainers = HfArgumentParser(DistillationArguments, allow_abbrev=False)

@@ -24,7 +24,7 @@ class TrainArguments:
         metadata={
             "help": "Directory of variants of the texts, as dixtill-hf annotate --variants 4 saves "
             "them, or 'none'. Default: as many as the preset has, where that command puts them: in "
-            "variants/4 beside annotated."
+            "variants/4 next to annotated."
         },
     )
     include_variant_words: bool = field(

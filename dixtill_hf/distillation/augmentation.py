@@ -28,7 +28,7 @@ from dixtill_hf.student.word_vectors import frequent_words, load_word_vectors
 from dixtill_hf.teacher.ensemble import TeacherEnsemble
 from dixtill_hf.teacher.loading import Teacher
 
-# The most frequent words carry the grammar of a text rather than what it is about.
+# The most frequent words carry grammar rather than content: they are never replaced.
 GRAMMAR = 120
 LEAST = 0.5  # cosine
 # Rows of the table of cosines in memory at once.
@@ -118,7 +118,7 @@ def _splice(words: Words, generator: np.random.Generator, texts: Sequence[Words]
 def _replace(
     words: Words, generator: np.random.Generator, similar: Mapping[str, Sequence[str]]
 ) -> Words:
-    """The words, of which a random 15 to 50 % make room for similar ones."""
+    """The words, a random 15 to 50 % of which are replaced by similar ones."""
     share = generator.uniform(0.15, 0.5)
     replaced = []
     for word in words:
@@ -149,18 +149,18 @@ def text_variants(
         texts: The texts; one without words gives none.
         per_text: Variants of each text, at least 1.
         seed: Seed of all random choices.
-        similar: What may stand for a word, as `similar_words` finds it. With it a random 15 to 50 %
-            of the words of every variant that have any are replaced.
+        similar: Replacements of words, from `similar_words`: a random 15 to 50 % of the words of
+            every variant that have any are replaced. Default None: no word is.
 
     Returns:
-        The variants: of every text the first, then of every text the second, and so on; those that
-        occur twice or are a text themselves are left out.
+        The variants: the first of every text, then the second of every text, and so on. Those that
+        occur twice or equal a text are left out.
 
     Raises:
         ValueError: `per_text` is below 1.
     """
     if per_text < 1:
-        raise ValueError(f"per_text must be at least 1, got {per_text}")
+        raise ValueError(f"per_text must be at least 1, got {per_text}.")
     generator = np.random.default_rng(seed)
     split = [words for words in map(_split, texts) if words]
     ways = list(VARIATIONS.values())
@@ -236,7 +236,7 @@ def label_variants(
             ]
         )
     texts = text_variants(train[TEXT][:], per_text, seed, similar)
-    # The second variants stand behind all first ones, so the explained ones are a beginning.
+    # All first variants come before the second ones, so the explained ones come first.
     first = len(text_variants(train[TEXT][:], explained, seed, similar)) if explained else 0
     others = annotate(_unlabelled(texts[first:], train), teacher, "none", **annotation)
     if not first:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """From an annotated dataset and the student's tokenizer to what the student trains on.
 
-It is done once per dataset, many texts at a time: nothing of it is left to the training steps.
+This is done once per dataset, many texts at a time, so that training steps need not do it.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -28,10 +28,10 @@ LABELS = "labels"
 """int64, the label, or `LABEL_UNKNOWN`."""
 
 TEACHER_LOGITS = columns.TEACHER_LOGITS
-"""float32, one per label; only where the dataset is annotated."""
+"""float32, one per label; only in annotated datasets."""
 
 ATTRIBUTION_TARGETS = "attribution_targets"
-"""float32, the teacher's attribution of each word; only where the dataset is annotated."""
+"""float32, the teacher's attribution of each word; only in annotated datasets."""
 
 EXPLAINED_LABEL = "explained_label"
 """int64, the label that the attribution targets explain."""
@@ -209,7 +209,7 @@ class _TablePreparer:
             ~allowed,
             first_row,
             f"the label is none of 0 to {self.num_labels - 1}, the student's labels, nor "
-            f"{columns.LABEL_UNKNOWN}, which stands for an unknown one",
+            f"{columns.LABEL_UNKNOWN}, which means an unknown label",
         )
         return labels
 
@@ -285,8 +285,8 @@ class _TablePreparer:
 class _Words:
     """The words of many texts, one after the other.
 
-    Special tokens, such as BERT's [CLS] and [SEP], count as words. They are not `ordinary`: they
-    stand for no characters, so that no attribution can be theirs.
+    Special tokens, such as BERT's [CLS] and [SEP], count as words, but are not `ordinary`: they
+    cover no characters, so they get no attribution.
     """
 
     ids: NDArray[np.int64]

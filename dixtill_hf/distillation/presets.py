@@ -48,7 +48,7 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Preset:
-    """All that the name of a preset stands for: how a student is made and trained.
+    """All that a preset means: how a student is made and trained.
 
     Attributes:
         training: Fields of `DistillationArguments`.

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Word vectors made of what a teacher's own embedding knows of words.
+"""Word vectors made from a teacher's own token embeddings.
 
-For languages and fields that no file of word vectors covers: a student's words then start near the
-words that the teacher finds alike.
+They are for languages and fields that no file of word vectors covers: words that are close for the
+teacher then start close in the student.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from dixtill_hf.data.words import words_of
 from dixtill_hf.student.word_vectors import DEFAULT_SIZE, principal_components
 from dixtill_hf.teacher.loading import Teacher
 
-# Of all values; about that of published word vectors, which students were tuned with.
+# Standard deviation of all values: about that of the vectors that presets were tuned with.
 _SPREAD = 0.5
 
 
@@ -40,7 +40,7 @@ def save_teacher_vectors(
         size: Dimensions of a vector. Default 50.
 
     Returns:
-        The path.
+        The path of the file.
 
     Raises:
         ValueError: The path has another ending, or there are fewer words or dimensions than `size`.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The Trainer that distils a teacher's annotated answers into a student."""
+"""The Trainer that distils a teacher's annotation into a student."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -164,9 +164,9 @@ class DistillationTrainer(Trainer):
         return model
 
     def train(self, *args: Any, **kwargs: Any) -> TrainOutput:
-        """Train as `Trainer` does; in the end what words share by n-grams becomes their own.
+        """Train as `Trainer` does, then fold the n-grams into the words' own vectors.
 
-        Checkpoints still have the n-grams, so that the training can be resumed.
+        Checkpoints keep the n-grams, so that the training can be resumed.
         """
         result = super().train(*args, **kwargs)
         self.model.fold_ngrams()
@@ -206,7 +206,7 @@ class DistillationTrainer(Trainer):
     ) -> tuple[Tensor | None, Batch | None, Batch | None]:
         """What of a batch is gathered for the metrics: per text, padded with −100 by `Trainer`.
 
-        The mean loss is among the metrics; only if it alone is asked for it is returned first.
+        The mean loss is among the metrics; it is returned first only if nothing else is asked for.
         """
         inputs = self._prepare_inputs(inputs)
         with torch.no_grad(), self.compute_loss_context_manager():
@@ -223,7 +223,7 @@ class DistillationTrainer(Trainer):
         return None, predictions, references | {LENGTH: inputs["attention_mask"].sum(1)}
 
     def evaluation_loop(self, *args: Any, **kwargs: Any) -> EvalLoopOutput:
-        """As `Trainer`'s; the predictions are the logits and the references the labels alone."""
+        """As `Trainer`'s; the predictions are only the logits, the references only the labels."""
         output = super().evaluation_loop(*args, **kwargs)
         if output.predictions is None:
             return output
@@ -232,7 +232,7 @@ class DistillationTrainer(Trainer):
         )
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Log as `Trainer` does; beside the training loss stand the means of its terms."""
+        """Log as `Trainer` does, with the means of the loss terms next to the training loss."""
         if "loss" in logs:
             logs = logs | self._term_averages.pop(lambda sums: self.accelerator.reduce(sums, "sum"))
         super().log(logs, start_time)
@@ -253,8 +253,8 @@ class DistillationTrainer(Trainer):
 
         Args:
             language: ISO code, or several, of the language of the texts.
-            license: Of the student, as the Hub names it: "apache-2.0".
-            tags: Tags beside ours.
+            license: License of the student, as the Hub names it: "apache-2.0".
+            tags: Further tags.
             model_name: What the card calls the student; default: the output directory's name.
             finetuned_from: Hub id of the teacher; default: that of `teacher`, if it has one.
             tasks: Not used: the task is always text classification.
@@ -354,7 +354,7 @@ class DistillationTrainer(Trainer):
 
 
 class _StartOfEpoch(TrainerCallback):
-    """Tells the sampler the epoch: accelerate does not when several processes resume in one."""
+    """Sets the sampler's epoch: accelerate does not if several processes resume within one."""
 
     def __init__(self, trainer: DistillationTrainer) -> None:
         self.trainer = trainer
@@ -362,13 +362,13 @@ class _StartOfEpoch(TrainerCallback):
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Forget what an earlier training has left unlogged."""
+        """Drop what an earlier training has not logged."""
         self.trainer._term_averages = TermAverages()
 
     def on_epoch_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Set the epoch that begins or is gone on with."""
+        """Set the epoch that begins or resumes."""
         if self.trainer._bucket_sampler is not None:
             self.trainer._bucket_sampler.set_epoch(int(state.epoch or 0))
 

@@ -121,7 +121,7 @@ def _explain_batch(
     explanations = []
     for row, text in enumerate(texts):
         offsets = encoding[row].offsets
-        # Special tokens stand for no characters of the text.
+        # Special tokens cover no characters of the text.
         shown = [i for i, (first, end) in enumerate(offsets) if mask[row, i] and first < end]
         spans = [offsets[i] for i in shown]
         by_name = dict(zip(names, probabilities[row].tolist(), strict=True))

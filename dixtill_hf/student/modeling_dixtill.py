@@ -97,8 +97,7 @@ class DixtillEncoder(nn.Module):
 class DixtillNgrams(nn.Module):
     """Vectors that words share by their character n-grams (Bojanowski et al. 2017), in training.
 
-    What is learned of a word is learned of all words that are spelled alike. `buckets` start at 0;
-    row 0 stays 0.
+    So words that are spelled alike learn together. `buckets` start at 0; row 0 stays 0.
 
     Attributes:
         ngrams: The rows of `buckets` that each word has, (vocab_size, ngrams_per_word), 0 behind
@@ -176,19 +175,19 @@ class DixtillForSequenceClassification(PreTrainedModel):
         self.embedding = value
 
     def word_vectors(self, word_ids: torch.Tensor) -> torch.Tensor:
-        """Return the vector of each word, (..., embedding_size), with what it shares by n-grams.
+        """Return the vector of each word, (..., embedding_size), its n-grams included.
 
         Args:
-            word_ids: (...,); in training some of them are dropped, see `config.word_dropout`.
+            word_ids: Ids of words, (...,). In training some are dropped, see `config.word_dropout`.
         """
         vectors = self._own_vectors(word_ids)
         return vectors if self.ngrams is None else vectors + self.ngrams(word_ids)
 
     @torch.no_grad()
     def fold_ngrams(self) -> None:
-        """Add to the vector of each word what it shares by its n-grams, for good.
+        """Add the n-grams' vectors to the words' own, and remove them.
 
-        The student answers as before, and is as small and fast as one without n-grams.
+        The predictions stay the same, and the student becomes as small and fast as one without.
         """
         if self.ngrams is None:
             return
@@ -198,14 +197,14 @@ class DixtillForSequenceClassification(PreTrainedModel):
         self.config.ngram_buckets = self.config.ngrams_per_word = 0
 
     def keep_initial_vectors(self, has_vector: torch.Tensor) -> None:
-        """From now on let the words that word dropout takes have the vectors that they have now.
+        """Make word dropout replace words by the vectors that they have now.
 
-        So the student learns to read words by vectors that training has not changed, as those of
-        words are that no training text has. They are not saved with the student.
+        So the student learns to read words by vectors that training has not changed, such as those
+        of words that no training text has. The vectors are not saved with the student.
 
         Args:
-            has_vector: True on the words that started from a pretrained vector, (vocab_size,); the
-                others become the unknown word, as without this call.
+            has_vector: True for words that started from a pretrained vector, (vocab_size,). The
+                others are replaced by the unknown word, as without this call.
         """
         initial = self.embedding.weight.detach().clone()
         # NaN tells the words without one: no training step may ever read it.
@@ -243,7 +242,7 @@ class DixtillForSequenceClassification(PreTrainedModel):
     ) -> DixtillOutput | tuple[torch.Tensor, ...]:
         """Classify a batch of texts and explain each prediction.
 
-        Padding may stand anywhere. A text without words gets the classifier's bias as logits.
+        Padding may be anywhere. A text without words gets the classifier's bias as logits.
 
         Args:
             input_ids: Word ids, (batch, words).

@@ -20,10 +20,10 @@ from dixtill_hf.student.modeling_dixtill import DixtillOutput
 class DixtillPipeline(TextClassificationPipeline):
     """Classifies texts with a student and explains each label that it returns.
 
-    It takes what every `text-classification` pipeline takes, `top_k` and `batch_size` among it.
-    Each result holds, beside `label` and `score`, `attributions`: one
-    `{"word", "start", "end", "score"}` for each word of the text, scored as
-    `config.explanation` has it, `text[start:end]` being the word.
+    It takes what every `text-classification` pipeline takes, such as `top_k` and `batch_size`. Each
+    result holds `label`, `score` and `attributions`: one `{"word", "start", "end", "score"}` for
+    each word of the text. `text[start:end]` is the word, and `config.explanation` says what its
+    score is.
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -70,7 +70,7 @@ class DixtillPipeline(TextClassificationPipeline):
             for (start, end), score in zip(
                 model_outputs["spans"], scores[real].tolist(), strict=True
             )
-            if start < end  # special tokens stand for no characters of the text
+            if start < end  # special tokens cover no characters of the text
         ]
 
 

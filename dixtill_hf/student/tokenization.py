@@ -54,7 +54,7 @@ def train_word_tokenizer(
         max_size: The largest vocabulary, special tokens included, `extra_words` not counted.
             Defaults to no limit.
         pre_tokenizer: How a text is split into words: `"words"` as `data.words.word_splitter` has
-            it, `"whitespace"` at spaces alone, for texts that are split already; or any
+            it, `"whitespace"` only at spaces, for texts that are split already; or any
             pre-tokenizer of the `tokenizers` library.
         normalizer: How a text is cleaned first: `"lowercase"` as `data.words.word_normalizer` has
             it; or any normalizer of the `tokenizers` library.
@@ -87,9 +87,9 @@ def train_word_tokenizer(
         )
     made = _count_words(variant_texts, cleaner, splitter)
     new = [w for w, count in made.most_common() if count >= min_frequency and w not in counts]
-    alone = (word for word in extra_words if _split(word, cleaner, splitter) == [word])
+    single = (word for word in extra_words if _split(word, cleaner, splitter) == [word])
     counted = [*SPECIAL_TOKENS, *words, *new][:max_size]
-    known = list(dict.fromkeys([*counted, *alone]))
+    known = list(dict.fromkeys([*counted, *single]))
     _warn_of_unknown_words(counts, known)
     vocabulary = {word: i for i, word in enumerate(known)}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token=UNK_TOKEN))
@@ -153,15 +153,15 @@ def _split(
 
 
 LENGTHS = (3, 4, 5)
-# Of a longer word, such as a key or a laugh, this many characters at its beginning are read, the
-# border included: the word with the most n-grams decides how many all have room for.
+# Characters of a word that are read, its border included: the word with the most n-grams decides
+# how many columns the table of n-grams has.
 _MOST_CHARACTERS = 32
 
 
 def character_ngrams(word: str) -> list[str]:
-    """The n-grams of 3 to 5 characters of a word and its borders: `up` has `<up`, `up>`, `<up>`.
+    """Return the n-grams of 3 to 5 characters of a word with its borders (`<up`, `up>`, `<up>`).
 
-    A word of more than 30 characters is read at its beginning alone.
+    Only the beginning of a word of more than 30 characters is read.
     """
     bounded = f"<{word}>"[:_MOST_CHARACTERS]
     return [
@@ -172,14 +172,14 @@ def character_ngrams(word: str) -> list[str]:
 
 
 def hashed_ngrams(vocabulary: Mapping[str, int], buckets: int) -> torch.Tensor:
-    """The buckets of the n-grams of each word.
+    """Return the buckets of the n-grams of each word.
 
     Args:
-        vocabulary: The id of each word, 0 to their number; special tokens have no n-grams.
-        buckets: How many there are; of 0 no word has any.
+        vocabulary: Ids of the words, from 0 on; special tokens have no n-grams.
+        buckets: Number of buckets; with 0 no word has n-grams.
 
     Returns:
-        int64 (words, n-grams), 1 to `buckets`; 0 behind the last n-gram of a word.
+        int64 (words, n-grams), 1 to `buckets`; 0 after the last n-gram of a word.
     """
     if buckets == 0:
         return torch.zeros(len(vocabulary), 0, dtype=torch.long)

@@ -57,7 +57,7 @@ def read_text(path: Path, wanted: Collection[str]) -> tuple[dict[str, int], np.n
 
 
 def read_safetensors(path: Path, wanted: Collection[str]) -> tuple[dict[str, int], np.ndarray]:
-    """Read a tensor `vectors` (words, size) whose words stand in the metadata under `words`.
+    """Read a tensor `vectors` (words, size) whose words are in the metadata under `words`.
 
     Args:
         path: The file. Its metadata holds the words as a JSON list of strings.
@@ -206,7 +206,7 @@ def load_word_vectors(
             - a `.safetensors` file: a tensor `vectors` (words, size), and in the metadata under
               `words` a JSON list of the words of its rows
             - `"none"`: no vectors; every word will get a random one.
-        words: The words to look for, as they stand in the vocabulary. Special tokens are not
+        words: The words to look for, as the vocabulary has them. Special tokens are not
             looked for.
         size: Dimensions of the vectors. Vectors with more dimensions are reduced to their first
             principal components. Default: those of the source, or 50 for "none".
