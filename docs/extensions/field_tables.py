@@ -36,7 +36,11 @@ def default_of(field: dataclasses.Field[Any]) -> str:
         value = field.default
     if value is dataclasses.MISSING:
         return "–"
-    return "not set" if value is None else str(getattr(value, "value", value))
+    if value is None:
+        return "not set"
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(str, value))}]"
+    return str(getattr(value, "value", value))
 
 
 class FieldTable(Directive):

@@ -10,6 +10,7 @@ import importlib
 import inspect
 import io
 import re
+import shlex
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -72,6 +73,27 @@ def has_option(command: str, name: str) -> bool:
     return re.search(rf"--{name}\b", options(command)) is not None
 
 
+class Understood(Exception):
+    """The arguments of a command were read."""
+
+
+def read(command: str, argv: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a command read its arguments, and stop it before its work."""
+    module = importlib.import_module(f"dixtill_hf.cli.{command}")
+    read_arguments = getattr(module, "read_arguments", None)
+    if read_arguments is None:
+        return  # it has options, which are checked by name, and no fields
+
+    def read_only(*given: object) -> None:
+        read_arguments(*given)
+        raise Understood
+
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "read_arguments", read_only)
+        with pytest.raises(Understood):
+            module.main(argv)
+
+
 def calls_of_public_names(code: str) -> Iterator[tuple[str, list[str]]]:
     """Name and keyword arguments of each call of a public name."""
     for node in ast.walk(ast.parse(code)):
@@ -125,6 +147,16 @@ def test_commands_and_options_exist(page: Path) -> None:
         assert command in command_line.COMMANDS, f"dixtill-hf {command}"
         for option in set(OPTION.findall(rest)) - {"help"}:
             assert has_option(command, option), f"dixtill-hf {command} has no --{option}"
+
+
+@every_page
+def test_commands_are_understood(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    for code in blocks(page, "bash"):
+        for line in code.replace("\\\n", " ").splitlines():
+            if line.startswith("dixtill-hf ") and "--help" not in line:
+                _, command, *argv = shlex.split(line, comments=True)
+                read(command, argv, monkeypatch)
 
 
 @every_page

@@ -55,7 +55,7 @@ def test_pages_that_include_a_file_link_from_its_place() -> None:
 
 def test_defaults_are_written_as_in_a_recipe() -> None:
     found = [field_tables.default_of(field) for field in dataclasses.fields(Fields)]
-    assert found == ["–", "not set", "['a', 'b']"]
+    assert found == ["–", "not set", "[a, b]"]
 
 
 def test_fields_of_other_packages_are_left_out() -> None:
