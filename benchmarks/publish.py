@@ -3,8 +3,10 @@
 
     python -m benchmarks.publish runs/tweets
 
-Copies metrics.json into benchmarks/results/NAME, draws report and figures there again, and renews
-README.md between its markers `<!-- headline: NAME -->` and `<!-- table: NAME -->`.
+Copies metrics.json into benchmarks/results/NAME, draws report and figures there again, writes
+model_cards/NAME.md, and renews README.md between its markers `<!-- headline: NAME -->` and
+`<!-- table: NAME -->`. `python benchmarks/publish.py benchmarks/results/tweets` draws a published
+run again.
 """
 
 import re
@@ -19,9 +21,25 @@ from dixtill_hf.reporting import formatting as fmt
 from dixtill_hf.reporting.benchmark.compared_models import TEACHER, compared_models
 from dixtill_hf.reporting.benchmark.efficiency_tables import fastest, main_timings
 from dixtill_hf.reporting.measurements import compression, read_metrics, series_of
+from dixtill_hf.reporting.model_card import model_card
 from dixtill_hf.reporting.report import write_report
 
 HEADLINED = ("dixtill", "default")
+# What a run cannot know about its student, and its card on the Hub needs.
+CARDS: dict[str, dict[str, Any]] = {
+    "tweets": {
+        "model_id": "your-name/dixtill-finance-tweets",
+        "dataset_id": "zeroshot/twitter-financial-news-sentiment",
+        "base_model": "sentence-transformers/all-MiniLM-L6-v2",
+        "language": "en",
+    },
+    "sst2": {
+        "model_id": "your-name/dixtill-sst2",
+        "dataset_id": "stanfordnlp/sst2",
+        "base_model": "sentence-transformers/all-MiniLM-L6-v2",
+        "language": "en",
+    },
+}
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -30,10 +48,23 @@ def main(run: Path) -> None:
     target = ROOT / "benchmarks" / "results" / run.name
     _refuse_paths(run / "metrics.json")
     target.mkdir(parents=True, exist_ok=True)
-    shutil.copy(run / "metrics.json", target)
+    if run.resolve() != target:
+        shutil.copy(run / "metrics.json", target)
     write_report(target)
+    if run.name in CARDS:
+        card = ROOT / "model_cards" / f"{run.name}.md"
+        card.write_text(card_of(run.name), encoding="utf-8")
     for kind, write in BLOCKS.items():
         _renew(f"{kind}: {run.name}", partial(write, target))
+
+
+def card_of(name: str) -> str:
+    """The model card of a published run's best student, as it would be on the Hub."""
+    metrics = read_metrics(ROOT / "benchmarks" / "results" / name / "metrics.json")
+    of_method = [row for row in metrics["results"] if (row["method"], row["preset"]) == HEADLINED]
+    best = max(of_method, key=lambda row: row["validation"]["macro_f1"])
+    method, preset = HEADLINED
+    return model_card(metrics, method=method, preset=preset, seed=best["seed"], **CARDS[name])
 
 
 def _renew(name: str, write: Callable[[], str]) -> None:

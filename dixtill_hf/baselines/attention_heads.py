@@ -295,7 +295,7 @@ def save_pruned(
     Args:
         model: The classifier.
         tokenizer: Its tokenizer.
-        directory: Made where it is missing.
+        directory: Made if it is missing.
 
     Returns:
         The directory.

@@ -125,7 +125,7 @@ class BagOfWords:
             labels: The label to explain in each, integers in [0, num_labels), shape `(texts,)`.
 
         Returns:
-            One array `(words,)` per text; where the words stand is told by `data.words.word_spans`.
+            One array `(words,)` per text; `data.words.word_spans` gives the places of the words.
 
         Raises:
             ValueError: There is not one label a text, or one was absent from training.

@@ -129,7 +129,7 @@ def gradient_importance(
     """How sensitive the loss is to each head (Michel et al. 2019, section 4.1).
 
     The mean over the texts of |∂L/∂ξ_h|, where L is the cross-entropy of the text's label and ξ_h
-    multiplies what head h found (1 where nothing is masked); every layer's scores are then divided
+    multiplies what head h found (1 if nothing is masked); every layer's scores are then divided
     by their L2 norm. One forward and one backward pass for all heads.
 
     Args:

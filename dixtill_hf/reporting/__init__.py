@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The report of a run, drawn from its JSON files alone: tables, figures, highlights, model card."""
+"""The report of a run, drawn only from its JSON files: tables, figures, highlights, model card."""

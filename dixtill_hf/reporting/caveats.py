@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a reader must know before trusting the figures of a run, found in the figures themselves.
 
-Each check is a function of the metrics and the series; it returns a sentence, or None where it
-does not apply.
+Each check is a function of the metrics and the series. It returns a sentence, or None if it does
+not apply.
 """
 
 import math
@@ -31,8 +31,8 @@ def _quick(metrics: Mapping[str, Any], series: Sequence[Series]) -> str | None:
     if not metrics.get("quick"):
         return None
     return (
-        "A quick benchmark: few texts to learn from and to judge by, few seeds and few timed "
-        "batches. Its figures are rough; the same command without --quick gives better ones."
+        "This is a quick benchmark: few training texts, test texts, seeds and timed batches. Its "
+        "figures are rough. Run the same command without --quick for better ones."
     )
 
 
@@ -40,15 +40,15 @@ def _left_out(metrics: Mapping[str, Any], series: Sequence[Series]) -> str | Non
     reasons = metrics.get("left_out")
     if not reasons:
         return None
-    return f"Left out, since it does not work for this teacher: {fmt.text('; '.join(reasons))}"
+    return f"Left out, because it does not work for this teacher: {fmt.text('; '.join(reasons))}"
 
 
 def _synthetic_data(metrics: Mapping[str, Any], series: Sequence[Series]) -> str | None:
     if metrics["dataset"]["source"] != "embedded":
         return None
     return (
-        "The texts were made by a generator: these figures show that the pipeline works, not how "
-        "well it does on real text."
+        "A generator made the texts. These figures show that the pipeline works, not how good the "
+        "models are on real text."
     )
 
 
@@ -56,8 +56,8 @@ def _one_seed(metrics: Mapping[str, Any], series: Sequence[Series]) -> str | Non
     if max(len(one.results) for one in series) > 1:
         return None
     return (
-        "One seed: there are no intervals, and a difference of a point between two students may "
-        "be chance. More seeds tell."
+        "Only one seed: there are no intervals, and a difference of one point between two students "
+        "may be chance. Use more seeds to find out."
     )
 
 
@@ -65,7 +65,7 @@ def _few_seeds(metrics: Mapping[str, Any], series: Sequence[Series]) -> str | No
     seeds = min((len(one.results) for one in series if len(one.results) > 1), default=None)
     if seeds is None or seeds > _FEW_SEEDS:
         return None
-    return f"Only {seeds} seeds: the intervals are wide because so little is known of the spread."
+    return f"Only {seeds} seeds: little is known about the spread, so the intervals are wide."
 
 
 def _uneven_seeds(metrics: Mapping[str, Any], series: Sequence[Series]) -> str | None:
@@ -85,11 +85,11 @@ def _test_noise(metrics: Mapping[str, Any], series: Sequence[Series]) -> str | N
     if not texts or found is None:
         return None
     error = math.sqrt(found.mean * (1 - found.mean) / texts)
-    paired = ", and so mostly absent from the paired comparisons" * bool(metrics.get("comparisons"))
+    paired = " and mostly cancels in the paired comparisons" * bool(metrics.get("comparisons"))
     return (
-        "Intervals tell how much training varies with the seed. The choice of the "
-        f"{fmt.counted(texts, 'test text')} adds to it: a standard error of {fmt.score(error)} "
-        f"in accuracy, shared by all rows{paired}."
+        "The intervals show only how much training varies with the seed. The choice of the "
+        f"{fmt.counted(texts, 'test text')} adds a standard error of {fmt.score(error)} in "
+        f"accuracy, which is the same for all rows{paired}."
     )
 
 
@@ -101,15 +101,15 @@ def _rare_label(metrics: Mapping[str, Any], series: Sequence[Series]) -> str | N
     if texts >= _FEW_TEXTS:
         return None
     return (
-        f"The label {fmt.text(label)} has {fmt.counted(texts, 'test text')}: a few of them move "
-        "the macro F1 by points."
+        f"The label {fmt.text(label)} has only {fmt.counted(texts, 'test text')}: a few of them "
+        "can change macro F1 by points."
     )
 
 
 def _one_teacher(metrics: Mapping[str, Any], series: Sequence[Series]) -> str:
     return (
-        "There is one teacher: its row has no interval, and nothing here tells how another "
-        "teacher would have fared."
+        "There is only one teacher. Its row has no interval, and another teacher may give other "
+        "results."
     )
 
 
@@ -125,7 +125,7 @@ def _other_split(metrics: Mapping[str, Any], series: Sequence[Series]) -> str | 
 def _no_bag_of_words(metrics: Mapping[str, Any], series: Sequence[Series]) -> str | None:
     if any(one.method == "bag_of_words" for one in series):
         return None
-    return "No bag of words was fitted, so it is open whether a linear model would do as well."
+    return "No bag of words was fitted, so a linear model may be as good."
 
 
 def _beaten_by_bag_of_words(metrics: Mapping[str, Any], series: Sequence[Series]) -> str | None:
@@ -136,9 +136,9 @@ def _beaten_by_bag_of_words(metrics: Mapping[str, Any], series: Sequence[Series]
     if own is None or value is None or own.mean > value.mean:
         return None
     return (
-        f"A bag of words is at least as good as {fmt.text(one.name)} here "
-        f"({fmt.score(value.mean)} against {fmt.score(own.mean)} in macro F1): if no explanation "
-        "like the teacher's is needed, it is the simpler choice."
+        f"A bag of words is at least as good as {fmt.text(one.name)} here (macro F1 "
+        f"{fmt.score(value.mean)} and {fmt.score(own.mean)}). If you do not need explanations "
+        "like the teacher's, it is the simpler choice."
     )
 
 
@@ -153,8 +153,8 @@ def _weak_teacher(metrics: Mapping[str, Any], series: Sequence[Series]) -> str |
     if not as_good:
         return None
     return (
-        f"In macro F1 the teacher is no better than {fmt.listing(as_good)}: there is little to "
-        "learn from it."
+        f"In macro F1 the teacher is not better than {fmt.listing(as_good)}: students can learn "
+        "little from it."
     )
 
 
@@ -163,8 +163,8 @@ def _truncated(metrics: Mapping[str, Any], series: Sequence[Series]) -> str | No
     if not texts:
         return None
     return (
-        f"{fmt.counted(texts, 'text')} went beyond the teacher's greatest length: it did not "
-        "read the rest, and its explanation gives the words there 0."
+        f"{fmt.counted(texts, 'text')} exceeded the teacher's maximum length. The teacher did not "
+        "read the rest, and its explanation gives those words 0."
     )
 
 
@@ -174,8 +174,8 @@ def _undecided(metrics: Mapping[str, Any], series: Sequence[Series]) -> str | No
     if not open_ones:
         return None
     return (
-        f"{open_ones} of {fmt.counted(len(rows), 'paired comparison')} left open which model is "
-        "better."
+        f"{open_ones} of {fmt.counted(len(rows), 'paired comparison')} did not show which model "
+        "is better."
     )
 
 
@@ -184,8 +184,8 @@ def _many_comparisons(metrics: Mapping[str, Any], series: Sequence[Series]) -> s
     if len(rows) < 2:
         return None
     return (
-        f"The p-values of the {len(rows)} paired comparisons are not corrected for their number; "
-        f"a strict reader multiplies each by {len(rows)}."
+        f"The p-values of the {len(rows)} paired comparisons are not corrected for their number. "
+        f"For the Bonferroni correction, multiply each by {len(rows)}."
     )
 
 
@@ -194,8 +194,8 @@ def _different_explanations(metrics: Mapping[str, Any], series: Sequence[Series]
     if len(kinds) < 2:
         return None
     return (
-        f"Agreement compares explanations of {len(kinds)} kinds: part of a difference may come "
-        "from the kind and not from the training."
+        f"The table of agreement holds explanations of {len(kinds)} kinds. Part of a difference "
+        "may come from the kind, not from the training."
     )
 
 
@@ -210,7 +210,7 @@ def _undefined_metrics(metrics: Mapping[str, Any], series: Sequence[Series]) -> 
         return None
     return (
         f"{fmt.listing(names)} could not be computed for every model (a label absent from the "
-        f"test split, or a model without probabilities): {fmt.NOTHING} in the tables."
+        f"test split, or a model without probabilities). The tables show {fmt.NOTHING}."
     )
 
 

@@ -161,7 +161,7 @@ def highlight_figure(explanations: Mapping[str, Any]) -> Figure | None:
         explanations: Contents of explanations.json.
 
     Returns:
-        The figure, None where no text can be shown.
+        The figure, None if no text can be shown.
     """
     labels = explanations["labels"][:_MOST_LABELS]
     found = [_first_of(label, explanations["examples"]) for label in labels]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The figures of a report, as PNG and SVG on white, from metrics.json alone."""
+"""The figures of a report, as PNG and SVG on white, only from metrics.json."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path

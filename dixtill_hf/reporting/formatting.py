@@ -117,7 +117,7 @@ class Column:
 
     Attributes:
         title: Its heading.
-        cells: What stands in its rows, Markdown already.
+        cells: The contents of its rows, as Markdown.
         values: Numbers by which the best cell is found and set in bold; None for a row that does
             not compete. Empty: nothing is in bold.
         best: `max` or `min`.
@@ -137,7 +137,7 @@ def column(
     write: Callable[[float | None], str],
     best: Callable[..., float] | None = None,
 ) -> Column:
-    """A column of numbers, the best of them in bold where `best` is `max` or `min`."""
+    """A column of numbers, the best of them in bold if `best` is `max` or `min`."""
     cells = [write(value) for value in values]
     return Column(title, cells) if best is None else Column(title, cells, values, best)
 

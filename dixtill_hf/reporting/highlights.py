@@ -31,7 +31,7 @@ class Segment:
 
     Attributes:
         text: Its characters, unchanged: the segments of a text join to the text.
-        score: Signed score, None where no span covers it (white space, mostly).
+        score: Signed score, None if no span covers it (white space, mostly).
         strength: Score divided by the largest absolute score of the text, in [-1, 1].
         marked: Whether the gold rationale covers it.
     """
@@ -50,7 +50,7 @@ def segments(
 ) -> list[Segment]:
     """Cut a text into segments of one score each.
 
-    Spans need not cover the text, nor be in order; where several cover one character, as the
+    Spans need not cover the text, nor be in order; if several cover one character, as the
     pieces of an emoji do, their scores add up.
 
     Args:
@@ -135,13 +135,13 @@ def html_page(explanations: Mapping[str, Any], title: str = "Explanations") -> s
 def terminal(explanation: Explanation, stream: TextIO | None = None) -> str:
     """An explanation as lines for a terminal: coloured words, or words with their scores.
 
-    Colours are used where the stream is a terminal that has them and the environment variable
-    NO_COLOR is unset or empty: 24-bit where COLORTERM says so, else 256 colours. Elsewhere each
-    word stands on a line with its score. Control characters of the text are not passed on.
+    Colours are used if the stream is a terminal that has them and the environment variable
+    NO_COLOR is unset or empty: 24-bit if COLORTERM says so, else 256 colours. Otherwise each word
+    has a line with its score. Control characters of the text are replaced.
 
     Args:
         explanation: What `explain` returns for one text.
-        stream: Where the lines will be written; standard output by default.
+        stream: Where the lines will be written. Defaults to standard output.
     """
     parts = segments(explanation.text, explanation.spans, explanation.scores)
     head = f"{one_line(explanation.label)}  {fmt.percent(explanation.probability)}"

@@ -69,7 +69,7 @@ class Estimate:
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """Both ends of the interval, or None where there is none."""
+        """Both ends of the interval, or None if there is none."""
         return None if self.low is None or self.high is None else (self.low, self.high)
 
 
@@ -79,8 +79,8 @@ class Series:
 
     Attributes:
         method: Key of the method, as in metrics.json.
-        preset: Name of the preset, None where the method has none.
-        name: What readers see; tells the preset where the run compares several.
+        preset: Name of the preset, None if the method has none.
+        name: What readers see; tells the preset if the run compares several.
         results: Rows of `results` in metrics.json that belong to it.
         summary: Metric → mean, sd, low, high, from `summary` in metrics.json; may be empty.
     """
@@ -92,7 +92,7 @@ class Series:
     summary: Mapping[str, Mapping[str, Any]]
 
     def estimate(self, metric: str) -> Estimate | None:
-        """The metric over all seeds, None where it was not measured.
+        """The metric over all seeds, None if it was not measured.
 
         Args:
             metric: Name as in `summary`: "macro_f1", "explanation.cosine".
@@ -112,13 +112,13 @@ class Series:
         return [value for value in found if value is not None]
 
     def mean(self, metric: str) -> float | None:
-        """Mean of `values`, for what the summary does not hold; None where there are none."""
+        """Mean of `values`, for what the summary does not hold; None if there are none."""
         values = self.values(metric)
         return fmean(values) if values else None
 
     @property
     def explanation_kinds(self) -> list[str]:
-        """Kinds of explanation that it was judged by; several only where the seeds differ."""
+        """Kinds of explanation that it was judged by; several only if the seeds differ."""
         return list(dict.fromkeys(row["kind"] for row in self._explanations()))
 
     @property
@@ -208,7 +208,7 @@ class SeedGroup:
 
     Attributes:
         method: Key of the method, as in metrics.json.
-        preset: Name of the preset, None where the method has none.
+        preset: Name of the preset, None if the method has none.
         setting: What else tells groups apart: a temperature, or a kind of explanation.
         name: What readers see of method and preset.
         rows: The rows of metrics.json, one per seed.
@@ -221,7 +221,7 @@ class SeedGroup:
     rows: tuple[Mapping[str, Any], ...]
 
     def estimate(self, metric: str) -> Estimate | None:
-        """The metric over the seeds that have it, None where none has."""
+        """The metric over the seeds that have it, None if none has."""
         found = (number(row.get(metric)) for row in self.rows)
         values = [value for value in found if value is not None]
         return Estimate(**asdict(interval(values))) if values else None
@@ -249,7 +249,7 @@ def seed_groups(rows: Sequence[Mapping[str, Any]], model: str, setting: str) -> 
 def headline(series: Sequence[Series]) -> Series:
     """The series that the report is about.
 
-    DiXtill where there is one; of several presets the one with the best macro F1 on validation,
+    DiXtill if there is one; of several presets the one with the best macro F1 on validation,
     so that the test split chooses nothing. Else the last series.
     """
     candidates = [one for one in series if one.method == "dixtill"] or list(series[-1:])
@@ -257,7 +257,7 @@ def headline(series: Sequence[Series]) -> Series:
 
 
 def compression(metrics: Mapping[str, Any], num_bytes: float | None) -> float | None:
-    """Size of the teacher over that of a model, None where one of them is not known."""
+    """Size of the teacher over that of a model, None if one of them is not known."""
     teacher = number(metrics["teacher"].get("bytes"))
     return None if teacher is None or not num_bytes else teacher / num_bytes
 

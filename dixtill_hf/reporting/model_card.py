@@ -2,6 +2,7 @@
 """The model card of a student, drawn from the metrics.json of the run that made it."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import PurePath
 from typing import Any
 
 from huggingface_hub import EvalResult
@@ -19,6 +20,8 @@ from dixtill_hf.reporting.measurements import (
 )
 from dixtill_hf.reporting.summary import short_name, training_texts
 
+# Settings that mean nothing on another machine.
+_ONLY_HERE = ("output_dir", "workers")
 # Our metric → its name on the Hub and the arguments that tell which variant it is.
 _HUB_METRICS: dict[str, tuple[str, dict[str, str] | None]] = {
     "accuracy": ("accuracy", None),
@@ -46,8 +49,8 @@ def model_card(
         metrics: Contents of metrics.json.
         model_id: Where the student will be found: a Hub id or the name of a directory.
         method: Method that trained it.
-        preset: Preset that trained it; needed only where the run compared several.
-        seed: Its seed; needed only where the run trained several.
+        preset: Preset that trained it; needed only if the run compared several.
+        seed: Its seed; needed only if the run trained several.
         language: ISO code, or several, of the language of the texts, if known.
         license: Licence of the student as the Hub names it ("apache-2.0"), if decided.
         base_model: Hub id of the teacher, if it has one.
@@ -78,7 +81,7 @@ def model_card(
             base_model=base_model,
             teacher=base_model or short_name(metrics["teacher"]["name"]),
             datasets=[] if dataset_id is None else [dataset_id],
-            dataset=dataset_id or short_name(dataset["source"]),
+            dataset=dataset_id or _file_name(dataset["source"]),
             training_texts=training_texts(dataset, one),
             parameters=fmt.count(result["parameters"]),
             size=fmt.size(result["bytes"]),
@@ -86,7 +89,9 @@ def model_card(
             quality=tables.quality_table(metrics, shown),
             quality_note=_quality_note(result.get("seed") if many else None),
             agreement=tables.agreement_table(shown),
-            settings=tables.settings_table(_without_paths(metrics.get("recipe") or {})),
+            settings=tables.settings_table(
+                _published_settings(metrics.get("recipe") or {}, dataset_id)
+            ),
             caveats=caveats({**metrics, "comparisons": []}, shown),
             metrics=[_HUB_METRICS[key][0] for key in _defined(result)],
             eval_results=_eval_results(metrics, result, dataset_id),
@@ -127,12 +132,12 @@ def _chosen_result(one: Series, seed: int | None) -> Mapping[str, Any]:
 
 
 def _is_reference(other: Series, one: Series) -> bool:
-    """Whether a reader of the card needs the other series beside its own."""
+    """Whether the card compares its student with the other series."""
     return other.method in ("none", "bag_of_words") and other.preset in (None, one.preset)
 
 
 def _smaller(metrics: Mapping[str, Any], num_bytes: float) -> str | None:
-    """How many times smaller than the teacher a student is, None where it is not."""
+    """How many times smaller than the teacher a student is, None if it is not."""
     ratio = compression(metrics, num_bytes)
     return fmt.ratio(ratio) if ratio is not None and ratio > 1 else None
 
@@ -145,12 +150,12 @@ def _eval_results(
     metrics: Mapping[str, Any], result: Mapping[str, Any], dataset_id: str | None
 ) -> list[EvalResult]:
     """The figures of this very student, as the Hub wants them."""
-    name = short_name(metrics["dataset"]["source"])
+    name = dataset_id or _file_name(metrics["dataset"]["source"])
     return [
         EvalResult(
             task_type=TASK,
             task_name="Text classification",
-            dataset_type=dataset_id or name,
+            dataset_type=name,
             dataset_name=name,
             dataset_split=result.get("split", "test"),
             metric_type=_HUB_METRICS[key][0],
@@ -162,9 +167,17 @@ def _eval_results(
     ]
 
 
-def _without_paths(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings with each absolute path cut to its last part: cards are read by strangers."""
-    return {
-        key: short_name(value) if isinstance(value, str) else value
-        for key, value in tables.flattened(settings)
-    }
+def _published_settings(settings: Mapping[str, Any], dataset_id: str | None) -> dict[str, Any]:
+    """The settings as strangers can use them: ids and names instead of paths."""
+    found = {}
+    for key, value in tables.flattened(settings):
+        last = key.rsplit(".", 1)[-1]
+        if last == "source" and dataset_id:
+            found[key] = dataset_id
+        elif last not in _ONLY_HERE:
+            found[key] = short_name(value) if isinstance(value, str) else value
+    return found
+
+
+def _file_name(path: str) -> str:
+    return PurePath(path).name

@@ -76,7 +76,7 @@ class Model(Protocol):
 
     @property
     def preset(self) -> str | None:
-        """Name of its preset, None where it has none."""
+        """Name of its preset, None if it has none."""
 
 
 # Keyword arguments of matplotlib's lines.
@@ -159,7 +159,7 @@ def draw_estimates(
 
 
 def spread(values: Sequence[Estimate]) -> list[list[float]]:
-    """Lengths below and above the means, as errorbar wants them; 0 where there is no interval."""
+    """Lengths below and above the means, as errorbar wants them; 0 if there is no interval."""
     intervals = [value.interval or (value.mean, value.mean) for value in values]
     below = [value.mean - low for value, (low, _) in zip(values, intervals, strict=True)]
     above = [high - value.mean for value, (_, high) in zip(values, intervals, strict=True)]

@@ -21,14 +21,14 @@ from dixtill_hf.reporting.figures import draw_figures
 from dixtill_hf.reporting.formatting import render
 from dixtill_hf.reporting.highlights import html_page
 from dixtill_hf.reporting.measurements import Series, read_metrics, series_of
-from dixtill_hf.reporting.summary import opening, short_name
+from dixtill_hf.reporting.summary import short_name, summary
 
 
 def write_report(directory: str | Path) -> Path:
     """Write report.md, figures/ and explanations.html of a finished run.
 
-    Nothing but `metrics.json` and, where it is there, `explanations.json` in the directory is
-    read: without the latter there is no page of explanations.
+    Only `metrics.json` and `explanations.json` in the directory are read. Without the latter there
+    is no page of explanations.
 
     Args:
         directory: Output directory of a run.
@@ -58,7 +58,7 @@ def report_text(metrics: Mapping[str, Any], figures: Sequence[str], has_page: bo
     Args:
         metrics: Contents of metrics.json.
         figures: Names of the figures that lie in figures/.
-        has_page: Whether explanations.html lies beside the report.
+        has_page: Whether explanations.html is in the same directory.
     """
     series = series_of(metrics)
     models = compared_models(metrics, series)
@@ -66,7 +66,7 @@ def report_text(metrics: Mapping[str, Any], figures: Sequence[str], has_page: bo
     text = render(
         "report.md.jinja",
         title=_title(metrics),
-        opening=opening(metrics, series),
+        summary=summary(metrics, series),
         caveats=caveats(metrics, series),
         figures=figures,
         has_page=has_page,
@@ -98,7 +98,7 @@ def _has_intervals(series: Sequence[Series]) -> bool:
 
 
 def _read_explanations(directory: Path) -> dict[str, Any] | None:
-    """Contents of explanations.json, None where there is none."""
+    """Contents of explanations.json, None if there is none."""
     source = directory / "explanations.json"
     return json.loads(source.read_text(encoding="utf-8")) if source.is_file() else None
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The opening of a report: what was distilled and how it went, in sentences that fit the data."""
+"""The summary at the top of a report: what was distilled, and how good the student is."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath
@@ -12,8 +12,8 @@ from dixtill_hf.reporting.measurements import Estimate, Series, headline, number
 from dixtill_hf.reporting.tables import comparison_name, verdict
 
 
-def opening(metrics: Mapping[str, Any], series: Sequence[Series]) -> list[str]:
-    """The report in a minute: one Markdown sentence or two on each thing that was measured."""
+def summary(metrics: Mapping[str, Any], series: Sequence[Series]) -> list[str]:
+    """One or two Markdown sentences on each thing that was measured."""
     one = headline(series)
     found = [
         _what(metrics, one),
@@ -30,7 +30,7 @@ def opening(metrics: Mapping[str, Any], series: Sequence[Series]) -> list[str]:
 
 
 def short_name(name: str) -> str:
-    """A name fit for others to read: of a path on somebody's disk only its last part is told."""
+    """A name for readers: only the last part of an absolute path, which means nothing elsewhere."""
     path = PurePath(name)
     return path.name if path.is_absolute() else name
 
@@ -41,12 +41,11 @@ def _what(metrics: Mapping[str, Any], one: Series) -> str:
     splits = dataset["splits"]
     tuned = ", fine-tuned in this run" if teacher.get("finetuned") else ""
     return (
-        f"**What:** {fmt.text(one.name)}, a student of {fmt.count(one.mean('parameters'))} "
-        f"parameters, beside its teacher {fmt.text(short_name(teacher['name']))} "
-        f"({fmt.count(number(teacher.get('parameters')))} parameters{tuned}); "
-        f"data: {fmt.text(short_name(dataset['source']))}, labels {labels}; "
-        f"{training_texts(dataset, one)} to learn from, "
-        f"{fmt.counted(splits['test'], 'text')} to test on."
+        f"**What:** the student {fmt.text(one.name)} ({fmt.count(one.mean('parameters'))} "
+        f"parameters) and its teacher {fmt.text(short_name(teacher['name']))} "
+        f"({fmt.count(number(teacher.get('parameters')))} parameters{tuned}). Data: "
+        f"{fmt.text(short_name(dataset['source']))}, labels {labels}. Training: "
+        f"{training_texts(dataset, one)}. Test: {fmt.counted(splits['test'], 'text')}."
     )
 
 
@@ -63,14 +62,14 @@ def training_texts(dataset: Mapping[str, Any], one: Series) -> str:
 
 
 def _choice(one: Series, series: Sequence[Series]) -> str | None:
-    """Why this preset is the one told of, where there are others."""
+    """Why the summary is about this preset, if there are others."""
     if sum(other.method == one.method for other in series) < 2:
         return None
     if one.mean("validation.macro_f1") is None:
         return None
     return (
-        f"**Preset:** of those compared, {fmt.text(one.preset)} has the best macro F1 on the "
-        "validation split; all sentences here are about it."
+        f"**Preset:** this summary is about {fmt.text(one.preset)}, which has the best macro F1 on "
+        "the validation split."
     )
 
 
@@ -82,20 +81,17 @@ def _quality(metrics: Mapping[str, Any], one: Series) -> str | None:
     over = f" (mean and standard deviation over {seeds} seeds)" if found.sd is not None else ""
     sentence = f"**Quality:** macro F1 {fmt.short_estimate(found)}{over}"
     if teacher:
-        sentence += (
-            f", which is {fmt.percent(found.mean / teacher)} of the teacher's {fmt.score(teacher)}"
-        )
+        sentence += f", {fmt.percent(found.mean / teacher)} of the teacher's {fmt.score(teacher)}"
     agreement = one.estimate("teacher_agreement")
     if agreement is not None:
         sentence += (
-            f". On {fmt.percent(agreement.mean)} of the test texts it predicts what the teacher "
-            "predicts"
+            f". It predicts the teacher's label on {fmt.percent(agreement.mean)} of the test texts"
         )
     return sentence + "."
 
 
 def _references(one: Series, series: Sequence[Series]) -> str | None:
-    """Where the cheap alternatives stand: the student alone, and a bag of words."""
+    """The cheap alternatives: the student without distillation, and a bag of words."""
     found = one.estimate("macro_f1")
     parts = []
     for method, name in (
@@ -108,7 +104,7 @@ def _references(one: Series, series: Sequence[Series]) -> str | None:
         if found is not None and value is not None:
             gain = fmt.signed(found.mean - value.mean)
             parts.append(f"{name} reaches {fmt.score(value.mean)} (a difference of {gain})")
-    return f"**Beside it:** {fmt.listing(parts)}." if parts else None
+    return f"**Compared with:** {fmt.listing(parts)}." if parts else None
 
 
 def _size(metrics: Mapping[str, Any], one: Series) -> str | None:
@@ -141,7 +137,7 @@ def _time(metrics: Mapping[str, Any], one: Series, series: Sequence[Series]) -> 
 
 
 def _compressed(metrics: Mapping[str, Any], series: Sequence[Series]) -> str | None:
-    """The best of the smaller teachers, which is the other way to a small model."""
+    """The best of the smaller baselines, which are the other way to a small model."""
     models = [
         (model, model.estimates["macro_f1"].mean)
         for model in compared_models(metrics, series)
@@ -151,13 +147,13 @@ def _compressed(metrics: Mapping[str, Any], series: Sequence[Series]) -> str | N
         return None
     best, quality = max(models, key=lambda pair: pair[1])
     sentence = (
-        f"**The teacher compressed:** the best in macro F1 is {fmt.text(best.name)}, with "
-        f"{fmt.score(quality)} at {fmt.size(best.num_bytes)}"
+        f"**Best baseline that is smaller than the teacher:** {fmt.text(best.name)}, macro F1 "
+        f"{fmt.score(quality)}, {fmt.size(best.num_bytes)}"
     )
     timing = fastest(main_timings(metrics), best)
     ratio = None if timing is None else number(timing["speedup_fastest_teacher"])
     if ratio is not None:
-        sentence += f" and a speed-up of {fmt.ratio(ratio)}"
+        sentence += f", speed-up {fmt.ratio(ratio)}"
     return sentence + "."
 
 
@@ -173,12 +169,12 @@ def _explanations(one: Series, series: Sequence[Series]) -> str | None:
         and (value := other.estimate("explanation.cosine")) is not None
     ]
     sentence = (
-        "**Explanations:** the mean cosine between its explanation and the teacher's is "
+        "**Explanations:** the mean cosine between its explanations and the teacher's is "
         f"{fmt.score(found.mean)}"
     )
     if models:
         best, value = max(models, key=lambda pair: pair[1].mean)
-        sentence += f"; {fmt.text(best.name)}, the best of the others, has {fmt.score(value.mean)}"
+        sentence += f". The best other method, {fmt.text(best.name)}, has {fmt.score(value.mean)}"
     return sentence + "."
 
 
@@ -200,4 +196,4 @@ def _comparisons(metrics: Mapping[str, Any], one: Series, series: Sequence[Serie
         "no clear difference": "no clear difference from",
     }
     parts = [f"{words[key]} {fmt.listing(verdicts[key])}" for key in words if key in verdicts]
-    return f"**Paired on the test texts, macro F1:** {'; '.join(parts)}."
+    return f"**Paired comparison on the test texts, macro F1:** {'; '.join(parts)}."

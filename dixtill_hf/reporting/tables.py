@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The Markdown tables of a report, each from metrics.json alone."""
+"""The Markdown tables of a report, each only from metrics.json."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -21,7 +21,7 @@ def quality_table(
 ) -> str:
     """Quality on the test split: the teacher, then every series as mean ± sd and interval.
 
-    Columns of published figures, a cell for each of these rows, stand at the end.
+    Columns of published figures, a cell for each of these rows, come last.
     """
     teacher = metrics["teacher"]
     columns = [
@@ -63,7 +63,7 @@ def size_table(metrics: Mapping[str, Any], series: Sequence[Series]) -> str:
 
 
 def agreement_table(series: Sequence[Series]) -> str:
-    """Agreement of each student's explanations with the teacher's; "" where none was measured."""
+    """Agreement of each student's explanations with the teacher's; "" if none was measured."""
     explained = [one for one in series if one.explanation_kinds]
     if not explained:
         return ""
@@ -81,7 +81,7 @@ def agreement_table(series: Sequence[Series]) -> str:
 
 
 def comparison_table(metrics: Mapping[str, Any], series: Sequence[Series]) -> str:
-    """Paired bootstrap of each method against the others; "" where none was made."""
+    """Paired bootstrap of each method against the others; "" if none was made."""
     rows = metrics.get("comparisons") or []
     if not rows:
         return ""
@@ -106,7 +106,7 @@ def comparison_table(metrics: Mapping[str, Any], series: Sequence[Series]) -> st
 
 
 def annotation_table(metrics: Mapping[str, Any]) -> str:
-    """How exact the teacher's attributions are and what they cost; "" where nothing is known."""
+    """How exact the teacher's attributions are and what they cost; "" if nothing is known."""
     teacher = metrics["teacher"]
     error = teacher.get("completeness_error") or {}
     rows = [
@@ -151,7 +151,7 @@ def vocabulary_table(metrics: Mapping[str, Any]) -> str:
 
 
 def stage_table(metrics: Mapping[str, Any]) -> str:
-    """Wall time of each stage; "" where none was written."""
+    """Wall time of each stage; "" if none was written."""
     stages = stages_of(metrics)
     if not stages:
         return ""
@@ -161,7 +161,7 @@ def stage_table(metrics: Mapping[str, Any]) -> str:
 
 
 def environment_table(metrics: Mapping[str, Any]) -> str:
-    """Hardware and versions of the run; "" where they were not written."""
+    """Hardware and versions of the run; "" if they were not written."""
     found = metrics.get("environment") or {}
     versions = [f"{name} {v}" for name, v in found.get("versions", {}).items() if v is not None]
     memory = found.get("memory_bytes")
@@ -223,7 +223,7 @@ def _seeds(one: Series) -> str:
 def _estimates(
     title: str, metric: str, series: Sequence[Series], teacher: str | None = None
 ) -> Column:
-    """A column of estimates, below the teacher's own value where one is given."""
+    """A column of estimates, below the teacher's own value if one is given."""
     found = [one.estimate(metric) for one in series]
     cells = [fmt.estimate(value) for value in found]
     means = [None if value is None else value.mean for value in found]

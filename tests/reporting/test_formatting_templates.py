@@ -9,4 +9,4 @@ from dixtill_hf.reporting.formatting import render
 
 def test_a_value_that_is_not_given_is_an_error():
     with pytest.raises(UndefinedError, match="title"):
-        render("report.md.jinja", opening=[])
+        render("report.md.jinja", summary=[])

@@ -53,7 +53,7 @@ def test_sections_of_a_full_run(metrics):
     text = report_text(metrics, NAMES, True)
     assert re.findall(r"^## (.*)$", text, flags=re.MULTILINE) == [
         "Quality", "Size", "Agreement with the teacher's explanations", "Paired comparisons",
-        "The teacher's explanations", "Data", "Time", "Make it again", "Environment",
+        "The teacher's explanations", "Data", "Time", "Repeat this run", "Environment",
     ]  # fmt: skip
     assert "dixtill-hf run --methods none,kl,mse,dixtill --seeds 5" in text
 
@@ -67,7 +67,7 @@ def test_sections_without_data_are_left_out(make_metrics):
     bare["dataset"].pop("label_counts")
     text = report_text(bare, [], False)
     assert re.findall(r"^## (.*)$", text, flags=re.MULTILINE) == ["Quality", "Size", "Data"]
-    assert "One seed: there are no intervals" in text
+    assert "Only one seed: there are no intervals" in text
     assert "±" not in text
 
 

@@ -4,11 +4,11 @@
 import pytest
 
 from dixtill_hf.reporting.measurements import series_of
-from dixtill_hf.reporting.summary import opening, short_name
+from dixtill_hf.reporting.summary import short_name, summary
 
 
 def told(metrics) -> str:
-    return "\n".join(opening(metrics, series_of(metrics)))
+    return "\n".join(summary(metrics, series_of(metrics)))
 
 
 def test_opening_tells_what_was_measured(metrics):
@@ -23,20 +23,20 @@ def test_opening_tells_what_was_measured(metrics):
     assert "95.0 % of the teacher's 0.842" in found
     assert "2.00 MB, 50.0× smaller than the teacher's 100 MB" in found
     assert "a bag of words reaches 0.788 (a difference of +0.012)" in found
-    assert "explanation and the teacher's is 0.700; KL, the best of the others, has 0.3" in found
-    assert "2,700 texts to learn from, 600 texts to test on" in found
+    assert "explanations and the teacher's is 0.700. The best other method, KL, has 0.3" in found
+    assert "Training: 2,700 texts. Test: 600 texts." in found
     assert "better than no distillation and KL; no clear difference from MSE and bag of" in found
 
 
 def test_variants_are_told(metrics):
     for row in metrics["results"]:
         row["train_texts"] = 13_000
-    assert "2,700 texts and 10,300 variants that the teacher labels to learn from" in told(metrics)
+    assert "2,700 texts and 10,300 variants that the teacher labels. Test" in told(metrics)
 
 
 def test_preset_is_told_only_where_several_are_compared(make_metrics):
     assert "Preset" not in told(make_metrics(seeds=1))
-    assert "of those compared, default has the best" in told(
+    assert "is about default, which has the best" in told(
         make_metrics(presets=("default", "paper"), seeds=1)
     )
 

@@ -26,11 +26,11 @@ class ComparedModel:
         name: What readers see.
         key: How published figures name it: "teacher", the name of a way to compress, a method.
         family: "teacher", "reference" (only size and time are known), "baseline" or "student".
-        parameters: How many it has, None where that is not known.
-        num_bytes: Its size on disk, None where that is not known.
+        parameters: How many it has, None if that is not known.
+        num_bytes: Its size on disk, None if that is not known.
         estimates: Measures of its quality that are known; of students over the seeds. F1 by label
             has names such as "f1_per_class.neutral".
-        timed_as: Name under which its times stand.
+        timed_as: Name of the model in the rows of times.
         runtime: Runtime of these times, None for all.
         method: Method of a student, else its family.
         preset: Preset of a student, else None.
@@ -75,7 +75,7 @@ def _baseline(row: Mapping[str, Any], labels: Sequence[str]) -> ComparedModel:
 
 
 def baseline_name(row: Mapping[str, Any]) -> str:
-    """What readers see of a compressed teacher; a runtime goes without saying where int8 has it."""
+    """What readers see of a compressed teacher; ONNX Runtime is not named for int8."""
     label = f"{row['label']}, float32" if row["label"] == TEACHER else row["label"]
     if row["runtime"] == "pytorch" or (row["label"] != TEACHER and row["runtime"] == _USUAL):
         return label
@@ -125,7 +125,7 @@ def _mean(one: Series, measure: str) -> Estimate | None:
 
 
 def published_quality(metrics: Mapping[str, Any], models: Sequence[ComparedModel]) -> list[Column]:
-    """Published accuracy and macro F1 of the models by their names; empty where there are none."""
+    """Published accuracy and macro F1 of the models by their names; empty if there are none."""
     rows = _rows(metrics, "quality")
     return [
         _published(QUALITY_METRICS[key], key, rows, models, fmt.score)
@@ -153,7 +153,7 @@ def published_accuracy(metrics: Mapping[str, Any], models: Sequence[ComparedMode
 
 
 def citation(metrics: Mapping[str, Any]) -> str:
-    """Where the published figures are from, as Markdown; "" where there are none."""
+    """Where the published figures are from, as Markdown; "" if there are none."""
     found = metrics.get("published")
     return fmt.text(found["source"]) if found else ""
 

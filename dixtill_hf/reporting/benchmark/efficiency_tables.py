@@ -51,7 +51,7 @@ class Setting:
 
 
 def timings_of(metrics: Mapping[str, Any]) -> list[Timing]:
-    """All timed rows; none where nothing was timed."""
+    """All timed rows; none if nothing was timed."""
     return list((metrics.get("efficiency") or {}).get("rows") or [])
 
 
@@ -86,7 +86,7 @@ def main_timings(metrics: Mapping[str, Any], tokenization: bool = False) -> list
 
 
 def fastest(rows: Sequence[Timing], model: ComparedModel) -> Timing | None:
-    """The row of the model's fastest runtime, None where it was not timed."""
+    """The row of the model's fastest runtime, None if it was not timed."""
     own = [
         row
         for row in rows
@@ -96,7 +96,7 @@ def fastest(rows: Sequence[Timing], model: ComparedModel) -> Timing | None:
 
 
 def size_and_time_table(metrics: Mapping[str, Any], models: Sequence[ComparedModel]) -> str:
-    """Size of every model, and its time in its fastest runtime; "" where nothing was timed."""
+    """Size of every model, and its time in its fastest runtime; "" if nothing was timed."""
     alone, with_tokens = (main_timings(metrics, tokenization) for tokenization in (False, True))
     if not alone and not with_tokens:
         return ""
@@ -136,7 +136,7 @@ def time_tables(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def memory_table(metrics: Mapping[str, Any]) -> str:
-    """Peak memory of a fresh process that loads a model and predicts; "" where not measured."""
+    """Peak memory of a fresh process that loads a model and predicts; "" if not measured."""
     rows = _memory(metrics)
     if not rows:
         return ""
@@ -146,7 +146,7 @@ def memory_table(metrics: Mapping[str, Any]) -> str:
 
 
 def energy_table(metrics: Mapping[str, Any]) -> str:
-    """Energy of a text; "" where the machine's counters could not be read."""
+    """Energy of a text; "" if the machine's counters could not be read."""
     rows = (metrics.get("efficiency") or {}).get("energy") or []
     if not rows:
         return ""

@@ -44,7 +44,7 @@ _FAMILY_COLOURS = {TEACHER: TEACHER_COLOUR, "baseline": BASELINE_COLOUR}
 
 
 def baselines_figure(metrics: Mapping[str, Any], series: Sequence[Series]) -> Figure | None:
-    """A row for each model, a panel for each side; None where nothing was timed.
+    """A row for each model, a panel for each side; None if nothing was timed.
 
     The time is that of the model's fastest runtime in the setting that comparisons name.
     """
@@ -72,7 +72,7 @@ def baselines_figure(metrics: Mapping[str, Any], series: Sequence[Series]) -> Fi
 
 
 def _draw_quality(axes: Axes, models: Sequence[ComparedModel], looks: Sequence[Look]) -> None:
-    """Macro F1 with its interval, beside the teacher's line."""
+    """Macro F1 with its interval, and the teacher's line."""
     for row, (model, look) in enumerate(zip(models, looks, strict=True)):
         found = model.estimates["macro_f1"]
         axes.errorbar([found.mean], [row], xerr=spread([found]), **look)
@@ -142,7 +142,7 @@ class _Curve(NamedTuple):
 
 
 class _Level(NamedTuple):
-    """A value that stands beside all points."""
+    """A value that all points are compared with."""
 
     name: str
     look: Look
@@ -150,7 +150,7 @@ class _Level(NamedTuple):
 
 
 def temperature_figure(metrics: Mapping[str, Any], series: Sequence[Series]) -> Figure | None:
-    """Mean macro F1 against the temperature, beside the teacher and the undistilled student."""
+    """Macro F1 against the temperature; lines for the teacher and the undistilled student."""
     groups = temperature_groups(metrics)
     if not groups:
         return None

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The tables of quality and explanations that only a benchmark has.
 
-Baselines beside students, F1 of each label, temperatures, pruned heads, and how good explanations
+Baselines and students, F1 of each label, temperatures, pruned heads, and how good explanations
 are. A table is "" if metrics.json lacks its key.
 """
 
@@ -28,7 +28,7 @@ from dixtill_hf.reporting.measurements import (
 
 
 def baselines_table(metrics: Mapping[str, Any], models: Sequence[ComparedModel]) -> str:
-    """Quality, what of it was lost, and calibration; "" where nothing was compressed."""
+    """Quality, what of it was lost, and calibration; "" if nothing was compressed."""
     if not metrics.get("baselines"):
         return ""
     judged = [model for model in models if model.estimates]
@@ -45,7 +45,7 @@ def baselines_table(metrics: Mapping[str, Any], models: Sequence[ComparedModel])
 
 
 def baseline_settings(metrics: Mapping[str, Any]) -> str:
-    """How each compressed teacher was made; "" where that was not written."""
+    """How each compressed teacher was made; "" if that was not written."""
     rows = metrics.get("baselines") or []
     return tables.settings_table(
         {baseline_name(row): _shown(row.get("settings") or {}) for row in rows}
@@ -58,7 +58,7 @@ def _shown(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def per_class_table(metrics: Mapping[str, Any], models: Sequence[ComparedModel]) -> str:
-    """F1 of each label; "" where it was not measured."""
+    """F1 of each label; "" if it was not measured."""
     keys = {label: f"f1_per_class.{label}" for label in metrics["dataset"]["labels"]}
     judged = [model for model in models if any(key in model.estimates for key in keys.values())]
     if not judged:
@@ -84,7 +84,7 @@ def _measure(title: str, key: str, models: Sequence[ComparedModel], best: Any = 
 def _drop(
     title: str, key: str, models: Sequence[ComparedModel], teacher: Estimate | None
 ) -> Column:
-    """1 − measure / the teacher's measure, as a share: negative where the model is better."""
+    """1 − measure / the teacher's measure, as a share: negative if the model is better."""
     drops: list[float | None] = []
     for model in models:
         found = model.estimates.get(key)
@@ -112,7 +112,7 @@ def temperature_groups(metrics: Mapping[str, Any]) -> list[SeedGroup]:
 
 
 def temperature_table(metrics: Mapping[str, Any]) -> str:
-    """Quality of each method at each temperature as mean ± sd; "" where it was not varied."""
+    """Quality of each method at each temperature as mean ± sd; "" if it was not varied."""
     groups = temperature_groups(metrics)
     if not groups:
         return ""
@@ -191,7 +191,7 @@ def agreement_depths(groups: Sequence[SeedGroup]) -> list[int]:
 
 
 def agreement_overview(metrics: Mapping[str, Any]) -> str:
-    """Agreement over all words, and at one k of those measured; "" where there is none."""
+    """Agreement over all words, and at one k of those measured; "" if there is none."""
     groups = agreement_groups(metrics)
     if not groups:
         return ""
@@ -235,7 +235,7 @@ def faithfulness_table(metrics: Mapping[str, Any]) -> str:
 
 
 def plausibility_table(metrics: Mapping[str, Any]) -> str:
-    """Explanations beside the words that carry the label; "" where these are not known."""
+    """Explanations compared with the words that carry the label; "" if these are not known."""
     groups = _groups(metrics, "plausibility")
     if not groups:
         return ""
