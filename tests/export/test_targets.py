@@ -19,7 +19,7 @@ def request_of(device_model, tmp_path):
 
 
 def test_targets_are_found_in_their_folder():
-    assert {"dxt", "onnx", "wasm"} <= set(known_targets())
+    assert {"c", "dxt", "onnx", "wasm"} <= set(known_targets())
 
 
 def test_an_unknown_target_gives_the_nearest(request_of):
