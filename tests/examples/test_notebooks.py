@@ -35,6 +35,7 @@ def tiny_encoder(monkeypatch: pytest.MonkeyPatch, tiny_teacher_dir: Any, tmp_pat
     monkeypatch.chdir(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("tiny_encoder")
 @pytest.mark.parametrize("name", ["quickstart", "trainer"])
 def test_a_notebook_runs_to_its_end(name: str, tmp_path: Path) -> None:
