@@ -9,7 +9,7 @@ it does is written down: section `UNIC` of `runtime/SPECIFICATION.md`.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -86,17 +86,18 @@ class UnicodeTables:
 @lru_cache(maxsize=1)
 def unicode_tables() -> UnicodeTables:
     """Show every character to the installed `tokenizers`; takes some seconds."""
-    codes = [code for code in range(0x110000) if code not in _SURROGATES]
+    characters = "".join(chr(code) for code in range(0x110000) if code not in _SURROGATES)
     apart = normalizers.NFD()
-    decompositions = _changes(codes, apart.normalize_str)
-    combining = _combining_classes(codes, apart)
+    decompositions = _changes(characters, apart.normalize_str)
+    whole = "".join(c for c in characters if ord(c) not in decompositions and c != _MARK)
+    combining = _combining_classes(whole, apart)
     composed, decomposed, restless = _one_step(decompositions)
     seconds = {second for _, second in composed.values()}
     lower = {
         code: tuple(map(ord, text))
-        for code, text in _changes(codes, normalizers.Lowercase().normalize_str).items()
+        for code, text in _changes(characters, normalizers.Lowercase().normalize_str).items()
     }
-    flags = _flags(codes)
+    flags = _flags(characters)
     for code in {*restless, *combining, *seconds, *_JAMO}:
         flags[code] = flags.get(code, 0) | RECOMPOSED
     return UnicodeTables(flags, lower, combining, composed, decomposed)
@@ -141,31 +142,33 @@ def unicode_section(
     return b"".join(array + bytes(-len(array) % 4) for array in arrays)
 
 
-def _changes(codes: Sequence[int], normalize: Callable[[str], str]) -> dict[int, str]:
+def _changes(characters: str, normalize: Callable[[str], str]) -> dict[int, str]:
     """What each character becomes, of those that change."""
-    after = normalize(_MARK.join(map(chr, codes))).split(_MARK)
+    after = normalize(_MARK.join(characters)).split(_MARK)
     # The mark itself splits into two empty strings.
-    place = codes.index(ord(_MARK))
+    place = characters.index(_MARK)
     after[place : place + 2] = [_MARK]
-    return {code: text for code, text in zip(codes, after, strict=True) if text != chr(code)}
+    return {ord(c): text for c, text in zip(characters, after, strict=True) if text != c}
 
 
-def _combining_classes(codes: Sequence[int], apart: normalizers.Normalizer) -> dict[int, int]:
-    """The combining classes: a mark moves before marks of a higher class, and before no others."""
+def _combining_classes(characters: str, apart: normalizers.Normalizer) -> dict[int, int]:
+    """The combining classes: a mark moves before marks of a higher class, and before no others.
 
-    def movers(other: str, candidates: Sequence[int]) -> set[int]:
+    Args:
+        characters: Those that do not decompose.
+        apart: Decomposes and sorts.
+    """
+
+    def movers(other: str, candidates: str) -> str:
         """Those of the characters that move before another."""
-        shown = apart.normalize_str(_MARK.join(other + chr(code) for code in candidates))
-        pieces = shown.split(_MARK)
-        return {code for code, piece in zip(candidates, pieces, strict=True) if piece[0] != other}
+        pieces = apart.normalize_str(other + (_MARK + other).join(candidates)).split(_MARK)
+        return "".join(c for c, piece in zip(candidates, pieces, strict=True) if piece[0] != other)
 
-    decomposes = _changes(codes, apart.normalize_str)
-    whole = [code for code in codes if code not in decomposes and code != ord(_MARK)]
-    marks = sorted(movers(_HIGHEST, whole))
-    classes = dict.fromkeys(marks, 1)
+    marks = movers(_HIGHEST, characters)
+    classes = dict.fromkeys(map(ord, marks), 1)
     for number, other in _CLASSES.items():
-        for mark in set(marks) - movers(chr(other), marks):
-            classes[mark] = max(classes[mark], number)
+        for mark in set(marks) - set(movers(chr(other), marks)):
+            classes[ord(mark)] = max(classes[ord(mark)], number)
     return {**classes, ord(_HIGHEST): 240}
 
 
@@ -194,14 +197,16 @@ def _one_step(
     return composed, decomposed, restless
 
 
-def _flags(codes: Sequence[int]) -> dict[int, int]:
+def _flags(characters: str) -> dict[int, int]:
     """All flags but RECOMPOSED."""
-    cleaned = _changes(codes, normalizers.BertNormalizer(True, False, False, False).normalize_str)
-    spaced = _changes(codes, normalizers.BertNormalizer(False, True, False, False).normalize_str)
+    cleaner = normalizers.BertNormalizer(True, False, False, False)
+    spacer = normalizers.BertNormalizer(False, True, False, False)
+    cleaned = _changes(characters, cleaner.normalize_str)
+    spaced = _changes(characters, spacer.normalize_str)
     flags = {code: REMOVED if text == "" else SPACE for code, text in cleaned.items()}
     flags[ord(" ")] = SPACE  # what all of them become
     flags |= {code: flags.get(code, 0) | IDEOGRAPH for code in spaced}
-    letters = [code for code in codes if not flags.get(code, 0) & (REMOVED | SPACE)]
+    letters = "".join(c for c in characters if not flags.get(ord(c), 0) & (REMOVED | SPACE))
     shown = {
         PUNCTUATION: _starters(letters, pre_tokenizers.BertPreTokenizer()),
         SYLLABLE: _starters(letters, _syllable_splitter()),
@@ -218,29 +223,31 @@ def _syllable_splitter() -> pre_tokenizers.PreTokenizer:
     return word_splitter()[1]
 
 
-def _starters(codes: Sequence[int], splitter: pre_tokenizers.PreTokenizer) -> list[int]:
+def _starters(characters: str, splitter: pre_tokenizers.PreTokenizer) -> list[int]:
     """Characters that begin a word behind a letter; whole stretches without any are passed by."""
     found: list[int] = []
-    for part in _stretches(codes):
-        if len(splitter.pre_tokenize_str("a" + "".join(map(chr, part)))) > 1:
-            pieces = splitter.pre_tokenize_str("".join("a" + chr(code) for code in part))
-            starts = {first for _, (first, _) in pieces}
-            found += [code for i, code in enumerate(part) if 2 * i + 1 in starts]
+    for part in _stretches(characters):
+        if len(splitter.pre_tokenize_str("a" + part)) > 1:
+            starts = _starts("a" + "a".join(part), splitter)
+            found += [ord(c) for i, c in enumerate(part) if 2 * i + 1 in starts]
     return found
 
 
-def _followers(codes: Sequence[int], splitter: pre_tokenizers.PreTokenizer) -> list[int]:
+def _followers(characters: str, splitter: pre_tokenizers.PreTokenizer) -> list[int]:
     """Characters that join a syllable before them."""
     found: list[int] = []
-    for part in _stretches(codes):
-        pieces = splitter.pre_tokenize_str("".join(_THAI + chr(code) for code in part))
-        starts = {first for _, (first, _) in pieces}
-        found += [code for i, code in enumerate(part) if 2 * i + 1 not in starts]
+    for part in _stretches(characters):
+        starts = _starts(_THAI + _THAI.join(part), splitter)
+        found += [ord(c) for i, c in enumerate(part) if 2 * i + 1 not in starts]
     return found
 
 
-def _stretches(codes: Sequence[int]) -> list[Sequence[int]]:
-    return [codes[start : start + 1_024] for start in range(0, len(codes), 1_024)]
+def _starts(text: str, splitter: pre_tokenizers.PreTokenizer) -> set[int]:
+    return {first for _, (first, _) in splitter.pre_tokenize_str(text)}
+
+
+def _stretches(characters: str) -> list[str]:
+    return [characters[start : start + 1_024] for start in range(0, len(characters), 1_024)]
 
 
 def _lower_ranges(lower: Mapping[int, int]) -> list[tuple[int, int, int]]:
