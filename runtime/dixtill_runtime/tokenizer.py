@@ -136,29 +136,15 @@ class WordTokenizer:
     def _words(self, text: str) -> Iterator[Word]:
         """Step 1: the literals, and the words of the text between them."""
         place = 0
-        while True:
-            start, literal = self._next_literal(text, place)
+        for start, literal in _found(text, tuple(self._profile.literals)):
             yield from self._words_between(text, place, start)
-            if literal is None:
-                return
             place = start + len(literal)
             yield Word(self._profile.literals[literal], start, place)
-
-    def _next_literal(self, text: str, place: int) -> tuple[int, str | None]:
-        found = [
-            (start, -len(literal), literal)
-            for literal in self._profile.literals
-            if (start := text.find(literal, place)) >= 0
-        ]
-        if not found:
-            return len(text), None
-        start, _, literal = min(found)
-        return start, literal
+        yield from self._words_between(text, place, len(text))
 
     def _words_between(self, text: str, start: int, end: int) -> Iterator[Word]:
         """Steps 2 to 7 of a piece of the text."""
-        codes = [0xFFFD if 0xD800 <= ord(c) < 0xE000 else ord(c) for c in text[start:end]]
-        for word in self._split(self._clean(_normalized(codes, self._profile))):
+        for word in self._split(self._clean(_normalized(text[start:end], self._profile))):
             name = "".join(chr(character.code) for character in word).encode("utf-8")
             row = self._rows.get(name, UNKNOWN)
             yield Word(row, start + word[0].start, start + word[-1].end)
@@ -206,19 +192,46 @@ class WordTokenizer:
             yield word
 
 
-def _normalized(codes: list[int], profile: Profile) -> Iterator[Character]:
-    """Steps 2 and 3: canonical composition, with the span of every character."""
-    changed = [bool(profile.flags(code) & RECOMPOSED) for code in codes]
+def _found(text: str, literals: tuple[str, ...]) -> Iterator[tuple[int, str]]:
+    """Where literals stand, from the left, the longest of those that begin in one place."""
+    next_places = {literal: text.find(literal) for literal in literals}
     place = 0
-    while place < len(codes):
+    while True:
+        for literal, found in next_places.items():
+            if 0 <= found < place:
+                next_places[literal] = text.find(literal, place)
+        ahead = [
+            (start, -len(literal), literal) for literal, start in next_places.items() if start >= 0
+        ]
+        if not ahead:
+            return
+        start, _, literal = min(ahead)
+        yield start, literal
+        place = start + len(literal)
+
+
+def _normalized(text: str, profile: Profile) -> Iterator[Character]:
+    """Steps 2 and 3: canonical composition, with the span of every character."""
+
+    def is_recomposed(place: int) -> bool:
+        return place < len(text) and bool(profile.flags(_code(text[place])) & RECOMPOSED)
+
+    place = 0
+    while place < len(text):
         end = place + 1
-        if changed[place] or changed[end : end + 1] == [True]:
-            while end < len(codes) and (changed[end] or changed[end : end + 2] == [False, True]):
+        if is_recomposed(place) or is_recomposed(end):
+            while end < len(text) and (is_recomposed(end) or is_recomposed(end + 1)):
                 end += 1
-            yield from _recomposed(codes[place:end], place, profile)
+            yield from _recomposed([_code(c) for c in text[place:end]], place, profile)
         else:
-            yield Character(codes[place], place, end)
+            yield Character(_code(text[place]), place, end)
         place = end
+
+
+def _code(character: str) -> int:
+    """The character's code; U+FFFD in place of a lone surrogate."""
+    code = ord(character)
+    return 0xFFFD if 0xD800 <= code < 0xE000 else code
 
 
 def _recomposed(codes: list[int], start: int, profile: Profile) -> Iterator[Character]:

@@ -70,3 +70,10 @@ def test_words_beyond_the_limit_are_cut_and_it_is_said(tokenizer: WordTokenizer)
     assert len(words) == 16
     assert cut
     assert not tokenizer("the " * 16)[1]
+
+
+def test_a_long_text_is_read_only_as_far_as_it_counts(tokenizer: WordTokenizer) -> None:
+    text = "the [UNK] cafe\u0301 " * 1_000_000
+    words, cut = tokenizer(text)
+    assert len(words) == 16
+    assert cut

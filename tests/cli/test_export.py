@@ -25,12 +25,13 @@ def saved(sentences, tmp_path_factory):
         writer = csv.writer(file)
         writer.writerow(["text", "label"])
         for index in range(60):
-            writer.writerow([f"{sentences[index % 12]} {index}", LABELS[index % 2]])
+            writer.writerow([f"{sentences[index % 12]} {index}", index % 2])
     return directory
 
 
 def test_a_student_is_written_measured_and_runs(saved, tmp_path, capsys):
     arguments = ["--output_dir", str(tmp_path), "--validation", str(saved / "train.csv")]
+    arguments += ["--label_names", *LABELS]
     licence = ["--licence", "word vectors: none"]
     assert main(["export", str(saved / "student"), *arguments, *licence]) == 0
     shown = capsys.readouterr().out
@@ -40,6 +41,12 @@ def test_a_student_is_written_measured_and_runs(saved, tmp_path, capsys):
     assert classifier.labels == ("down", "up")
     assert classifier.meta["student"] == "student"
     assert "word vectors: none" in classifier.meta["licences"]
+
+
+def test_labels_that_the_student_does_not_know_are_named(saved, capsys):
+    arguments = ["--validation", str(saved / "train.csv"), "--label_names", "down", "sideways"]
+    assert main(["export", str(saved / "student"), *arguments]) == 1
+    assert "does not know the label(s) sideways" in capsys.readouterr().err
 
 
 def test_what_is_wrong_is_one_line(saved, capsys):

@@ -53,9 +53,8 @@ def test_random_texts(both):
     generator = random.Random(1)
     tables = unicode_tables()
     busy = [*map(chr, tables.combining), *map(chr, tables.composed), *map(chr, tables.lower)]
-    plain = [chr(code) for code in range(32, 127)]
+    kinds = ([chr(code) for code in range(32, 127)], busy, SPECIAL, [*map(chr, tables.flags)])
     for _ in range(3_000):
-        kinds = (plain, busy, SPECIAL, [chr(generator.choice([*tables.flags]))])
         text = "".join(
             generator.choice(generator.choice(kinds)) for _ in range(generator.randint(0, 20))
         )
