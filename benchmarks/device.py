@@ -96,20 +96,27 @@ def main() -> None:
     if not directories:
         raise SystemExit(f"There are no seed-* students in {given.students}.")
     test = _labelled(data, "test")
-    students = [_measure_student(load_student(path), test) for path in directories]
     entry: dict[str, Any] = {
         "method": given.method,
         "texts": {name: len(split) for name, split in data.items()},
-        "students": students,
+        "students": [_measure_student(load_student(path), test) for path in directories],
         "environment": describe_environment(),
     }
+    _save(given.data_set, entry)
     if given.sizes:
-        student = load_student(directories[0])
-        entry["sizes"] = _within_sizes(student, data, given.sizes)
-        entry["rivals"] = [_bag_of_words(data), *_fasttext(data, given.sizes)]
+        entry["sizes"] = _within_sizes(load_student(directories[0]), data, given.sizes)
+        entry["rivals"] = [_bag_of_words(data)]
+        _save(given.data_set, entry)
+        for size in given.sizes if find_spec("fasttext") else ():
+            entry["rivals"].append(_fasttext(data, size))
+            _save(given.data_set, entry)
+
+
+def _save(data_set: str, entry: dict[str, Any]) -> None:
+    """Write what is measured so far: fastText alone takes minutes."""
     path = RESULTS / "device.json"
     entries = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    entries[given.data_set] = entry
+    entries[data_set] = entry
     path.write_text(json.dumps(entries, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     write_report(entries, RESULTS)
 
@@ -200,13 +207,11 @@ def _bag_of_words(data: DatasetDict) -> dict[str, Any]:
     return {"name": "bag of words", "bytes": size, "macro_f1": _macro_f1(test[LABEL][:], predicted)}
 
 
-def _fasttext(data: DatasetDict, sizes: Sequence[int]) -> list[dict[str, Any]]:
-    """fastText, its settings tuned on validation for each size, quantised."""
-    if find_spec("fasttext") is None:
-        return []
+def _fasttext(data: DatasetDict, size: int) -> dict[str, Any]:
+    """fastText, its settings tuned on validation for a size, quantised."""
     import fasttext
 
-    found = []
+    record: dict[str, Any] = {"name": "fastText", "max_bytes": size}
     with tempfile.TemporaryDirectory() as directory:
         files = {}
         for split in ("train", "validation"):
@@ -214,28 +219,22 @@ def _fasttext(data: DatasetDict, sizes: Sequence[int]) -> list[dict[str, Any]]:
             lines = zip(data[split][TEXT][:], data[split][LABEL][:], strict=True)
             text = "".join(f"__label__{label} {' '.join(words_of(t))}\n" for t, label in lines)
             files[split].write_text(text, encoding="utf-8")
-        for size in sizes:
-            try:
-                model = fasttext.train_supervised(
-                    str(files["train"]),
-                    autotuneValidationFile=str(files["validation"]),
-                    autotuneModelSize=f"{size // 1_000}k",
-                    autotuneDuration=_FASTTEXT_SECONDS,
-                    verbose=0,
-                )
-            except (RuntimeError, ValueError) as refusal:
-                found.append({"name": "fastText", "max_bytes": size, "refused": str(refusal)})
-                continue
-            path = Path(directory) / "model.ftz"
-            model.save_model(str(path))
-            texts = [" ".join(words_of(text)) for text in data["test"][TEXT][:]]
-            predicted = [
-                int(names[0].removeprefix("__label__")) for names in model.predict(texts)[0]
-            ]
-            scored = _macro_f1(data["test"][LABEL][:], predicted)
-            record = {"max_bytes": size, "bytes": path.stat().st_size, "macro_f1": scored}
-            found.append({"name": "fastText", **record})
-    return found
+        try:
+            model = fasttext.train_supervised(
+                str(files["train"]),
+                autotuneValidationFile=str(files["validation"]),
+                autotuneModelSize=f"{size // 1_000}k",
+                autotuneDuration=_FASTTEXT_SECONDS,
+                verbose=0,
+            )
+        except (RuntimeError, ValueError) as refusal:
+            return {**record, "refused": str(refusal)}
+        path = Path(directory) / "model.ftz"
+        model.save_model(str(path))
+        record["bytes"] = path.stat().st_size
+    texts = [" ".join(words_of(text)) for text in data["test"][TEXT][:]]
+    predicted = [int(names[0].removeprefix("__label__")) for names in model.predict(texts)[0]]
+    return {**record, "macro_f1": _macro_f1(data["test"][LABEL][:], predicted)}
 
 
 def _macro_f1(labels: Sequence[int], predicted: Sequence[int] | np.ndarray) -> float:
