@@ -69,8 +69,9 @@ class Attribution:
         spans: `[start, end)` characters of every attributed piece of the text.
         scores: float32, one per span: `(spans,)`, or `(labels, spans)` where all labels are
             explained.
-        completeness_error: |Σ scores − (F(x) − F(baseline))|, the largest over the labels that
-            are explained; NaN for an explainer that does not promise completeness.
+        completeness_error: How far the sum of the scores is from F(x) − F(baseline), in absolute
+            terms (Captum's convergence delta); the largest over the labels that are explained. NaN
+            for an explainer that does not promise completeness.
         evaluations: Points at which the teacher was evaluated, with or without a gradient.
     """
 

@@ -16,7 +16,6 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from transformers import PretrainedConfig
 
 import dixtill_hf
 from dixtill_hf.cli import main as command_line
@@ -106,12 +105,12 @@ def parameters_of(name: str) -> set[str]:
     """The keyword arguments of a public name, and of what it passes its further ones to."""
     passed_on = {
         "annotate": known_explainers().values(),
-        "DixtillConfig": [PretrainedConfig],
         "build_student": [dixtill_hf.DixtillConfig],
         "distill": [dixtill_hf.DistillationArguments],
     }
     called = [getattr(dixtill_hf, name), *passed_on.get(name, [])]
-    return {parameter for one in called for parameter in inspect.signature(one).parameters}
+    attributes = {name for name in dir(called[0]) if not name.startswith("_")}  # of a configuration
+    return attributes.union(*(inspect.signature(one).parameters for one in called))
 
 
 @every_page
