@@ -38,7 +38,7 @@ from dixtill_hf.teacher.fingerprint import hash_teacher
 from dixtill_hf.teacher.loading import load_teacher
 from dixtill_hf.workflow.data_stage import load_data
 from dixtill_hf.workflow.environment import describe_environment
-from dixtill_hf.workflow.predictions import ask, assess
+from dixtill_hf.workflow.predictions import assess, predict
 from dixtill_hf.workflow.recipe import DataArguments, StudentArguments
 from dixtill_hf.workflow.student_jobs import training_arguments
 
@@ -159,11 +159,11 @@ class Experiment:
             trainer.remove_callback(PrinterCallback)
             trainer.train()
             scores = trainer.evaluate(self.held_out)
-        answers = ask(model, tokenizer, measured)
+        predictions = predict(model, tokenizer, measured)
         return {
             "seed": seed,
             **{name: scores[f"eval_{name}"] for name in QUALITY},
-            "explanation": assess(answers, model.config.explanation)["explanation"],
+            "explanation": assess(predictions, model.config.explanation)["explanation"],
         }
 
 

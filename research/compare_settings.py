@@ -169,7 +169,7 @@ class SettingsStudy:
 
     def _vectors(self, setting: Setting) -> str:
         student = self._context.recipe.student
-        vectors = setting.word_vectors or chosen_word_vectors(student, setting.preset)
+        vectors = setting.word_vectors or chosen_word_vectors(student.word_vectors, setting.preset)
         refuse_teachers_vectors(vectors)
         return vectors
 

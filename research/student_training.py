@@ -37,7 +37,7 @@ from dixtill_hf.evaluation.faithfulness import faithfulness, teacher_probabiliti
 from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification
 from dixtill_hf.teacher.ensemble import TeacherEnsemble
 from dixtill_hf.teacher.loading import Teacher
-from dixtill_hf.workflow.predictions import ask, assess
+from dixtill_hf.workflow.predictions import assess, predict
 from research.alternative_architectures import ARCHITECTURES
 from research.alternative_trainers import TRAINERS
 from research.character_ngrams import frequent_words_of, spell
@@ -83,14 +83,14 @@ def train(task: Task) -> dict[str, Any]:
     if transfer is not None:
         texts = add_teacher_labelled_texts(texts, transfer)
     seconds = _trained(task, model, tokenizer, texts)
-    answers = ask(model, tokenizer, scored)
+    predictions = predict(model, tokenizer, scored)
     return {
-        **assess(answers, model.config.explanation),
-        "divergence": divergence(np.asarray(scored[TEACHER_LOGITS]), answers.probabilities),
+        **assess(predictions, model.config.explanation),
+        "divergence": divergence(np.asarray(scored[TEACHER_LOGITS]), predictions.probabilities),
         "parameters": model.num_parameters(),
         "texts": len(texts),
         "seconds": seconds,
-        "predictions": answers.predictions.tolist(),
+        "predictions": predictions.predictions.tolist(),
     }
 
 

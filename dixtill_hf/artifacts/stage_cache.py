@@ -103,43 +103,27 @@ def is_replaceable(directory: Path) -> bool:
     )
 
 
-class StageCache:
-    """The directory of a run: the outputs of its stages, and what each stage cost.
-
-    Wall seconds of every stage are kept in `stages.json`. An interrupted stage adds up over its
-    calls. A finished one costs nothing more. One with other inputs starts anew.
+class OutputCache:
+    """A directory of outputs, by name.
 
     Attributes:
-        directory: The directory of the run.
-        processes: The processes that work on the run. Only the main one writes.
+        directory: The directory.
+        processes: The processes that make the outputs together. Only the main one writes.
     """
 
     def __init__(self, directory: Path, processes: ProcessGroup | None = None) -> None:
-        """Open the directory of a run, or begin one.
-
-        Args:
-            directory: The directory of the run.
-            processes: The processes, each of which makes this call. None: this process.
-
-        Raises:
-            ValueError: The directory holds something else, which a run would write over.
-        """
         self.directory = directory
         self.processes = processes or ProcessGroup()
-        self._gone_through: set[str] = set()
-        found = self.processes.from_main(self._read_or_begin)
-        if not found:
-            raise ValueError(
-                f"The output directory {directory} is not empty and is not that of a run (it has "
-                f"no {_STAGES}). Name a new directory, so that nothing of yours is written over."
-            )
-        self._stages: dict[str, dict[str, Any]] = json.loads(found)
+
+    def within(self, name: str) -> OutputCache:
+        """The outputs in a directory of this one."""
+        return OutputCache(self.directory / name, self.processes)
 
     def value(self, name: str, depends_on: Any, compute: Callable[[], Any]) -> Any:
         """A JSON value, computed now unless it is there and still valid; for one process only.
 
         Args:
-            name: Path of its file in the directory of the run, without `.json`.
+            name: Path of its file in this directory, without `.json`.
             depends_on: All that it depends on, as JSON values.
             compute: Computes it.
 
@@ -158,11 +142,39 @@ class StageCache:
         """A directory, made now unless it is there and still valid; see `cached_directory`.
 
         Args:
-            name: Path of the directory in that of the run.
+            name: Path of the directory in this one.
             depends_on: All that its contents depend on, as JSON values.
             make: Makes it.
         """
         return cached_directory(self.directory / name, hash_json(depends_on), make, self.processes)
+
+
+class StageCache(OutputCache):
+    """The directory of a run: the outputs of its stages, and what each stage cost.
+
+    Wall seconds of every stage are kept in `stages.json`. An interrupted stage adds up over its
+    calls. A finished one costs nothing more. One with other inputs starts anew.
+    """
+
+    def __init__(self, directory: Path, processes: ProcessGroup | None = None) -> None:
+        """Open the directory of a run, or begin one.
+
+        Args:
+            directory: The directory of the run.
+            processes: The processes, each of which makes this call. None: this process.
+
+        Raises:
+            ValueError: The directory holds something else, which a run would write over.
+        """
+        super().__init__(directory, processes)
+        self._gone_through: set[str] = set()
+        found = self.processes.from_main(self._read_or_begin)
+        if not found:
+            raise ValueError(
+                f"The output directory {directory} is not empty and is not that of a run (it has "
+                f"no {_STAGES}). Name a new directory, so that nothing of yours is written over."
+            )
+        self._stages: dict[str, dict[str, Any]] = json.loads(found)
 
     @contextmanager
     def timed(self, stage: str, depends_on: Any) -> Iterator[None]:

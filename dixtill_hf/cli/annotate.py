@@ -59,7 +59,7 @@ def main(argv: Sequence[str]) -> None:
     from dixtill_hf.workflow.data_stage import load_run_data
     from dixtill_hf.workflow.recipe import OutputArguments, Recipe
     from dixtill_hf.workflow.teacher_stage import prepare_teacher
-    from dixtill_hf.workflow.variant_stage import VariantSettings, label_variants_of
+    from dixtill_hf.workflow.variant_stage import VariantSettings, label_all_variants
 
     processes = ProcessGroup.launched()
     _check_variants(output, processes.size)
@@ -77,8 +77,8 @@ def main(argv: Sequence[str]) -> None:
             output.replacement_words,
             output.word_vectors,
         )
-        made = label_variants_of(context, loaded.splits["train"], prepared, settings)
-        print(f"Variants: {made}")
+        made = label_all_variants(context, loaded, prepared, [settings])
+        print(f"Variants: {made[settings]}")
 
 
 def _check_variants(output: AnnotatedOutput, processes: int) -> None:

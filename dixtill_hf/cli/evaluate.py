@@ -33,9 +33,9 @@ def main(argv: Sequence[str]) -> None:
     )
     from dixtill_hf.student.student import load_student
     from dixtill_hf.workflow.annotation_stage import load_annotated
-    from dixtill_hf.workflow.predictions import ask, assess
+    from dixtill_hf.workflow.predictions import assess, predict
 
     data = load_annotated(arguments.annotated, arguments.split)
     student = load_student(arguments.student)
-    answers = ask(student.model, student.tokenizer, data[arguments.split])
-    print(json.dumps(assess(answers, student.model.config.explanation), indent=2))
+    predictions = predict(student.model, student.tokenizer, data[arguments.split])
+    print(json.dumps(assess(predictions, student.model.config.explanation), indent=2))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dixtill_hf.artifacts.files import write_json
+from dixtill_hf.artifacts.stage_cache import OutputCache
 from dixtill_hf.baselines.attention_heads import HeadMap
 from dixtill_hf.baselines.base import get_baseline
 from dixtill_hf.baselines.pruned_heads import why_heads_stay
@@ -21,6 +22,7 @@ from dixtill_hf.workflow.baseline_stage import (
     chosen_baselines,
     possible_baselines,
     score_baselines,
+    sweep_heads,
 )
 from dixtill_hf.workflow.benchmark_recipe import (
     BenchmarkArguments,
@@ -28,14 +30,11 @@ from dixtill_hf.workflow.benchmark_recipe import (
     quick_arguments,
     quick_recipe,
 )
-from dixtill_hf.workflow.efficiency_stage import measure_efficiency
+from dixtill_hf.workflow.efficiency_stage import measure_efficiency, timed_models
 from dixtill_hf.workflow.explanation_stage import study_explanations
-from dixtill_hf.workflow.head_sweep import sweep_heads
-from dixtill_hf.workflow.measurement_store import MeasurementStore
-from dixtill_hf.workflow.paper_study import PUBLISHED, study_temperatures
+from dixtill_hf.workflow.paper_study import PUBLISHED, bert_base_models, study_temperatures
 from dixtill_hf.workflow.recipe import Recipe
 from dixtill_hf.workflow.run import FinishedRun, complete_run
-from dixtill_hf.workflow.timed_models import line_up
 
 DIRECTORY = "benchmark"
 _QUICK_STEPS = 4
@@ -70,14 +69,14 @@ def benchmark(recipe: Recipe, arguments: BenchmarkArguments, command: str) -> Pa
 
 def measure(run: FinishedRun, arguments: BenchmarkArguments) -> dict[str, Any]:
     """Everything beyond the run, under the keys that it has in metrics.json."""
-    store = MeasurementStore(run.output_dir / DIRECTORY)
+    cache = run.context.cache.within(DIRECTORY)
     names = [name for name in arguments.baselines if name not in _methods(run)]
     chosen = chosen_baselines(names, arguments.ranking_texts)
-    made_of = run.one_teacher, run.annotated, store
+    made_of = run.one_teacher, run.annotated, cache
     baselines, left_out = possible_baselines(chosen, *made_of)
     measured: dict[str, Any] = {
         "baselines": score_baselines(baselines, *made_of),
-        "explanations": study_explanations(run, arguments.explained_texts, store),
+        "explanations": study_explanations(run, arguments.explained_texts, cache),
     }
     if arguments.paper:
         measured["published"] = PUBLISHED
@@ -86,12 +85,13 @@ def measure(run: FinishedRun, arguments: BenchmarkArguments) -> dict[str, Any]:
         )
     reason = why_heads_stay(run.one_teacher, run.annotated["validation"])
     if reason is None:
-        measured["pruning"] = _sweep(run, arguments, store)
+        measured["pruning"] = _sweep(run, arguments, cache)
     elif arguments.rankings:
         left_out.append(reason)
-    entrants = line_up(run, baselines, arguments.paper, store)
+    models = timed_models(run, baselines, cache)
+    models += bert_base_models(run, cache) if arguments.paper and not arguments.quick else []
     settings = LatencySettings(rounds=arguments.rounds, pad_to=(None, arguments.pad_to))
-    measured["efficiency"] = measure_efficiency(run, entrants, arguments.threads, settings, store)
+    measured["efficiency"] = measure_efficiency(run, models, arguments.threads, settings, cache)
     return measured | {"left_out": left_out}
 
 
@@ -101,7 +101,7 @@ def _methods(run: FinishedRun) -> set[str]:
 
 
 def _sweep(
-    run: FinishedRun, arguments: BenchmarkArguments, store: MeasurementStore
+    run: FinishedRun, arguments: BenchmarkArguments, cache: OutputCache
 ) -> list[dict[str, Any]]:
     return sweep_heads(
         arguments.rankings,
@@ -109,7 +109,7 @@ def _sweep(
         run.one_teacher,
         (run.annotated["validation"], run.annotated["test"]),
         arguments.ranking_texts,
-        store,
+        cache,
     )
 
 

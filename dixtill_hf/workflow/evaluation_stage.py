@@ -28,8 +28,7 @@ from dixtill_hf.data.labels import label_names
 from dixtill_hf.evaluation.classification import softmax
 from dixtill_hf.evaluation.efficiency import directory_bytes, parameter_count
 from dixtill_hf.evaluation.significance import interval, paired_bootstrap
-from dixtill_hf.workflow.predictions import quality
-from dixtill_hf.workflow.scoring import calibration
+from dixtill_hf.workflow.predictions import calibration, quality
 from dixtill_hf.workflow.teacher_stage import RunTeacher
 
 BAG_OF_WORDS = "bag_of_words"

@@ -1,21 +1,34 @@
 # SPDX-License-Identifier: Apache-2.0
 """What only the study of the paper needs (Cantini et al. 2024, section 5).
 
-Students at several temperatures, and the published figures.
+Students at several temperatures, the published figures, and a model of the size of the paper's
+teacher in the timings.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import torch
+from transformers import BertConfig, BertForSequenceClassification
+
+from dixtill_hf.artifacts.stage_cache import OutputCache
+from dixtill_hf.baselines.attention_heads import load_pruned, save_pruned
+from dixtill_hf.baselines.base import get_baseline
 from dixtill_hf.distillation.arguments import DistillationArguments
 from dixtill_hf.distillation.presets import METHODS
+from dixtill_hf.teacher.loading import Teacher
+from dixtill_hf.workflow.efficiency_stage import TimedModel, in_pytorch, saved_model
 from dixtill_hf.workflow.run import FinishedRun
 from dixtill_hf.workflow.student_jobs import student_jobs
 from dixtill_hf.workflow.student_stage import train_students
 
+# The paper's teacher is of this size; what its weights are changes nothing about its time.
+BERT_BASE = "BERT-base, random weights"
+BERT_BASE_FORMS = ("onnx", "int8-dynamic")
 _COLUMNS = (
     "method",
     "preset",
@@ -110,7 +123,7 @@ def study_temperatures(
                 temperature=temperature,
             )
             directory = run.output_dir / "temperatures" / f"{temperature:g}"
-            jobs = student_jobs(chosen, run.output_dir / "annotated", run.annotation_key, directory)
+            jobs = student_jobs(chosen, run.annotation, run.variants, run.word_vectors, directory)
             results = train_students(jobs, arguments.workers)
         rows += [
             {"temperature": temperature, **{name: result[name] for name in _COLUMNS}}
@@ -121,3 +134,40 @@ def study_temperatures(
 
 def _knows_temperature(method: str) -> bool:
     return METHODS[method]["kd_loss"] not in ("none", "mse")
+
+
+def bert_base_models(run: FinishedRun, cache: OutputCache) -> list[TimedModel]:
+    """A BERT-base with the teacher's tokenizer, in eager PyTorch and in ONNX Runtime."""
+    tokenizer, labels = run.one_teacher.tokenizer, len(run.one_teacher.label_order)
+    config = BertConfig(num_labels=labels)
+    config.vocab_size = max(config.vocab_size, len(tokenizer))
+
+    def make(path: Path) -> None:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            save_pruned(BertForSequenceClassification(config), tokenizer, path)
+
+    depends_on = [config.to_dict(), tokenizer.get_vocab()]
+    directory = cache.output("bert-base", depends_on, make).directory
+    stand_in = Teacher(
+        load_pruned(directory),
+        tokenizer,
+        range(labels),
+        str(directory),
+        config.max_position_embeddings,
+    )
+    forms = cache.within("bert-base-forms")
+    return [
+        replace(in_pytorch(BERT_BASE, stand_in), is_reference=True),
+        *(
+            replace(model, name=f"{BERT_BASE}{_suffix(model.name)}")
+            for model in (
+                saved_model(get_baseline(form), stand_in, run, forms) for form in BERT_BASE_FORMS
+            )
+        ),
+    ]
+
+
+def _suffix(form: str) -> str:
+    """Nothing for float32, whose label is the teacher's own."""
+    return "" if form == "teacher" else f", {form}"

@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,21 +32,25 @@ from dixtill_hf.workflow.evaluation_stage import (
     score_bag_of_words,
     summarise,
 )
+from dixtill_hf.workflow.predictions import calibration
 from dixtill_hf.workflow.recipe import Recipe
-from dixtill_hf.workflow.scoring import calibration
 from dixtill_hf.workflow.student_jobs import (
     StudentJob,
-    check_comparison,
+    check_students,
     describe_vocabularies,
     student_jobs,
 )
 from dixtill_hf.workflow.student_publication import publish_student
 from dixtill_hf.workflow.student_stage import probabilities_on_test, train_students
 from dixtill_hf.workflow.teacher_stage import RunTeacher, prepare_teacher
-from dixtill_hf.workflow.variant_stage import all_variant_settings, label_variants_of
+from dixtill_hf.workflow.variant_stage import (
+    VariantSettings,
+    all_variant_settings,
+    label_all_variants,
+)
 from dixtill_hf.workflow.word_vector_stage import (
     check_teachers_vectors,
-    with_teachers_vectors,
+    make_word_vectors,
     without_teachers_vectors,
 )
 
@@ -55,18 +60,20 @@ class FinishedRun:
     """What a run has left, for whoever measures more of it.
 
     Attributes:
-        recipe: What was asked for, with a file in the place of the teacher's word vectors.
         context: What the stages were given.
         teacher: The teacher, or the teachers of the folds.
         annotation: The splits, with the teacher's annotation.
+        variants: Directories of the variants that the teacher has labelled.
+        word_vectors: Start of the students' embedding; None is the preset's.
         jobs: The students, which are in the directories of their jobs.
         metrics: Contents of metrics.json.
     """
 
-    recipe: Recipe
     context: RunContext
     teacher: RunTeacher
     annotation: Annotation
+    variants: Mapping[VariantSettings, Path]
+    word_vectors: str | None
     jobs: list[StudentJob]
     metrics: dict[str, Any]
 
@@ -83,6 +90,11 @@ class FinishedRun:
                 "single one can be compressed: leave teacher_folds out."
             )
         return self.teacher.members[0]
+
+    @property
+    def recipe(self) -> Recipe:
+        """What was asked for."""
+        return self.context.recipe
 
     @property
     def annotated(self) -> DatasetDict:
@@ -128,24 +140,24 @@ def complete_run(recipe: Recipe, command: str) -> FinishedRun:
             "dixtill-hf run is one process, which trains students side by side (--workers). To "
             "share one training among several processes, launch examples/run_distillation.py."
         )
-    check_comparison(recipe.student)  # before any hour is spent
+    check_students(recipe.student)  # before any hour is spent
     context = RunContext.open(recipe)
     _check_explainer(recipe, context.explainer)
     data = load_run_data(context)
     _check_labelled(recipe, data)
     # These find what cannot be built.
     check_teachers_vectors(recipe.student, context.teacher_source.config, data.splits)
-    describe_vocabularies(without_teachers_vectors(recipe.student), data.splits, {})
+    untaught = without_teachers_vectors(recipe.student)
+    describe_vocabularies(untaught, data.train_texts, {}, untaught.word_vectors)
     teacher = prepare_teacher(context, data)
-    student = with_teachers_vectors(recipe.student, teacher, data.splits, context.output_dir)
     annotation = annotate_data(context, data, teacher)
-    for variants in all_variant_settings(student):
-        label_variants_of(context, data.splits["train"], teacher, variants)
-    jobs = student_jobs(student, annotation.directory, annotation.fingerprint, context.output_dir)
-    transfer = {job.preset: job.transfer for job in jobs if job.transfer is not None}
+    vectors = make_word_vectors(context, data, teacher)
+    wanted = all_variant_settings(recipe.student, vectors)
+    variants = label_all_variants(context, data, teacher, wanted)
+    jobs = student_jobs(recipe.student, annotation, variants, vectors, context.output_dir)
     fingerprints = [job.fingerprint for job in jobs]
     with context.cache.timed("distil", fingerprints):
-        results = train_students(jobs, student.workers)
+        results = train_students(jobs, recipe.student.workers)
     with context.cache.timed("evaluate", fingerprints):
         measured = _measure(annotation.splits, jobs, results)
     metrics = {
@@ -158,17 +170,20 @@ def complete_run(recipe: Recipe, command: str) -> FinishedRun:
         "environment": describe_environment(),
         "command": command,
         "recipe": recipe.to_dict(),
-        "vocabularies": describe_vocabularies(student, data.splits, transfer),
-        "seeds": list(range(student.seeds)),
+        "vocabularies": describe_vocabularies(
+            recipe.student,
+            data.train_texts,
+            {job.preset: job.variants for job in jobs if job.variants is not None},
+            vectors,
+        ),
+        "seeds": list(range(recipe.student.seeds)),
         "fingerprint": hash_json(fingerprints),
         "stages": context.cache.seconds(),
         **measured,
     }
     write_json(context.output_dir / "metrics.json", metrics)
     publish_student(context, jobs, results, metrics, annotation.splits["test"])
-    return FinishedRun(
-        replace(recipe, student=student), context, teacher, annotation, jobs, metrics
-    )
+    return FinishedRun(context, teacher, annotation, variants, vectors, jobs, metrics)
 
 
 def _check_explainer(recipe: Recipe, explainer: Explainer) -> None:

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import torch
-from datasets import Dataset, DatasetDict
+from datasets import Dataset
 
 from dixtill_hf.artifacts.hashing import hash_json
 from dixtill_hf.data.columns import TEXT
@@ -18,8 +19,10 @@ from dixtill_hf.distillation.arguments import DistillationArguments
 from dixtill_hf.distillation.building import student_vocabulary
 from dixtill_hf.distillation.presets import METHODS, PRESETS, student_settings
 from dixtill_hf.student.word_vectors import NO_VECTORS
+from dixtill_hf.workflow.annotation_stage import Annotation
 from dixtill_hf.workflow.recipe import StudentArguments
 from dixtill_hf.workflow.variant_stage import (
+    VariantSettings,
     check_explained_variants,
     check_replacement_words,
     variant_settings,
@@ -52,11 +55,13 @@ class StudentJob:
     Attributes:
         preset: Name in `PRESETS`.
         method: Name in `METHODS`.
-        seed: Of the weights, the order of the texts and the dropouts.
+        seed: Seed of the weights, the order of the texts and the dropouts.
         annotated: Directory of the annotated splits.
-        directory: Where the student and its result go.
-        transfer: Directory of the variants that the teacher has labelled; None where the student
-            learns from the texts alone.
+        directory: Directory of the student and its result.
+        variants: Directory of the variants that the teacher has labelled; None if the student
+            learns only from the texts.
+        word_vectors: Start of the embedding, a source of `load_word_vectors`; None takes the
+            preset's.
         arguments: The students' part of the recipe.
         fingerprint: Hash of all that the student depends on.
     """
@@ -66,53 +71,65 @@ class StudentJob:
     seed: int
     annotated: Path
     directory: Path
-    transfer: Path | None
+    variants: Path | None
+    word_vectors: str | None
     arguments: StudentArguments
     fingerprint: str
 
 
 def student_jobs(
-    arguments: StudentArguments, annotated: Path, annotation_key: str, output_dir: Path
+    arguments: StudentArguments,
+    annotation: Annotation,
+    variants: Mapping[VariantSettings, Path],
+    word_vectors: str | None,
+    output_dir: Path,
 ) -> list[StudentJob]:
     """The students of a recipe: every preset, method and seed.
 
-    Variants of the texts are expected beside `annotated`, where `VariantSettings.directory` says.
-
-    Raises:
-        ValueError: A preset or method is unknown, or the number of seeds is below 1.
+    Args:
+        arguments: The students' part of the recipe.
+        annotation: The annotated splits.
+        variants: Directories of the labelled variants, from `label_all_variants`.
+        word_vectors: Start of the embedding, from `make_word_vectors`.
+        output_dir: The students' directories are made in its folder `students/`.
     """
-    presets, methods = check_comparison(arguments)
     shared = {
         name: value
         for name, value in asdict(arguments).items()
         if name not in ("presets", "methods", "seeds", "workers")
     }
     jobs = []
-    for seed in range(arguments.seeds):
-        for preset in presets:
-            vectors = identify_word_vectors(chosen_word_vectors(arguments, preset))
-            for method in methods:
-                key = hash_json(
-                    [
-                        TRAINING_VERSION,
-                        annotation_key,
-                        asdict(PRESETS[preset]),
-                        dict(METHODS[method]),
-                        seed,
-                        {**shared, "word_vectors": vectors},
-                    ]
-                )
-                directory = output_dir / "students" / preset / method / f"seed-{seed}"
-                variants = variant_settings(arguments, preset, method)
-                transfer = None if variants is None else variants.directory(annotated.parent)
-                jobs.append(
-                    StudentJob(preset, method, seed, annotated, directory, transfer, arguments, key)
-                )
+    for seed, preset, method in product(
+        range(arguments.seeds), arguments.presets, arguments.methods
+    ):
+        vectors = identify_word_vectors(chosen_word_vectors(word_vectors, preset))
+        depends_on = [
+            TRAINING_VERSION,
+            annotation.fingerprint,
+            asdict(PRESETS[preset]),
+            dict(METHODS[method]),
+            seed,
+            {**shared, "word_vectors": vectors},
+        ]
+        wanted = variant_settings(arguments, preset, method, word_vectors)
+        jobs.append(
+            StudentJob(
+                preset=preset,
+                method=method,
+                seed=seed,
+                annotated=annotation.directory,
+                directory=output_dir / "students" / preset / method / f"seed-{seed}",
+                variants=None if wanted is None else variants[wanted],
+                word_vectors=word_vectors,
+                arguments=arguments,
+                fingerprint=hash_json(depends_on),
+            )
+        )
     return jobs
 
 
-def check_comparison(arguments: StudentArguments) -> tuple[list[str], list[str]]:
-    """The presets and methods of a recipe, after checking all that the students need.
+def check_students(arguments: StudentArguments) -> None:
+    """Refuse a recipe whose students cannot be trained, before anything is computed.
 
     Raises:
         ValueError: A preset or method is unknown, or a number is out of range.
@@ -134,12 +151,11 @@ def check_comparison(arguments: StudentArguments) -> tuple[list[str], list[str]]
     check_explained_variants(arguments)
     check_replacement_words(arguments)
     check_word_vectors(arguments.word_vectors)
-    none = (chosen_word_vectors(arguments, preset) == NO_VECTORS for preset in presets)
+    none = (chosen_word_vectors(arguments.word_vectors, preset) == NO_VECTORS for preset in presets)
     if arguments.extra_vocab_size and any(none):
         raise ValueError(
             "extra_vocab_size takes words from word_vectors, which are 'none': name some."
         )
-    return presets, methods
 
 
 def training_arguments(
@@ -180,14 +196,18 @@ def training_arguments(
 
 
 def describe_vocabularies(
-    arguments: StudentArguments, data: DatasetDict, transfer: Mapping[str, Path | None]
+    arguments: StudentArguments,
+    texts: Sequence[str],
+    variants: Mapping[str, Path],
+    word_vectors: str | None,
 ) -> dict[str, dict[str, Any]]:
     """For every preset: the words that its students know, and how many start with a vector.
 
     Args:
-        arguments: Of the recipe.
-        data: The splits.
-        transfer: Of a preset, where the variants lie that its students learn from.
+        arguments: The students' part of the recipe.
+        texts: The training texts.
+        variants: By preset, the directory of the variants that its students learn from.
+        word_vectors: Start of the embedding, from `make_word_vectors`.
 
     Raises:
         ValueError: No words are left, or the vectors do not fit.
@@ -196,14 +216,14 @@ def describe_vocabularies(
     for preset in arguments.presets:
         settings = student_settings(
             preset,
-            word_vectors=arguments.word_vectors,
+            word_vectors=word_vectors,
             min_frequency=arguments.min_frequency,
         )
         _, vectors = student_vocabulary(
-            data["train"][TEXT][:],
+            texts,
             settings,
             arguments.extra_vocab_size,
-            texts_with_new_words(arguments, transfer.get(preset)),
+            _texts_with_new_words(arguments, variants.get(preset)),
             arguments.embedding_size,
         )
         described[preset] = {
@@ -216,11 +236,12 @@ def describe_vocabularies(
     return described
 
 
-def texts_with_new_words(arguments: StudentArguments, transfer: Path | None) -> list[str]:
-    """The variants of a transfer set where they have words replaced, else none.
+def _texts_with_new_words(arguments: StudentArguments, variants: Path | None) -> list[str]:
+    """The variants, if words were replaced in them, else none.
 
-    Others have no words of their own but such as came about where punctuation marks were left out.
+    Other variants have no words of their own but those that came about as punctuation marks were
+    left out.
     """
-    if transfer is None or not arguments.replacement_words:
+    if variants is None or not arguments.replacement_words:
         return []
-    return Dataset.load_from_disk(str(transfer))[TEXT][:]
+    return Dataset.load_from_disk(str(variants))[TEXT][:]

@@ -31,7 +31,7 @@ from dixtill_hf.distillation.building import build_trainer
 from dixtill_hf.distillation.distill import one_thread_on_a_cpu
 from dixtill_hf.distillation.trainer import DistillationTrainer
 from dixtill_hf.evaluation.efficiency import directory_bytes, parameter_count
-from dixtill_hf.workflow.predictions import ask, assess
+from dixtill_hf.workflow.predictions import assess, predict
 from dixtill_hf.workflow.student_jobs import StudentJob, training_arguments
 
 VALIDATED = ("accuracy", "macro_f1", "teacher_agreement")
@@ -69,8 +69,8 @@ def _train_into(job: StudentJob, directory: Path) -> dict[str, Any]:
     seconds = time.perf_counter() - start
     trainer.save_model(str(directory))
     model, tokenizer = trainer.model, trainer.processing_class
-    test = ask(model, tokenizer, data["test"])
-    validation = assess(ask(model, tokenizer, data["validation"]), model.config.explanation)
+    test = predict(model, tokenizer, data["test"])
+    validation = assess(predict(model, tokenizer, data["validation"]), model.config.explanation)
     np.save(directory / PROBABILITIES, test.probabilities.astype(np.float32), allow_pickle=False)
     return {
         "method": job.method,
@@ -108,9 +108,9 @@ def _trainer(job: StudentJob, data: DatasetDict, checkpoints: Path) -> Distillat
     trainer = build_trainer(
         data["train"],
         training_arguments(arguments, job.preset, job.method, job.seed, checkpoints),
-        variants=None if job.transfer is None else Dataset.load_from_disk(str(job.transfer)),
+        variants=None if job.variants is None else Dataset.load_from_disk(str(job.variants)),
         include_variant_words=arguments.replacement_words > 0,
-        word_vectors=arguments.word_vectors,
+        word_vectors=job.word_vectors,
         min_frequency=arguments.min_frequency,
         extra_vocab_size=arguments.extra_vocab_size,
         hidden_size=arguments.hidden_size,

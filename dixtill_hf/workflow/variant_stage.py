@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The transfer sets of a run: variants of its training texts that the teacher has labelled."""
+"""Variants of the training texts that the teacher of a run labels."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from pathlib import Path
 
-from datasets import Dataset
-
 from dixtill_hf.artifacts.hashing import hash_json, hash_texts
-from dixtill_hf.data.columns import TEXT
 from dixtill_hf.distillation.augmentation import label_variants, similar_words
 from dixtill_hf.distillation.presets import METHODS, student_settings
 from dixtill_hf.student.word_vectors import NO_VECTORS
 from dixtill_hf.workflow.context import RunContext
+from dixtill_hf.workflow.data_stage import RunData
 from dixtill_hf.workflow.recipe import StudentArguments
 from dixtill_hf.workflow.teacher_stage import RunTeacher
 from dixtill_hf.workflow.word_vector_stage import chosen_word_vectors, identify_word_vectors
@@ -32,11 +32,11 @@ class VariantSettings:
     """Which variants of the training texts a teacher labels.
 
     Attributes:
-        variants: Of every text.
-        explained: Of these, so many are explained too.
-        replacements: So many of the most frequent words of the vectors may stand for words of the
-            texts; 0: none.
-        word_vectors: Where those come from, as a recipe names it.
+        variants: Number of variants of every text.
+        explained: Number of these whose predictions are explained too.
+        replacements: Number of the most frequent words of the vectors that may replace words of
+            the texts; 0 replaces none.
+        word_vectors: Source of these words, for `load_word_vectors`.
     """
 
     variants: int
@@ -44,12 +44,13 @@ class VariantSettings:
     replacements: int = 0
     word_vectors: str = NO_VECTORS
 
-    def directory(self, output_dir: Path) -> Path:
-        """Where these variants of a run's texts lie."""
+    @property
+    def directory(self) -> str:
+        """Path of the directory of these variants in that of the run."""
         parts = [str(self.variants)]
         parts += [f"explained-{self.explained}"] if self.explained else []
         parts += [f"replacements-{self.replacements}"] if self.replacements else []
-        return output_dir / "variants" / "-".join(parts)
+        return f"variants/{'-'.join(parts)}"
 
     def similar(self, texts: list[str]) -> dict[str, list[str]] | None:
         """What may stand for the words of the texts; None without replacements."""
@@ -59,9 +60,16 @@ class VariantSettings:
 
 
 def variant_settings(
-    arguments: StudentArguments, preset: str, method: str
+    arguments: StudentArguments, preset: str, method: str, word_vectors: str | None
 ) -> VariantSettings | None:
-    """The variants that a student learns from; None where it has none."""
+    """The variants that a student learns from; None if it learns from none.
+
+    Args:
+        arguments: The students' part of the recipe.
+        preset: Name in `PRESETS`.
+        method: Name in `METHODS`.
+        word_vectors: Source of the words that replace others, from `make_word_vectors`.
+    """
     variants = variants_of(arguments, preset, method)
     if not variants:
         return None
@@ -69,14 +77,16 @@ def variant_settings(
         variants,
         arguments.explained_variants,
         arguments.replacement_words,
-        chosen_word_vectors(arguments, preset),
+        chosen_word_vectors(word_vectors, preset),
     )
 
 
-def all_variant_settings(arguments: StudentArguments) -> set[VariantSettings]:
-    """The variants that the students of a recipe need."""
+def all_variant_settings(
+    arguments: StudentArguments, word_vectors: str | None
+) -> set[VariantSettings]:
+    """The variants that the students of a recipe need; see `variant_settings`."""
     pairs = product(arguments.presets, arguments.methods)
-    found = (variant_settings(arguments, preset, method) for preset, method in pairs)
+    found = (variant_settings(arguments, preset, method, word_vectors) for preset, method in pairs)
     return {one for one in found if one is not None}
 
 
@@ -89,9 +99,11 @@ def check_replacement_words(arguments: StudentArguments) -> None:
     words = arguments.replacement_words
     if not words:
         return
-    if any(chosen_word_vectors(arguments, one) == NO_VECTORS for one in arguments.presets):
+    if any(
+        chosen_word_vectors(arguments.word_vectors, one) == NO_VECTORS for one in arguments.presets
+    ):
         raise ValueError("replacement_words come from word_vectors, which are 'none': name some.")
-    if not all_variant_settings(arguments):
+    if not all_variant_settings(arguments, arguments.word_vectors):
         raise ValueError(
             f"replacement_words is {words}, but no student learns from variants, whose words they "
             "would replace: set variants to 1 or more, or leave replacement_words out."
@@ -113,7 +125,9 @@ def check_explained_variants(arguments: StudentArguments) -> None:
             f"{', '.join(arguments.methods)} learns from explanations: add dixtill, or leave "
             "explained_variants out."
         )
-    fewest = min((one.variants for one in all_variant_settings(arguments)), default=0)
+    fewest = min(
+        (one.variants for one in all_variant_settings(arguments, arguments.word_vectors)), default=0
+    )
     if explained > fewest:
         raise ValueError(
             f"explained_variants must be 0 to the variants of every text, {fewest} here, "
@@ -121,33 +135,45 @@ def check_explained_variants(arguments: StudentArguments) -> None:
         )
 
 
-def label_variants_of(
-    context: RunContext, train: Dataset, teacher: RunTeacher, settings: VariantSettings
-) -> Path:
+def label_all_variants(
+    context: RunContext, data: RunData, teacher: RunTeacher, settings: Collection[VariantSettings]
+) -> dict[VariantSettings, Path]:
     """Make variants of each training text and have the teacher label them, once.
 
     Returns:
-        Their directory.
+        The directory of each kind of variants.
     """
-    texts = train[TEXT][:]
-    depends_on = [hash_texts(texts), teacher.fingerprint]
-    if settings.explained:
-        depends_on.append(hash_json(context.explainer.settings()))
-    if settings.replacements:
-        depends_on.append(identify_word_vectors(settings.word_vectors))
-    directory = settings.directory(context.output_dir)
+    train = data.splits["train"]
+    depends_on = {one: _depends_on(context, data, teacher, one) for one in settings}
 
-    def make(path: Path) -> None:
+    def make(one: VariantSettings, path: Path) -> None:
         labelled = label_variants(
             train,
             teacher.model,
-            settings.variants,
-            explained=settings.explained,
+            one.variants,
+            explained=one.explained,
             explainer=context.explainer,
-            similar=settings.similar(texts),
+            similar=one.similar(data.train_texts),
             **context.annotation_settings,
         )
         labelled.save_to_disk(str(path))
 
-    with context.cache.timed("variants", [directory.name, *depends_on]):
-        return context.cache.output(f"variants/{directory.name}", depends_on, make).directory
+    if not settings:
+        return {}
+    with context.cache.timed("variants", sorted(map(hash_json, depends_on.values()))):
+        return {
+            one: context.cache.output(one.directory, given, partial(make, one)).directory
+            for one, given in depends_on.items()
+        }
+
+
+def _depends_on(
+    context: RunContext, data: RunData, teacher: RunTeacher, settings: VariantSettings
+) -> list[str]:
+    """What the variants depend on beyond what the name of their directory says."""
+    depends_on = [hash_texts(data.train_texts), teacher.fingerprint]
+    if settings.explained:
+        depends_on.append(hash_json(context.explainer.settings()))
+    if settings.replacements:
+        depends_on.append(identify_word_vectors(settings.word_vectors))
+    return depends_on

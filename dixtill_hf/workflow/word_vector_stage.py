@@ -17,44 +17,45 @@ from dixtill_hf.distillation.presets import student_settings
 from dixtill_hf.distillation.teacher_vectors import save_teacher_vectors
 from dixtill_hf.student.word_vectors import DEFAULT_SIZE, NO_VECTORS, PACKAGED_GLOVE
 from dixtill_hf.teacher.fingerprint import hash_teacher
+from dixtill_hf.workflow.context import RunContext
+from dixtill_hf.workflow.data_stage import RunData
 from dixtill_hf.workflow.recipe import StudentArguments
 from dixtill_hf.workflow.teacher_stage import RunTeacher
 
 TEACHERS_VECTORS = "teacher"
 
 
-def chosen_word_vectors(arguments: StudentArguments, preset: str) -> str:
-    """The word vectors that a recipe names, or those of the preset.
+def chosen_word_vectors(named: str | None, preset: str) -> str:
+    """The word vectors that a recipe names, or those of the preset if it names none.
 
-    Those of a teacher have to be made first, see `with_teachers_vectors`.
+    Those of a teacher have to be made first, see `make_word_vectors`.
     """
-    return str(student_settings(preset, word_vectors=arguments.word_vectors).word_vectors)
+    return str(student_settings(preset, word_vectors=named).word_vectors)
 
 
-def with_teachers_vectors(
-    arguments: StudentArguments,
-    teacher: RunTeacher,
-    data: DatasetDict,
-    output_dir: Path,
-) -> StudentArguments:
-    """The arguments with a file in place of `teacher`, made of its embedding; others as they are.
+def make_word_vectors(context: RunContext, data: RunData, teacher: RunTeacher) -> str | None:
+    """The word vectors of a recipe; those of the teacher's embedding are made, as a file.
 
     The file stays for later calls. Of several teachers the first one's embedding is taken. Vectors
-    have `embedding_size` dimensions, by default 50, or fewer where the teacher's have.
+    have `embedding_size` dimensions, by default 50, or fewer if the teacher's have.
+
+    Returns:
+        A source of `load_word_vectors`; None if the recipe names none.
 
     Raises:
         ValueError: The training texts have fewer words than a vector has dimensions.
     """
+    arguments = context.recipe.student
     if arguments.word_vectors != TEACHERS_VECTORS:
-        return arguments
-    first = teacher.members[0]
-    texts, own = data["train"][TEXT][:], first.model.get_input_embeddings().embedding_dim
+        return arguments.word_vectors
+    first, texts = teacher.members[0], data.train_texts
+    own = first.model.get_input_embeddings().embedding_dim
     size = arguments.embedding_size or min(DEFAULT_SIZE, own)
     key = hash_json([hash_teacher(first), hash_texts(texts), size])
-    path = output_dir / "word_vectors" / f"{key}.safetensors"
+    path = context.output_dir / "word_vectors" / f"{key}.safetensors"
     if not path.is_file():
         save_teacher_vectors(first, texts, path, size)
-    return replace(arguments, word_vectors=str(path))
+    return str(path)
 
 
 def check_teachers_vectors(

@@ -31,7 +31,7 @@ def test_annotate_train_evaluate_explain(
     annotated, variants = str(run / "annotated"), str(run / "variants" / "2-explained-1")
     sizes = ["--hidden_size", "4", "--word_vectors", "none", "--num_train_epochs", "1"]
     quiet = ["--report_to", "none", "--output_dir", str(student)]
-    data, seen = ["--annotated", annotated, "--transfer", variants], []
+    data, seen = ["--annotated", annotated, "--variants", variants], []
     train = DistillationTrainer.train
     monkeypatch.setattr(
         DistillationTrainer,

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import pytest
 
+from dixtill_hf.artifacts.stage_cache import OutputCache
 from dixtill_hf.baselines.base import Baseline
 from dixtill_hf.workflow.baseline_stage import chosen_baselines, possible_baselines
-from dixtill_hf.workflow.measurement_store import MeasurementStore
 
 
 class RuntimeFails(Exception):
@@ -36,7 +36,7 @@ class Failing(Baseline):
 
 def tried(error, directory):
     baselines = [Failing("works", "works"), Failing("fails", "fails", error)]
-    return baselines, possible_baselines(baselines, None, None, MeasurementStore(directory))
+    return baselines, possible_baselines(baselines, None, None, OutputCache(directory))
 
 
 @pytest.mark.parametrize("error", [ValueError("no"), RuntimeError("no"), RuntimeFails("no")])

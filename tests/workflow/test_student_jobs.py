@@ -4,14 +4,19 @@
 from pathlib import Path
 
 import pytest
+from datasets import DatasetDict
 
+from dixtill_hf.workflow.annotation_stage import Annotation
 from dixtill_hf.workflow.recipe import StudentArguments
-from dixtill_hf.workflow.student_jobs import check_comparison, student_jobs, training_arguments
+from dixtill_hf.workflow.student_jobs import check_students, student_jobs, training_arguments
+from dixtill_hf.workflow.variant_stage import all_variant_settings
 
 
 def _jobs(key: str = "annotation", **fields):
     arguments = StudentArguments(word_vectors="none", **fields)
-    return student_jobs(arguments, Path("annotated"), key, Path("out"))
+    variants = {one: Path(one.directory) for one in all_variant_settings(arguments, "none")}
+    annotation = Annotation(DatasetDict(), Path("annotated"), key)
+    return student_jobs(arguments, annotation, variants, "none", Path("out"))
 
 
 def test_every_preset_method_and_seed_is_one_student():
@@ -50,4 +55,12 @@ def test_only_a_student_taught_by_attention_explains_by_attention():
 
 def test_missing_word_vectors_are_named():
     with pytest.raises(FileNotFoundError, match=r"glove.42B.txt.*'none'"):
-        check_comparison(StudentArguments(word_vectors="glove.42B.txt"))
+        check_students(StudentArguments(word_vectors="glove.42B.txt"))
+
+
+def test_the_paper_preset_has_no_variants_next_to_one_that_has():
+    paper, default = _jobs(
+        presets=["paper", "default"], methods=["dixtill"], seeds=1, explained_variants=1
+    )
+    assert paper.variants is None
+    assert default.variants == Path("variants/4-explained-1")

@@ -12,7 +12,7 @@ pytest.importorskip("onnxruntime", reason="the extra onnx excludes the newest tr
 from dixtill_hf.baselines.base import get_baseline
 from dixtill_hf.evaluation.memory import measure_peak_memory
 from dixtill_hf.teacher.loading import load_teacher
-from dixtill_hf.workflow import timed_models
+from dixtill_hf.workflow import efficiency_stage
 
 
 @pytest.mark.parametrize("architecture", ["bert", "gpt2"])
@@ -25,7 +25,7 @@ def test_a_fresh_process_reads_texts_that_are_too_long(
     texts = tmp_path / "texts.json"
     texts.write_text(json.dumps([*sentences[:3], " ".join(sentences * 5)]))
     directory = str(tiny_teacher_dir(architecture))
-    peak = measure_peak_memory(timed_models.PROBE_TRANSFORMERS, directory, str(texts), "32")
+    peak = measure_peak_memory(efficiency_stage.PROBE_TRANSFORMERS, directory, str(texts), "32")
     assert peak > 50_000_000
 
 
@@ -37,5 +37,5 @@ def test_a_saved_baseline_is_loaded_by_its_probe(
     baseline.compress(teacher, tmp_path / "int8")
     texts = tmp_path / "texts.json"
     texts.write_text(json.dumps(sentences[:4]))
-    probe = timed_models.probe_of(baseline)
+    probe = efficiency_stage.probe_of(baseline)
     assert measure_peak_memory(probe, str(tmp_path / "int8"), str(texts), "32") > 20_000_000
