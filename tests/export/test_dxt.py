@@ -6,10 +6,12 @@ import pytest
 
 pytest.importorskip("dixtill_runtime", reason="needs dixtill-runtime, which lies in runtime/")
 
+from dixtill_hf.export.container_writer import container
 from dixtill_hf.export.dxt import student_bytes, student_size, unicode_of
 from dixtill_hf.export.fidelity import float_answers
 from dixtill_hf.export.float_student import float_student
 from dixtill_runtime import Classifier
+from dixtill_runtime.container import read_container
 
 from .conftest import random_student
 
@@ -60,3 +62,45 @@ def test_texts_are_cut_where_the_student_cuts_them(device_model):
 def test_the_size_is_known_before(device_model, bits):
     student = float_student(*device_model)
     assert student_size(student, bits, unicode_of(student)) == len(student_bytes(student, bits))
+
+
+def with_problem(data, problem_type, thresholds=()):
+    """The same student for another type of problem, which the format has and no exporter yet."""
+    read = read_container(data)
+    sections = {tag: bytes(section) for tag, section in read.sections.items()}
+    multiplier = round(2.0 ** (43 - read.head.logit_bits))
+    head = read.head._replace(problem_type=problem_type, probability_multiplier=multiplier)
+    sections["HEAD"] = head.pack()
+    sections["CLSF"] += np.array(thresholds, dtype="<u4").tobytes()
+    return container(sections)
+
+
+def test_several_labels_have_a_sigmoid_and_a_threshold_each(device_model, sentences):
+    data = student_bytes(float_student(*device_model))
+    one = Classifier(data)
+    several = Classifier(with_problem(data, 1, [1 << 22, 1 << 23, 3 << 22]))
+    for text in sentences:
+        logits = one(text).logits
+        prediction = several(text)
+        assert prediction.logits == logits
+        expected = {name: 1 / (1 + np.exp(-logit)) for name, logit in logits.items()}
+        assert prediction.probabilities == pytest.approx(expected, abs=1e-3)
+        limits = zip(prediction.probabilities.items(), (0.25, 0.5, 0.75), strict=True)
+        assert prediction.labels == tuple(n for (n, value), least in limits if value >= least)
+
+
+def test_regression_has_outputs_and_no_probabilities(device_model, sentences):
+    data = student_bytes(float_student(*device_model))
+    prediction = Classifier(with_problem(data, 2))(sentences[0])
+    assert prediction.logits == Classifier(data)(sentences[0]).logits
+    assert prediction.probability is None
+    assert prediction.probabilities == {}
+
+
+def test_engines_agree_on_every_type_of_problem(device_model, sentences):
+    pytest.importorskip("dixtill_runtime._core", reason="needs the compiled engine")
+    data = student_bytes(float_student(*device_model))
+    for changed in (data, with_problem(data, 1, [1, 2, 3]), with_problem(data, 2)):
+        core, reference = (Classifier(changed, engine) for engine in ("core", "reference"))
+        for text in sentences:
+            assert core.integers(text) == reference.integers(text)
