@@ -5,9 +5,13 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from pathlib import Path
 
+from dixtill_hf import workflow
 from dixtill_hf.cli.arguments import read_arguments
 from dixtill_hf.workflow.recipe import RECIPE_PARTS, Recipe
+
+DEMO = Path(workflow.__file__).parent / "demo.yaml"
 
 
 def main(argv: Sequence[str]) -> None:
@@ -15,9 +19,10 @@ def main(argv: Sequence[str]) -> None:
     parts = read_arguments(
         "dixtill-hf run",
         "Distil a teacher into small students that explain themselves, and report on them. "
-        "Without a recipe: the embedded headlines.",
+        "Without a recipe and without --source it is a demo: a few generated headlines, a small "
+        "teacher that is fine-tuned on them, and two students.",
         RECIPE_PARTS,
-        argv,
+        argv if names_data(argv) else [str(DEMO), *argv],
     )
     from dixtill_hf.workflow.run import run
 
@@ -25,3 +30,9 @@ def main(argv: Sequence[str]) -> None:
     print(f"\nThe report: {report}")
     print(f"The explanations: {report.parent / 'explanations.html'}")
     print(f"The student: {report.parent / 'student'}")
+
+
+def names_data(argv: Sequence[str]) -> bool:
+    """Whether the words behind the command name a recipe or a source of texts."""
+    has_recipe = bool(argv) and not argv[0].startswith("-")
+    return has_recipe or any(word.split("=")[0] == "--source" for word in argv)
