@@ -51,6 +51,7 @@ def main(run: Path) -> None:
     if run.resolve() != target:
         shutil.copy(run / "metrics.json", target)
     write_report(target)
+    (target / "report.html").unlink()  # readers of the repository have report.md
     if run.name in CARDS:
         card = ROOT / "model_cards" / f"{run.name}.md"
         card.write_text(card_of(run.name), encoding="utf-8")

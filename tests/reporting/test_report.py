@@ -33,6 +33,19 @@ def test_every_link_of_the_report_leads_to_a_file(tmp_path, metrics, explanation
     assert all((tmp_path / link).is_file() for link in links)
 
 
+def test_the_html_report_is_one_file_with_its_figures_inside(tmp_path, metrics, explanations):
+    metrics["dataset"]["labels"] = ["<img src=x>", "bullish", "neutral"]
+    write_report(write_run(tmp_path, metrics, explanations))
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    sources = re.findall(r'<img src="(.*?)"', page)
+    assert len(sources) == 5
+    assert all(source.startswith("data:image/svg+xml;base64,") for source in sources)
+    assert page.count("<table>") == page.count('<div class="scroll">') > 5
+    assert "<img src=x>" not in page
+    assert not re.search(r"<script|<link|@import|https?://", page)
+    assert f"<title>Distillation report: {metrics['dataset']['source']}</title>" in page
+
+
 def test_no_page_without_explanations(tmp_path, metrics, monkeypatch):
     monkeypatch.setattr(report, "draw_figures", lambda *_: [])
     text = write_report(write_run(tmp_path, metrics)).read_text(encoding="utf-8")

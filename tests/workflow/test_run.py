@@ -41,7 +41,7 @@ def finished(recipe: Recipe) -> Path:
 
 def test_all_outputs_are_there(finished):
     names = {path.name for path in finished.iterdir()}
-    assert {"student", "annotated", "metrics.json", "report.md", "figures"} <= names
+    assert {"student", "annotated", "metrics.json", "report.md", "report.html", "figures"} <= names
     assert "explanations.html" in names
     assert (finished / "student" / "README.md").read_text().startswith("---\n")
     assert "teacher_attributions" in load_from_disk(str(finished / "annotated"))["test"].features
