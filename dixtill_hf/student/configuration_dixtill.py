@@ -49,6 +49,15 @@ class DixtillConfig(PretrainedConfig):
     """
 
     model_type = "dixtill"
+    attribute_map = {"num_hidden_layers": "num_layers"}  # noqa: RUF012 - as in every configuration
+    # A plain Trainer's predictions are then the logits only.
+    keys_to_ignore_at_inference = [  # noqa: RUF012
+        "attention_scores",
+        "attention_weights",
+        "contributions",
+        "hidden_states",
+        "attentions",
+    ]
 
     def __init__(
         self,
@@ -89,7 +98,9 @@ class DixtillConfig(PretrainedConfig):
         self.ngrams_per_word = ngrams_per_word
         self.explanation = explanation
         self.unk_token_id = unk_token_id
-        super().__init__(pad_token_id=pad_token_id, **kwargs)
+        # The classifier's entry is added on saving, the base model's is not.
+        auto_map = {"AutoModel": "modeling_dixtill.DixtillModel", **kwargs.pop("auto_map", {})}
+        super().__init__(pad_token_id=pad_token_id, auto_map=auto_map, **kwargs)
         if not kwargs.get("label2id"):  # transformers does not infer it from id2label
             self.label2id = {name: label for label, name in self.id2label.items()}
         self._check()

@@ -28,6 +28,10 @@ class DixtillOutput(ModelOutput):
         attention_weights: Their softmax over the real words, (batch, words); 0 on padding.
         contributions: What each word adds to each logit, (batch, words, labels); 0 on padding.
             Their sum over the words and the classifier's bias is the logits.
+        hidden_states: With `output_hidden_states`: the word vectors, (batch, words,
+            embedding_size), then the states of each layer, (batch, words, 2 * hidden_size).
+        attentions: With `output_attentions`: `attention_weights` in the shape of one layer with one
+            head and one query, (batch, 1, 1, words).
     """
 
     loss: torch.Tensor | None = None
@@ -35,6 +39,29 @@ class DixtillOutput(ModelOutput):
     attention_scores: torch.Tensor | None = None
     attention_weights: torch.Tensor | None = None
     contributions: torch.Tensor | None = None
+    hidden_states: tuple[torch.Tensor, ...] | None = None
+    attentions: tuple[torch.Tensor, ...] | None = None
+
+
+@dataclass
+class DixtillModelOutput(ModelOutput):
+    """States and attention of a batch of texts.
+
+    Attributes:
+        last_hidden_state: State of each word, (batch, words, 2 * hidden_size); 0 on padding.
+        pooler_output: Mean of the states, weighted by the attention, (batch, 2 * hidden_size).
+        attention_scores: As in `DixtillOutput`, (batch, words).
+        attention_weights: As in `DixtillOutput`, (batch, words).
+        hidden_states: As in `DixtillOutput`.
+        attentions: As in `DixtillOutput`.
+    """
+
+    last_hidden_state: torch.Tensor | None = None
+    pooler_output: torch.Tensor | None = None
+    attention_scores: torch.Tensor | None = None
+    attention_weights: torch.Tensor | None = None
+    hidden_states: tuple[torch.Tensor, ...] | None = None
+    attentions: tuple[torch.Tensor, ...] | None = None
 
 
 class DixtillLayer(nn.Module):
@@ -72,8 +99,8 @@ class DixtillEncoder(nn.Module):
         self.dropout = nn.Dropout(config.hidden_dropout)
         self.width = width
 
-    def forward(self, embeddings: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """Return the hidden states H, (batch, words, 2 * hidden_size); 0 on padding.
+    def forward(self, embeddings: torch.Tensor, mask: torch.Tensor) -> list[torch.Tensor]:
+        """Return each layer's states, (batch, words, 2 * hidden_size); the last is 0 on padding.
 
         Args:
             embeddings: Word vectors, (batch, words, embedding_size), real words first.
@@ -81,17 +108,18 @@ class DixtillEncoder(nn.Module):
         """
         batch, words = mask.shape
         if words == 0:  # nn.LSTM refuses a text of no steps
-            return embeddings.new_zeros(batch, 0, self.width)
+            return [embeddings.new_zeros(batch, 0, self.width) for _ in self.layers]
         positions = torch.arange(words, device=mask.device)
         rows = words * torch.arange(batch, device=mask.device).unsqueeze(1)
         last = mask.sum(dim=1, keepdim=True) - 1
         reversal = rows + torch.where(mask, last - positions, positions)
-        states = embeddings
+        states, every = embeddings, []
         # Half precision adds up over the words, and some CPUs have no LSTM in float16.
         with torch.autocast(mask.device.type, enabled=False):
             for layer in self.layers:
                 states = self.dropout(layer(states, reversal))
-        return states.masked_fill(~mask.unsqueeze(-1), 0)
+                every.append(states)
+        return [*every[:-1], states.masked_fill(~mask.unsqueeze(-1), 0)]
 
 
 class DixtillNgrams(nn.Module):
@@ -143,12 +171,27 @@ class DixtillAttention(nn.Module):
         return scores, weights * real
 
 
-class DixtillForSequenceClassification(PreTrainedModel):
-    """A bi-LSTM text classifier that returns an exact explanation with every prediction.
+@dataclass
+class _Reading:
+    """What the layers make of a batch, real words first.
 
-    The architecture is the student of DiXtill (Cantini et al. 2024). The logits are computed as
-    the sum over the words of `contributions`, so that the decomposition holds in every mode.
+    Attributes:
+        places: Where each word of the batch went, (batch, words), see `_front_places`.
+        vectors: Word vectors, (batch, words, embedding_size).
+        states: States of each layer, (batch, words, 2 * hidden_size).
+        scores: Attention scores, (batch, words).
+        weights: Attention weights, (batch, words).
     """
+
+    places: torch.Tensor
+    vectors: torch.Tensor
+    states: list[torch.Tensor]
+    scores: torch.Tensor
+    weights: torch.Tensor
+
+
+class DixtillPreTrainedModel(PreTrainedModel):
+    """The layers below the classifier, with their initial weights (Cantini et al. 2024)."""
 
     config_class = DixtillConfig
     base_model_prefix = "dixtill"
@@ -162,9 +205,7 @@ class DixtillForSequenceClassification(PreTrainedModel):
         self.embedding_dropout = nn.Dropout(config.embedding_dropout)
         self.encoder = DixtillEncoder(config)
         self.attention = DixtillAttention(config)
-        self.classifier = nn.Linear(2 * config.hidden_size, config.num_labels)
         self.register_buffer("initial_vectors", None, persistent=False)
-        self.post_init()
 
     def get_input_embeddings(self) -> nn.Embedding:
         """Return the embedding table."""
@@ -232,35 +273,13 @@ class DixtillForSequenceClassification(PreTrainedModel):
             if not getattr(module.weight, "_is_hf_initialized", False):  # a row has no such mark
                 nn.init.zeros_(module.weight[self.config.pad_token_id])
 
-    def forward(
+    def _read(
         self,
-        input_ids: torch.Tensor | None = None,
-        attention_mask: torch.Tensor | None = None,
-        labels: torch.Tensor | None = None,
-        inputs_embeds: torch.Tensor | None = None,
-        return_dict: bool | None = None,
-    ) -> DixtillOutput | tuple[torch.Tensor, ...]:
-        """Classify a batch of texts and explain each prediction.
-
-        Padding may be anywhere. A text without words gets the classifier's bias as logits.
-
-        Args:
-            input_ids: Word ids, (batch, words).
-            attention_mask: Not 0 on real words, (batch, words). By default every word that is
-                not `config.pad_token_id`, or every word of `inputs_embeds`.
-            labels: Label ids, (batch,); texts labelled -100 do not enter the loss.
-            inputs_embeds: Word vectors, (batch, words, embedding_size), in place of `input_ids`;
-                word dropout does not apply to them.
-            return_dict: Whether to return a `DixtillOutput` instead of a tuple. By default
-                `config.return_dict`.
-
-        Returns:
-            A `DixtillOutput`, or a tuple of its fields that are not None.
-
-        Raises:
-            ValueError: If not exactly one of `input_ids` and `inputs_embeds` is given, or if the
-                shape of `attention_mask` or `labels` does not fit them.
-        """
+        input_ids: torch.Tensor | None,
+        attention_mask: torch.Tensor | None,
+        inputs_embeds: torch.Tensor | None,
+    ) -> _Reading:
+        """Return what the layers make of a batch; arguments and errors are those of `forward`."""
         if input_ids is not None and inputs_embeds is None:
             inputs = input_ids.long()  # the tokenizer makes floats of a text without words
         elif inputs_embeds is not None and input_ids is None:
@@ -272,32 +291,21 @@ class DixtillForSequenceClassification(PreTrainedModel):
         mask_in_front, in_front = _to_front(mask, places), _to_front(inputs, places)
         vectors = self.word_vectors(in_front) if inputs_embeds is None else in_front
         states = self.encoder(self.embedding_dropout(vectors), mask_in_front)
-        scores, weights = self.attention(states, mask_in_front)
-        evidence = nn.functional.linear(states, self.classifier.weight)
-        contributions = weights.unsqueeze(-1) * evidence
-        logits = contributions.sum(dim=1) + self.classifier.bias
-        output = DixtillOutput(
-            loss=None if labels is None else _classification_loss(logits, labels),
-            logits=logits,
-            attention_scores=_from_front(scores, places),
-            attention_weights=_from_front(weights, places),
-            contributions=_from_front(contributions, places),
-        )
-        return_dict = self.config.return_dict if return_dict is None else return_dict
-        return output if return_dict else output.to_tuple()
+        scores, weights = self.attention(states[-1], mask_in_front)
+        return _Reading(places, vectors, states, scores, weights)
 
-    def explain_from(self, output: DixtillOutput, label: torch.Tensor) -> torch.Tensor:
-        """Return the scores of the words, (batch, words), that `config.explanation` names.
-
-        Args:
-            output: What `forward` returned.
-            label: The label to explain in each text, (batch,); `"attention"` ignores it.
-        """
-        if self.config.explanation == "attention":
-            return output["attention_scores"]
-        contributions = output["contributions"]
-        index = label.view(-1, 1, 1).expand(-1, contributions.shape[1], 1)
-        return contributions.gather(2, index).squeeze(2)
+    def _optional_outputs(
+        self, reading: _Reading, hidden_states: bool | None, attentions: bool | None
+    ) -> dict[str, tuple[torch.Tensor, ...]]:
+        """Return `hidden_states` and `attentions`, if the call or the configuration wants them."""
+        asked: dict[str, tuple[torch.Tensor, ...]] = {}
+        if self.config.output_hidden_states if hidden_states is None else hidden_states:
+            every = (reading.vectors, *reading.states)
+            asked["hidden_states"] = tuple(_from_front(one, reading.places) for one in every)
+        if self.config.output_attentions if attentions is None else attentions:
+            weights = _from_front(reading.weights, reading.places)
+            asked["attentions"] = (weights[:, None, None, :],)
+        return asked
 
     def _real_words(
         self, inputs: torch.Tensor, attention_mask: torch.Tensor | None
@@ -325,6 +333,145 @@ class DixtillForSequenceClassification(PreTrainedModel):
             return vectors
         initial = self.initial_vectors[word_ids]
         return torch.where(dropped[..., None] & ~initial.isnan(), initial, vectors)
+
+
+class DixtillModel(DixtillPreTrainedModel):
+    """The student without its classifier: a state for each word, and a vector for each text."""
+
+    def __init__(self, config: DixtillConfig) -> None:
+        super().__init__(config)
+        self.post_init()
+
+    def forward(
+        self,
+        input_ids: torch.Tensor | None = None,
+        attention_mask: torch.Tensor | None = None,
+        inputs_embeds: torch.Tensor | None = None,
+        token_type_ids: torch.Tensor | None = None,
+        output_hidden_states: bool | None = None,
+        output_attentions: bool | None = None,
+        return_dict: bool | None = None,
+    ) -> DixtillModelOutput | tuple[torch.Tensor, ...]:
+        """Return states, attention and a pooled vector of a batch of texts.
+
+        Args:
+            input_ids: Word ids, (batch, words).
+            attention_mask: Not 0 on real words, (batch, words). By default every word that is
+                not `config.pad_token_id`, or every word of `inputs_embeds`.
+            inputs_embeds: Word vectors, (batch, words, embedding_size), in place of `input_ids`;
+                word dropout does not apply to them.
+            token_type_ids: Not used: tokenizers made for BERT give them.
+            output_hidden_states: Whether to return `hidden_states`. By default
+                `config.output_hidden_states`.
+            output_attentions: Whether to return `attentions`. By default
+                `config.output_attentions`.
+            return_dict: Whether to return a `DixtillModelOutput` instead of a tuple. By default
+                `config.return_dict`.
+
+        Returns:
+            A `DixtillModelOutput`, or a tuple of its fields that are not None.
+
+        Raises:
+            ValueError: If not exactly one of `input_ids` and `inputs_embeds` is given, or if the
+                shape of `attention_mask` does not fit them.
+        """
+        reading = self._read(input_ids, attention_mask, inputs_embeds)
+        pooled = (reading.weights.unsqueeze(-1) * reading.states[-1]).sum(dim=1)
+        output = DixtillModelOutput(
+            last_hidden_state=_from_front(reading.states[-1], reading.places),
+            pooler_output=pooled,
+            attention_scores=_from_front(reading.scores, reading.places),
+            attention_weights=_from_front(reading.weights, reading.places),
+            **self._optional_outputs(reading, output_hidden_states, output_attentions),
+        )
+        return_dict = self.config.return_dict if return_dict is None else return_dict
+        return output if return_dict else output.to_tuple()
+
+
+class DixtillForSequenceClassification(DixtillPreTrainedModel):
+    """A bi-LSTM text classifier that returns an exact explanation with every prediction.
+
+    The architecture is the student of DiXtill (Cantini et al. 2024). The logits are computed as
+    the sum over the words of `contributions`, so that the decomposition holds in every mode.
+    """
+
+    def __init__(self, config: DixtillConfig) -> None:
+        super().__init__(config)
+        self.classifier = nn.Linear(2 * config.hidden_size, config.num_labels)
+        self.post_init()
+
+    @property
+    def base_model(self) -> DixtillModel:
+        """The model without its classifier, on the same weights: to freeze them, for example."""
+        base = DixtillModel.__new__(DixtillModel)
+        layers = {name: layer for name, layer in self._modules.items() if name != "classifier"}
+        base.__dict__.update(self.__dict__, _modules=layers)
+        return base
+
+    def forward(
+        self,
+        input_ids: torch.Tensor | None = None,
+        attention_mask: torch.Tensor | None = None,
+        labels: torch.Tensor | None = None,
+        inputs_embeds: torch.Tensor | None = None,
+        token_type_ids: torch.Tensor | None = None,
+        output_hidden_states: bool | None = None,
+        output_attentions: bool | None = None,
+        return_dict: bool | None = None,
+    ) -> DixtillOutput | tuple[torch.Tensor, ...]:
+        """Classify a batch of texts and explain each prediction.
+
+        Padding may be anywhere. A text without words gets the classifier's bias as logits.
+
+        Args:
+            input_ids: Word ids, (batch, words).
+            attention_mask: Not 0 on real words, (batch, words). By default every word that is
+                not `config.pad_token_id`, or every word of `inputs_embeds`.
+            labels: Label ids, (batch,); texts labelled -100 do not enter the loss.
+            inputs_embeds: Word vectors, (batch, words, embedding_size), in place of `input_ids`;
+                word dropout does not apply to them.
+            token_type_ids: Not used: tokenizers made for BERT give them.
+            output_hidden_states: Whether to return `hidden_states`. By default
+                `config.output_hidden_states`.
+            output_attentions: Whether to return `attentions`. By default
+                `config.output_attentions`.
+            return_dict: Whether to return a `DixtillOutput` instead of a tuple. By default
+                `config.return_dict`.
+
+        Returns:
+            A `DixtillOutput`, or a tuple of its fields that are not None.
+
+        Raises:
+            ValueError: If not exactly one of `input_ids` and `inputs_embeds` is given, or if the
+                shape of `attention_mask` or `labels` does not fit them.
+        """
+        reading = self._read(input_ids, attention_mask, inputs_embeds)
+        evidence = nn.functional.linear(reading.states[-1], self.classifier.weight)
+        contributions = reading.weights.unsqueeze(-1) * evidence
+        logits = contributions.sum(dim=1) + self.classifier.bias
+        output = DixtillOutput(
+            loss=None if labels is None else _classification_loss(logits, labels),
+            logits=logits,
+            attention_scores=_from_front(reading.scores, reading.places),
+            attention_weights=_from_front(reading.weights, reading.places),
+            contributions=_from_front(contributions, reading.places),
+            **self._optional_outputs(reading, output_hidden_states, output_attentions),
+        )
+        return_dict = self.config.return_dict if return_dict is None else return_dict
+        return output if return_dict else output.to_tuple()
+
+    def explain_from(self, output: DixtillOutput, label: torch.Tensor) -> torch.Tensor:
+        """Return the scores of the words, (batch, words), that `config.explanation` names.
+
+        Args:
+            output: What `forward` returned.
+            label: The label to explain in each text, (batch,); `"attention"` ignores it.
+        """
+        if self.config.explanation == "attention":
+            return output["attention_scores"]
+        contributions = output["contributions"]
+        index = label.view(-1, 1, 1).expand(-1, contributions.shape[1], 1)
+        return contributions.gather(2, index).squeeze(2)
 
 
 def _classification_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
@@ -369,4 +516,5 @@ def _at_least_float32(values: torch.Tensor) -> torch.Tensor:
     return values.float() if values.dtype in (torch.float16, torch.bfloat16) else values
 
 
+DixtillModel.register_for_auto_class("AutoModel")
 DixtillForSequenceClassification.register_for_auto_class("AutoModelForSequenceClassification")

@@ -29,11 +29,15 @@ def _register_configuration() -> None:
 
 
 def _register_model() -> None:
-    from transformers import AutoModelForSequenceClassification
+    from transformers import AutoModel, AutoModelForSequenceClassification
 
     from dixtill_hf.student.configuration_dixtill import DixtillConfig
-    from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification
+    from dixtill_hf.student.modeling_dixtill import (
+        DixtillForSequenceClassification,
+        DixtillModel,
+    )
 
+    AutoModel.register(DixtillConfig, DixtillModel, exist_ok=True)
     AutoModelForSequenceClassification.register(
         DixtillConfig, DixtillForSequenceClassification, exist_ok=True
     )

@@ -110,6 +110,7 @@ def test_saved_files_travel_with_the_student(student: tuple[Path, list[float]]) 
     saved = json.loads((directory / "config.json").read_text("utf-8"))
     assert saved["auto_map"] == {
         "AutoConfig": "configuration_dixtill.DixtillConfig",
+        "AutoModel": "modeling_dixtill.DixtillModel",
         "AutoModelForSequenceClassification": "modeling_dixtill.DixtillForSequenceClassification",
     }
     for name in ("configuration_dixtill.py", "modeling_dixtill.py"):

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What standard recipes do with a model: optional outputs, a base model, a plain Trainer."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from datasets import Dataset
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForSequenceClassification,
+    Trainer,
+    TrainingArguments,
+)
+
+from dixtill_hf.student.configuration_dixtill import DixtillConfig
+from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification, DixtillModel
+
+IDS = torch.tensor([[0, 4, 5, 6], [7, 8, 0, 0]])  # padding on either side
+SIZES = {"vocab_size": 30, "embedding_size": 6, "hidden_size": 5, "num_labels": 3}
+
+
+def make_model(**settings: Any) -> DixtillForSequenceClassification:
+    torch.manual_seed(0)
+    model = DixtillForSequenceClassification(DixtillConfig(**{**SIZES, **settings}))
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.7)
+    return model.eval()
+
+
+@pytest.fixture
+def model() -> DixtillForSequenceClassification:
+    return make_model()
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_states_and_attention_are_returned_in_the_places_of_the_words(layers: int) -> None:
+    model = make_model(num_layers=layers)
+    asked = {"output_hidden_states": True, "output_attentions": True}
+    with torch.no_grad():
+        output = model(IDS, **asked)
+        plain = model(IDS)
+        alone = model(IDS[:1, 1:], **asked)
+    assert plain.hidden_states is None
+    assert plain.attentions is None
+    assert len(output.hidden_states) == model.config.num_hidden_layers + 1 == layers + 1
+    assert output.hidden_states[0].shape == (2, 4, 6)
+    assert torch.equal(output.hidden_states[0][0, 1:], model.embedding(IDS[0, 1:]))
+    for states, expected in zip(output.hidden_states[1:], alone.hidden_states[1:], strict=True):
+        assert states.shape == (2, 4, 10)
+        torch.testing.assert_close(states[0, 1:], expected[0])
+    assert not output.hidden_states[-1][IDS == 0].any()
+    (attention,) = output.attentions
+    assert torch.equal(attention[:, 0, 0], output.attention_weights)
+    evidence = output.hidden_states[-1] @ model.classifier.weight.T
+    torch.testing.assert_close(
+        output.contributions, output.attention_weights.unsqueeze(-1) * evidence
+    )
+
+
+def test_the_configuration_asks_for_states_too() -> None:
+    model = make_model(output_hidden_states=True)
+    assert len(model(IDS).hidden_states) == 2
+    assert model(IDS, output_hidden_states=False).hidden_states is None
+    assert len(model(IDS, return_dict=False)) == 5
+
+
+def test_token_types_of_a_bert_tokenizer_are_ignored(model) -> None:
+    types = torch.zeros_like(IDS)
+    assert torch.equal(model(IDS, token_type_ids=types).logits, model(IDS).logits)
+
+
+def test_the_base_model_shares_the_weights_and_leaves_out_the_classifier(model) -> None:
+    base = model.base_model
+    assert isinstance(base, DixtillModel)
+    names = {name for name, _ in model.named_parameters() if not name.startswith("classifier")}
+    assert {name for name, _ in base.named_parameters()} == names
+    base.requires_grad_(False)
+    trained = [name for name, one in model.named_parameters() if one.requires_grad]
+    assert trained == ["classifier.weight", "classifier.bias"]
+    with torch.no_grad():
+        states, output = base(IDS), model(IDS)
+    logits = states.pooler_output @ model.classifier.weight.T + model.classifier.bias
+    torch.testing.assert_close(logits, output.logits)
+    assert torch.equal(states.attention_weights, output.attention_weights)
+
+
+def test_a_classifier_is_loaded_as_a_base_model(model, tmp_path: Path) -> None:
+    model.save_pretrained(tmp_path)
+    base = AutoModel.from_pretrained(tmp_path).eval()
+    assert type(base) is DixtillModel
+    with torch.no_grad():
+        found, expected = base(IDS), model.base_model(IDS)
+    assert torch.equal(found.last_hidden_state, expected.last_hidden_state)
+    base.save_pretrained(tmp_path / "base")
+    assert AutoConfig.from_pretrained(tmp_path / "base").architectures == ["DixtillModel"]
+    with torch.no_grad():
+        again = AutoModel.from_pretrained(tmp_path / "base").eval()(IDS)
+    assert torch.equal(again.pooler_output, expected.pooler_output)
+
+
+def test_a_classifier_starts_from_a_base_model(model, tmp_path: Path) -> None:
+    model.base_model.save_pretrained(tmp_path)
+    loaded = AutoModelForSequenceClassification.from_pretrained(tmp_path)
+    assert torch.equal(loaded.embedding.weight, model.embedding.weight)
+    assert not torch.equal(loaded.classifier.weight, model.classifier.weight)
+
+
+def test_the_predictions_of_a_plain_trainer_are_the_logits(model, tmp_path: Path) -> None:
+    """So the usual compute_metrics, an argmax of the predictions, works."""
+    rows = Dataset.from_dict({"input_ids": IDS.tolist(), "labels": [0, 2]})
+    accuracy = []
+
+    def metrics(prediction: Any) -> dict[str, float]:
+        accuracy.append(np.argmax(prediction.predictions, axis=-1) == prediction.label_ids)
+        return {}
+
+    args = TrainingArguments(str(tmp_path), report_to="none", use_cpu=True)
+    trainer = Trainer(model, args, eval_dataset=rows, compute_metrics=metrics)
+    trainer.evaluate()
+    predictions = trainer.predict(rows).predictions
+    np.testing.assert_allclose(predictions, model(IDS).logits.detach().numpy(), rtol=1e-5)
+    assert accuracy[0].shape == (2,)
