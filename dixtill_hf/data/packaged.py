@@ -5,16 +5,16 @@ The packages are located without being imported: importing the encoder's would p
 sentence-transformers.
 """
 
-import hashlib
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 
+from dixtill_hf.artifacts.hashing import hash_file
+
 ENCODER_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 GLOVE_SHA256 = "2d85b9db2ad8ddeb2e07474af9c9fb45a925d21c40878d4b365d189f13eb5a15"
-CHUNK_BYTES = 1 << 20
 
 
 def packaged_encoder() -> Path:
@@ -67,17 +67,8 @@ def _package_directory(module: str, distribution: str) -> Path:
     return Path(spec.submodule_search_locations[0])
 
 
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file of any size, in hexadecimal."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
 def _check_sha256(path: Path, expected: str) -> None:
-    found = sha256_of(path)
+    found = hash_file(path)
     if found != expected:
         raise ValueError(
             f"{path} is not the file that was published: its SHA-256 is {found}, "

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Gather everything that was measured into metrics.json, from which the report is drawn."""
+"""Evaluate the teacher and the students of a run: results, summaries over seeds, comparisons."""
 
 from __future__ import annotations
 
@@ -28,7 +28,10 @@ from dixtill_hf.data.labels import label_names
 from dixtill_hf.evaluation.classification import softmax
 from dixtill_hf.evaluation.efficiency import directory_bytes, parameter_count
 from dixtill_hf.evaluation.significance import interval, paired_bootstrap
+from dixtill_hf.workflow.data_stage import labelled_classes
 from dixtill_hf.workflow.predictions import calibration, quality
+from dixtill_hf.workflow.student_jobs import StudentJob
+from dixtill_hf.workflow.student_stage import probabilities_on_test
 from dixtill_hf.workflow.teacher_stage import RunTeacher
 
 BAG_OF_WORDS = "bag_of_words"
@@ -46,6 +49,38 @@ _SUMMARISED = (
 
 # (method, preset) → predictions of each of its seeds for the test texts, (seeds, texts).
 Predictions = Mapping[tuple[str, str], NDArray[np.integer]]
+
+
+def evaluate_students(
+    annotated: DatasetDict, jobs: Sequence[StudentJob], results: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Results of all students and of the bag of words, summaries over seeds, paired comparisons.
+
+    Args:
+        annotated: The annotated splits.
+        jobs: The students.
+        results: Result of each student, from `train_students`.
+
+    Returns:
+        JSON values under `results`, `summary` and `comparisons`.
+    """
+    test = annotated["test"]
+    series: dict[tuple[str, str], list[np.ndarray]] = {}
+    everything: list[dict[str, Any]] = []
+    if len(labelled_classes(annotated["train"])) > 1:  # else there is nothing to fit
+        bag_of_words, probabilities = score_bag_of_words(annotated)
+        series[BAG_OF_WORDS, NO_PRESET] = [probabilities.argmax(-1)]
+        everything.append(bag_of_words | calibration(probabilities, test))
+    for job, result in zip(jobs, results, strict=True):
+        probabilities = probabilities_on_test(job)
+        series.setdefault((job.method, job.preset), []).append(probabilities.argmax(-1))
+        everything.append({**result, **calibration(probabilities, test)})
+    predictions = {name: np.stack(seeds) for name, seeds in series.items()}
+    return {
+        "results": everything,
+        "summary": summarise(everything),
+        "comparisons": compare(predictions, np.asarray(test[LABEL])),
+    }
 
 
 def describe_teacher(teacher: RunTeacher, data: DatasetDict) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from datasets import DatasetDict
 
 from dixtill_hf.artifacts.files import write_json
@@ -24,15 +23,7 @@ from dixtill_hf.workflow.annotation_stage import Annotation, annotate_data
 from dixtill_hf.workflow.context import RunContext
 from dixtill_hf.workflow.data_stage import RunData, labelled_classes, load_run_data
 from dixtill_hf.workflow.environment import describe_environment
-from dixtill_hf.workflow.evaluation_stage import (
-    BAG_OF_WORDS,
-    NO_PRESET,
-    compare,
-    describe_teacher,
-    score_bag_of_words,
-    summarise,
-)
-from dixtill_hf.workflow.predictions import calibration
+from dixtill_hf.workflow.evaluation_stage import describe_teacher, evaluate_students
 from dixtill_hf.workflow.recipe import Recipe
 from dixtill_hf.workflow.student_jobs import (
     StudentJob,
@@ -41,7 +32,7 @@ from dixtill_hf.workflow.student_jobs import (
     student_jobs,
 )
 from dixtill_hf.workflow.student_publication import publish_student
-from dixtill_hf.workflow.student_stage import probabilities_on_test, train_students
+from dixtill_hf.workflow.student_stage import train_students
 from dixtill_hf.workflow.teacher_stage import RunTeacher, prepare_teacher
 from dixtill_hf.workflow.variant_stage import (
     VariantSettings,
@@ -115,15 +106,15 @@ class FinishedRun:
 def run(recipe: Recipe, command: str) -> Path:
     """Run a recipe from its data to its report.
 
-    Each stage is skipped when its output is there and still valid, so the same call goes on where
-    a killed one stopped.
+    A stage is skipped if its output is there and still valid, so the same call goes on where a
+    killed one stopped.
 
     Args:
         recipe: All that the run depends on.
-        command: What was typed to start it; it stands in the report.
+        command: What was typed to start it; the report shows it.
 
     Returns:
-        Path of the report. Beside it lie `student/`, `teacher/` (when fine-tuned here),
+        Path of the report. Next to it are `student/`, `teacher/` (if it was fine-tuned here),
         `annotated/`, `students/`, `metrics.json`, `figures/` and `explanations.html`.
 
     Raises:
@@ -159,7 +150,7 @@ def complete_run(recipe: Recipe, command: str) -> FinishedRun:
     with context.cache.timed("distil", fingerprints):
         results = train_students(jobs, recipe.student.workers)
     with context.cache.timed("evaluate", fingerprints):
-        measured = _measure(annotation.splits, jobs, results)
+        measured = evaluate_students(annotation.splits, jobs, results)
     metrics = {
         "format": METRICS_FORMAT,
         "dataset": data.describe(),
@@ -201,31 +192,8 @@ def _check_labelled(recipe: Recipe, data: RunData) -> None:
     """Refuse what needs labels where there are none, before anything is computed."""
     if "none" in recipe.student.methods and LABEL_UNKNOWN in data.splits["train"][LABEL]:
         raise ValueError(
-            "The method 'none' learns from labels alone, and some training texts have none: leave "
+            "The method 'none' learns only from labels, and some training texts have none: leave "
             "it out with --methods kl mse dixtill."
         )
     if not labelled_classes(data.splits["test"]):
         raise ValueError("No test text has a label, so nothing can be scored: label some.")
-
-
-def _measure(
-    annotated: DatasetDict, jobs: list[StudentJob], results: list[dict[str, Any]]
-) -> dict[str, Any]:
-    """Results, their summary over seeds, and the paired comparisons."""
-    test = annotated["test"]
-    series: dict[tuple[str, str], list[np.ndarray]] = {}
-    everything: list[dict[str, Any]] = []
-    if len(labelled_classes(annotated["train"])) > 1:  # else there is nothing to fit
-        bag_of_words, probabilities = score_bag_of_words(annotated)
-        series[BAG_OF_WORDS, NO_PRESET] = [probabilities.argmax(-1)]
-        everything.append(bag_of_words | calibration(probabilities, test))
-    for job, result in zip(jobs, results, strict=True):
-        probabilities = probabilities_on_test(job)
-        series.setdefault((job.method, job.preset), []).append(probabilities.argmax(-1))
-        everything.append(result | calibration(probabilities, test))
-    predictions = {name: np.stack(seeds) for name, seeds in series.items()}
-    return {
-        "results": everything,
-        "summary": summarise(everything),
-        "comparisons": compare(predictions, np.asarray(test[LABEL])),
-    }

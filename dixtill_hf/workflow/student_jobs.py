@@ -98,18 +98,21 @@ def student_jobs(
         for name, value in asdict(arguments).items()
         if name not in ("presets", "methods", "seeds", "workers")
     }
+    vectors = {
+        preset: identify_word_vectors(chosen_word_vectors(word_vectors, preset))
+        for preset in arguments.presets
+    }
     jobs = []
     for seed, preset, method in product(
         range(arguments.seeds), arguments.presets, arguments.methods
     ):
-        vectors = identify_word_vectors(chosen_word_vectors(word_vectors, preset))
         depends_on = [
             TRAINING_VERSION,
             annotation.fingerprint,
             asdict(PRESETS[preset]),
             dict(METHODS[method]),
             seed,
-            {**shared, "word_vectors": vectors},
+            {**shared, "word_vectors": vectors[preset]},
         ]
         wanted = variant_settings(arguments, preset, method, word_vectors)
         jobs.append(

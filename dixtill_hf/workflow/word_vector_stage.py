@@ -9,9 +9,9 @@ from pathlib import Path
 from datasets import DatasetDict
 from transformers import PretrainedConfig
 
-from dixtill_hf.artifacts.hashing import hash_json, hash_texts
+from dixtill_hf.artifacts.hashing import hash_file, hash_json, hash_texts
 from dixtill_hf.data.columns import TEXT
-from dixtill_hf.data.packaged import packaged_glove, sha256_of
+from dixtill_hf.data.packaged import packaged_glove
 from dixtill_hf.data.words import words_of
 from dixtill_hf.distillation.presets import student_settings
 from dixtill_hf.distillation.teacher_vectors import save_teacher_vectors
@@ -93,7 +93,7 @@ def identify_word_vectors(name: str) -> str:
     path = Path(name)
     if name in (NO_VECTORS, PACKAGED_GLOVE) or not path.is_file():
         return name
-    return sha256_of(path)
+    return hash_file(path)
 
 
 def refuse_teachers_vectors(name: str | None) -> None:
