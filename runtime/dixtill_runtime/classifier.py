@@ -3,13 +3,11 @@
 
 from __future__ import annotations
 
-import logging
+import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 from importlib.util import find_spec
 from os import PathLike
-from pathlib import Path
-from typing import overload
+from typing import NamedTuple, overload
 
 from dixtill_runtime.container import EXPLANATIONS, PROBLEMS, Container, read_container
 from dixtill_runtime.engine import Answer, Engine
@@ -18,11 +16,8 @@ DEFAULT_FILE = "student.dxt"
 ENGINES = ("core", "reference")
 _Q24 = 1 << 24
 
-logger = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True)
-class Word:
+class Word(NamedTuple):
     """A word of a text and its part in the prediction.
 
     Attributes:
@@ -44,8 +39,7 @@ class Word:
     contributions: tuple[float, ...]
 
 
-@dataclass(frozen=True)
-class Prediction:
+class Prediction(NamedTuple):
     """What a student says of one text.
 
     Attributes:
@@ -115,8 +109,9 @@ class Classifier:
             OSError: The file cannot be read.
             ContainerError: It is damaged, foreign or of another version.
         """
-        path = Path(path)
-        return cls((path / DEFAULT_FILE if path.is_dir() else path).read_bytes(), engine)
+        path = os.fspath(path)
+        with open(os.path.join(path, DEFAULT_FILE) if os.path.isdir(path) else path, "rb") as file:
+            return cls(file.read(), engine)
 
     @classmethod
     def from_hub(
@@ -209,7 +204,9 @@ class Classifier:
 def _choose_engine() -> str:
     if find_spec("dixtill_runtime._core") is not None:
         return "core"
-    logger.warning(
+    import logging  # Takes longer than everything else here, and is rarely needed.
+
+    logging.getLogger(__name__).warning(
         "The compiled engine of dixtill-runtime is not installed: the slow one in NumPy runs "
         "instead, with the same answers."
     )

@@ -7,11 +7,9 @@ order and index was checked.
 
 from __future__ import annotations
 
-import json
 import struct
 import zlib
 from array import array
-from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
@@ -65,8 +63,7 @@ class Head(NamedTuple):
         return _HEAD.pack(*self, 0, 0, 0)
 
 
-@dataclass(frozen=True)
-class Container:
+class Container(NamedTuple):
     """A student, checked.
 
     Attributes:
@@ -419,6 +416,8 @@ def _check_sums(tag: str, data: memoryview, width: int) -> None:
 def _meta(data: memoryview | None) -> dict[str, Any]:
     if data is None:
         return {}
+    import json
+
     try:
         meta = json.loads(bytes(data).decode("utf-8"))
     except ValueError as error:
