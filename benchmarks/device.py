@@ -52,7 +52,7 @@ from dixtill_hf.workflow.environment import describe_environment
 
 RESULTS = Path(__file__).parent / "results"
 BITS = ("8", "4", "pq")
-SIZES = (80_000, 100_000, 125_000, 150_000, 200_000, 300_000, 400_000, 500_000)
+SIZES = (100_000, 150_000, 200_000, 300_000, 500_000)
 _FASTTEXT_SECONDS = 60
 
 
