@@ -26,7 +26,6 @@ from typing import Any
 import numpy as np
 import onnxruntime
 import tokenizers
-from dixtill_runtime._core import Core
 from transformers import AutoTokenizer
 
 from dixtill_hf.export.dxt import student_bytes
@@ -35,6 +34,7 @@ from dixtill_hf.export.onnx import export_student
 from dixtill_hf.export.onnx_student import OnnxStudent
 from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification
 from dixtill_runtime import Classifier, __version__
+from dixtill_runtime._core import Core
 
 RESULTS = Path(__file__).parent / "results" / "device_speed.json"
 WARM_UP = 200

@@ -30,14 +30,9 @@ from dixtill_hf.artifacts.process_group import ProcessGroup
 from dixtill_hf.data import columns
 from dixtill_hf.data.labels import GLUE_UNKNOWN, label_names
 from dixtill_hf.explainers.base import Explainer, get_explainer
+from dixtill_hf.teacher.checkpoints import label_names_of, load_config
 from dixtill_hf.teacher.label_matching import LabelMismatchError
-from dixtill_hf.teacher.loading import (
-    Teacher,
-    check_same_labels,
-    label_names_of,
-    load_config,
-    load_teacher,
-)
+from dixtill_hf.teacher.loading import Teacher, check_same_labels, load_teacher
 
 logger = logging.getLogger(__name__)
 

@@ -32,13 +32,9 @@ from dixtill_hf.distillation.presets import METHODS, PRESETS, student_settings
 from dixtill_hf.distillation.trainer import DistillationTrainer
 from dixtill_hf.explainers.base import Explainer, get_explainer
 from dixtill_hf.student.student import Student, load_student
+from dixtill_hf.teacher.checkpoints import has_classification_head, load_config
 from dixtill_hf.teacher.finetuning import finetune_teacher
-from dixtill_hf.teacher.loading import (
-    Teacher,
-    has_classification_head,
-    load_config,
-    load_teacher,
-)
+from dixtill_hf.teacher.loading import Teacher, load_teacher
 
 RECORD = "distillation.json"
 _FORMAT = 1

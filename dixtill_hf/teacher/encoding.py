@@ -70,6 +70,7 @@ def encode_texts(
         truncation=True,
         max_length=teacher.max_length,
         padding=False,
+        return_attention_mask=True,
         return_offsets_mapping=True,
         return_special_tokens_mask=True,
     )
@@ -93,8 +94,12 @@ def encode_texts(
 
 
 def _inputs_of(teacher: Teacher) -> list[str]:
-    """What the tokenizer gives that the model takes; one made for another model may give more."""
-    names = teacher.tokenizer.model_input_names
+    """What the tokenizer gives that the model takes; one made for another model may give more.
+
+    The attention mask is one of them even if the tokenizer does not say so: without it, the texts
+    of a batch would be read with their padding.
+    """
+    names = dict.fromkeys([*teacher.tokenizer.model_input_names, "attention_mask"])
     taken = inspect.signature(teacher.model.forward).parameters
     # A model that is wrapped in another one may not say what it takes.
     return [name for name in names if name in taken or "input_ids" not in taken]

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -12,9 +13,9 @@ from datasets import Dataset, DatasetDict
 from sklearn.metrics import accuracy_score, f1_score
 from transformers import (
     AutoModelForSequenceClassification,
-    AutoTokenizer,
     DataCollatorWithPadding,
     EvalPrediction,
+    PreTrainedModel,
     Trainer,
     TrainingArguments,
     set_seed,
@@ -22,11 +23,15 @@ from transformers import (
 
 from dixtill_hf.data.columns import LABEL, TEXT
 from dixtill_hf.data.labels import label_names
-from dixtill_hf.teacher.loading import (
+from dixtill_hf.teacher.checkpoints import (
     check_architecture,
-    check_tokenizer,
+    check_vocabulary,
+    complete_padding,
     input_limit,
+    list_few,
     load_config,
+    load_tokenizer,
+    load_weights,
 )
 
 
@@ -110,14 +115,15 @@ def build_trainer(
 
     Raises:
         OSError: The encoder cannot be read.
-        ValueError: It is an encoder-decoder, or its tokenizer gives no offsets.
+        ValueError: It is an encoder-decoder, weights of it are missing, or its tokenizer gives no
+            offsets or belongs to another model.
     """
     names = label_names(dataset["train"])
     check_architecture(load_config(encoder), str(encoder))
     set_seed(settings.seed)
-    tokenizer = AutoTokenizer.from_pretrained(encoder)
-    check_tokenizer(tokenizer, str(encoder))
-    model = AutoModelForSequenceClassification.from_pretrained(
+    tokenizer = load_tokenizer(encoder)
+    model, missing = load_weights(
+        AutoModelForSequenceClassification,
         encoder,
         dtype=torch.float32,  # some are stored in half precision, which AdamW's steps vanish in
         ignore_mismatched_sizes=True,  # a head for other labels is drawn anew
@@ -125,9 +131,9 @@ def build_trainer(
         id2label=dict(enumerate(names)),
         label2id={name: index for index, name in enumerate(names)},
     )
-    if tokenizer.pad_token_id is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    model.config.pad_token_id = tokenizer.pad_token_id  # what a decoder looks for the end by
+    _check_pretrained(model, missing, str(encoder))
+    check_vocabulary(model, tokenizer, str(encoder))
+    complete_padding(model, tokenizer)
     max_length = min(
         settings.max_length or input_limit(model, tokenizer), input_limit(model, tokenizer)
     )
@@ -151,6 +157,17 @@ def build_trainer(
         data_collator=DataCollatorWithPadding(tokenizer),
         compute_metrics=_validation_metrics,
     )
+
+
+def _check_pretrained(model: PreTrainedModel, missing: Sequence[str], name: str) -> None:
+    """Refuse an encoder that would be random; a pooler, which some lack, is drawn with the head."""
+    prefix = f"{model.base_model_prefix}."
+    lost = [key for key in missing if key.startswith(prefix) and "pooler" not in key]
+    if lost:
+        raise ValueError(
+            f"{name!r} does not hold all weights of a {type(model).__name__}: {list_few(lost)} are "
+            "missing, and would be random. Name a pretrained encoder of that architecture."
+        )
 
 
 def _training_arguments(

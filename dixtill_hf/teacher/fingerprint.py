@@ -4,17 +4,21 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import torch
 
-from dixtill_hf.artifacts.hashing import hash_json
+from dixtill_hf.artifacts.hashing import hash_json, hash_texts
 from dixtill_hf.teacher.loading import Teacher
 
 # Keys of a configuration that record its origin; the model's function does not depend on them.
 _ORIGIN_KEYS = {"_name_or_path", "transformers_version", "dtype", "torch_dtype", "_commit_hash"}
+# Package in which transformers puts the code that comes with a checkpoint.
+_REMOTE_CODE = "transformers_modules."
 
 
 def hash_teacher(teacher: Teacher) -> str:
@@ -31,8 +35,26 @@ def hash_teacher(teacher: Teacher) -> str:
         "padding": teacher.tokenizer.pad_token_id,
         "max_length": teacher.max_length,
         "label_order": list(teacher.label_order),
+        **_unusual_settings(teacher),
     }
     return hash_json(json.loads(json.dumps(described, default=str)))
+
+
+def _unusual_settings(teacher: Teacher) -> dict[str, Any]:
+    """Settings of the tokenizer, and code of the model, that the other parts do not show.
+
+    What is as usual is left out: the first releases did not describe it, and what they annotated
+    is still right.
+    """
+    found: dict[str, Any] = {}
+    if teacher.tokenizer.truncation_side != "right":
+        found["truncation_side"] = teacher.tokenizer.truncation_side
+    if getattr(teacher.tokenizer, "split_special_tokens", False):
+        found["split_special_tokens"] = True
+    cls = type(teacher.model)
+    if cls.__module__.startswith(_REMOTE_CODE):
+        found["code"] = hash_texts([Path(inspect.getfile(cls)).read_text(encoding="utf-8")])
+    return found
 
 
 def _describe_tokenizer(teacher: Teacher) -> dict:

@@ -16,7 +16,7 @@ from dixtill_hf.artifacts.process_group import ProcessGroup
 from dixtill_hf.artifacts.stage_cache import StageCache
 from dixtill_hf.data.packaged import packaged_encoder
 from dixtill_hf.explainers.base import Explainer, get_explainer
-from dixtill_hf.teacher.loading import has_classification_head, load_config
+from dixtill_hf.teacher.checkpoints import has_classification_head, load_config
 from dixtill_hf.workflow.recipe import AnnotationArguments, Recipe, TeacherArguments
 
 PACKAGED = "packaged"

@@ -5,6 +5,7 @@ The literal hashes were computed with the first release of the engine, before it
 the folder `annotation`. A change of one of them throws away everything that users have computed.
 """
 
+import dataclasses
 import hashlib
 import json
 from pathlib import Path
@@ -106,6 +107,17 @@ def test_the_folder_of_an_explainer_is_that_of_the_first_release(unchanging_teac
     assert ENGINE_VERSION == 3
     annotator = _annotator(unchanging_teacher, get_explainer(name))
     assert annotator.store.directory == Path("cache") / FOLDERS[name] / "shards"
+
+
+@pytest.mark.parametrize("name", sorted(FOLDERS))
+def test_every_setting_of_an_explainer_changes_its_folder(unchanging_teacher, name):
+    folders = [FOLDERS[name]]
+    explainer = get_explainer(name)
+    for field in dataclasses.fields(explainer):
+        changed = get_explainer(name)
+        object.__setattr__(changed, field.name, "another value")
+        folders.append(_annotator(unchanging_teacher, changed).store.directory.parent.name)
+    assert len(set(folders)) == len(folders)
 
 
 def test_every_explainer_with_settings_of_its_own_has_a_folder_here():

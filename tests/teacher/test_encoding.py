@@ -54,3 +54,10 @@ def test_what_the_model_does_not_take_is_left_out(tiny_teacher_dir, teacher_labe
     batch = collate(teacher, encode_texts(teacher, ["Acme fell.", "Up"]))
     assert set(batch.inputs) == {"input_ids", "attention_mask"}
     assert teacher.logits(batch.inputs).shape == (2, 3)
+
+
+def test_padding_is_masked_even_if_the_tokenizer_forgets_the_mask(tiny_teacher_dir, sentences):
+    teacher = load_teacher(tiny_teacher_dir("bert"))
+    expected = encode_texts(teacher, sentences)
+    teacher.tokenizer.model_input_names = ["input_ids", "token_type_ids"]
+    assert encode_texts(teacher, sentences) == expected

@@ -100,7 +100,7 @@ def test_a_loaded_teacher_knows_whose_labels_it_answers_for(tiny_teacher_dir, te
     teacher = load_teacher(tiny_teacher_dir("bert"), teacher_labels)
     check_same_labels(teacher, [name.upper() for name in teacher_labels])
     check_same_labels(teacher, None)
-    with pytest.raises(LabelMismatchError, match="stand in the order"):
+    with pytest.raises(LabelMismatchError, match="are in the order"):
         check_same_labels(teacher, teacher_labels[::-1])
     with pytest.raises(LabelMismatchError, match="do not match by name"):
         check_same_labels(teacher, ["no", "yes", "maybe"])
