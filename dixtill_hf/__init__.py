@@ -20,6 +20,7 @@ __all__ = [
     "DistillationTrainer",
     "DixtillConfig",
     "DixtillForSequenceClassification",
+    "DixtillModel",
     "DixtillOutput",
     "Explainer",
     "Explanation",
@@ -68,6 +69,7 @@ _MODULES = {
     "DistillationTrainer": "distillation.trainer",
     "DixtillConfig": "student.configuration_dixtill",
     "DixtillForSequenceClassification": "student.modeling_dixtill",
+    "DixtillModel": "student.modeling_dixtill",
     "DixtillOutput": "student.modeling_dixtill",
     "Explainer": "explainers.base",
     "Explanation": "student.explaining",
@@ -157,7 +159,11 @@ if TYPE_CHECKING:  # what type checkers and editors read
     from dixtill_hf.export.onnx_student import OnnxStudent
     from dixtill_hf.student.configuration_dixtill import DixtillConfig
     from dixtill_hf.student.explaining import Explanation
-    from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification, DixtillOutput
+    from dixtill_hf.student.modeling_dixtill import (
+        DixtillForSequenceClassification,
+        DixtillModel,
+        DixtillOutput,
+    )
     from dixtill_hf.student.pipeline import dixtill_pipeline
     from dixtill_hf.student.student import Student, load_student
     from dixtill_hf.student.tokenization import WordTokenizer, train_word_tokenizer

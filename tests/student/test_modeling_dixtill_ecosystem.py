@@ -124,3 +124,23 @@ def test_the_predictions_of_a_plain_trainer_are_the_logits(model, tmp_path: Path
     predictions = trainer.predict(rows).predictions
     np.testing.assert_allclose(predictions, model(IDS).logits.detach().numpy(), rtol=1e-5)
     assert accuracy[0].shape == (2,)
+
+
+def test_the_names_of_saved_weights_stay() -> None:
+    """Students that were saved by earlier releases are read by these names."""
+    directions = ("left_to_right", "right_to_left")
+    parts = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
+    layer = [f"encoder.layers.0.{one}.{part}" for one in directions for part in parts]
+    model = make_model(ngram_buckets=2, ngrams_per_word=1)
+    assert sorted(model.state_dict()) == sorted(
+        [
+            "embedding.weight",
+            "ngrams.buckets",
+            "ngrams.ngrams",
+            *layer,
+            "attention.projection.weight",
+            "attention.score.weight",
+            "classifier.weight",
+            "classifier.bias",
+        ]
+    )
