@@ -68,7 +68,7 @@ def cached_directory(
         directory: Where the output is, or will be. An older one is replaced when the new one is
             finished.
         fingerprint: Hash of all that the output depends on.
-        make: Makes the directory that it is given, where nothing is, and returns a JSON value
+        make: Makes the directory that it is given, which does not exist, and returns a JSON value
             that is kept with it. What it keeps in `checkpoints_of` survives an interruption, and
             is removed when the output is finished.
         processes: The processes that make the output together, each of which makes this call.

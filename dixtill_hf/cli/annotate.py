@@ -25,7 +25,8 @@ class AnnotatedOutput:
         default=0,
         metadata={
             "help": "Variants of every training text (cut, thinned, spliced) that the teacher "
-            "labels too, into variants/N; the students of dixtill-hf run have 4. One process alone."
+            "labels too, into variants/N; the students of dixtill-hf run have 4. Not with several "
+            "processes."
         },
     )
     explained_variants: int = field(
@@ -35,8 +36,8 @@ class AnnotatedOutput:
     replacement_words: int = field(
         default=0,
         metadata={
-            "help": "How many of the most frequent words of word_vectors may stand for a word of "
-            "the variants that they are near to; 0: none."
+            "help": "How many of the most frequent words of word_vectors may replace similar words "
+            "in the variants; 0: none."
         },
     )
     word_vectors: str = field(

@@ -64,7 +64,7 @@ class RecipeParser(HfArgumentParser):
         return tuple(map(self._finished, filled))
 
     def _finished(self, part: Any) -> Any:
-        """An instance of a dataclass, with mappings where words were typed."""
+        """An instance of a dataclass, with mappings instead of the words that were typed."""
         if not dataclasses.is_dataclass(part):  # the words that are left over
             return part
         for field in dataclasses.fields(part):

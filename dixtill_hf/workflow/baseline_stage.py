@@ -118,7 +118,7 @@ def sweep_heads(
 
     Args:
         rankings: Names in `RANKINGS`.
-        counts: Heads removed per layer, on average over the layers where the scope is global.
+        counts: Heads removed per layer, on average over the layers if the scope is global.
         teacher: The teacher.
         splits: Texts to rank heads on, and texts to score on.
         most_texts: Rank on only so many.

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A run, and its students compared with baselines: quality, size, time, memory, explanations.
 
-Nothing is measured twice: what lies in `benchmark/` and is still valid is read from there.
+Nothing is measured twice: what is in `benchmark/` and still valid is read from there.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def benchmark(recipe: Recipe, arguments: BenchmarkArguments, command: str) -> Pa
         command: What was typed to start it; it stands in the report.
 
     Returns:
-        Path of the report, in which every table and figure comes from `metrics.json` alone.
+        Path of the report, in which every table and figure comes from `metrics.json`.
 
     Raises:
         ImportError: The extra that a baseline needs is not installed.

@@ -88,7 +88,7 @@ class TimedModel:
     Attributes:
         name: What tables call it.
         runtime: What computes it.
-        directory: Where it lies.
+        directory: Where it is saved.
         open: Loads it for a number of threads.
         probe: Python code that loads it and classifies one batch, for `measure_peak_memory`.
         max_length: The most tokens that it reads.
@@ -117,7 +117,7 @@ class TimedModel:
 def timed_models(
     run: FinishedRun, baselines: Sequence[Baseline], cache: OutputCache
 ) -> list[TimedModel]:
-    """Make every model that is timed, where it is not there yet. All of them work on the CPU.
+    """Make every model that is timed, unless it is there already. All of them run on the CPU.
 
     Args:
         run: The finished run, whose best student stands for its students.
@@ -134,7 +134,7 @@ def timed_models(
 
 
 def _on_cpu(teacher: Teacher) -> Teacher:
-    """The teacher on the CPU, where its baselines are: times compare only on one device."""
+    """The teacher on the CPU, as its baselines: only times on one device can be compared."""
     if teacher.model.device.type == "cpu":
         return teacher
     return replace(teacher, model=copy.deepcopy(teacher.model).cpu())
@@ -276,7 +276,7 @@ def _measure_latency(
 def _measure_energy(
     models: Sequence[TimedModel], texts: Sequence[str], threads: Sequence[int]
 ) -> list[dict[str, Any]] | None:
-    """Energy of each model with the most threads; None where no counter can be read."""
+    """Energy of each model with the most threads; None if no counter can be read."""
     meter = find_energy_meter()
     if meter is None:
         return None

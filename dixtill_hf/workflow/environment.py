@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a figure depends on beside its recipe: versions and hardware."""
+"""What a figure depends on next to its recipe: versions and hardware."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PACKAGES = (
     "numpy",
 )
 RUNTIMES = ("optimum", "optimum-onnx", "onnx", "onnxruntime", "optimum-intel", "openvino", "nncf")
-"""What a benchmark's compressed models depend on besides."""
+"""Packages that only the compressed models of a benchmark depend on."""
 
 
 def describe_environment() -> dict[str, Any]:
@@ -47,7 +47,7 @@ def describe_environment() -> dict[str, Any]:
 
 
 def versions_of(packages: Iterable[str]) -> dict[str, str | None]:
-    """Installed version of each package; None where it is not installed."""
+    """Installed version of each package; None if it is not installed."""
     return {name: _version(name) for name in packages}
 
 

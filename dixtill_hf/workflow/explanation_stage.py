@@ -154,7 +154,7 @@ def _integrated_gradients(
     )["offset_mapping"]
     explained: list[Explained] = []
     for spans, scores in zip(offsets, found, strict=True):
-        # Special tokens stand for no characters of the text.
+        # Special tokens have no characters of the text.
         ordinary = [place for place, (start, end) in enumerate(spans) if start < end]
         explained.append(([spans[place] for place in ordinary], scores[ordinary]))
     return explained
@@ -194,7 +194,7 @@ def study_explanations(
         cache: Keeps the measurements.
 
     Returns:
-        Rows under `agreement`, `faithfulness` and, where texts have rationales, `plausibility`.
+        Rows under `agreement`, `faithfulness` and, if texts have rationales, `plausibility`.
     """
     sample = seeded_sample(run.annotated["test"], most_texts)
     key = [run.metrics["fingerprint"], run.annotation_key, sample[TEXT][:]]

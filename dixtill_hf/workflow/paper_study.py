@@ -89,8 +89,8 @@ def study_temperatures(
 ) -> list[dict[str, Any]]:
     """Train the students of the run that know a temperature at each of these temperatures.
 
-    Students of the run itself stand for its own temperature. The others lie in
-    `temperatures/`, and are trained only where they are not there yet.
+    For the run's own temperature its students are taken. The others are kept in
+    `temperatures/`, and are trained only if they are not there yet.
 
     Args:
         run: The finished run.

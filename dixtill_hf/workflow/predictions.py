@@ -96,7 +96,7 @@ def predict(
 def quality(
     probabilities: NDArray[np.float64], labels: NDArray[np.integer]
 ) -> dict[str, float | None]:
-    """Classification metrics over the labelled texts; None each where no text has a label."""
+    """Classification metrics over the labelled texts; None each if no text has a label."""
     labelled = labels != LABEL_UNKNOWN
     if not labelled.any():
         return dict.fromkeys(("accuracy", "macro_f1", "matthews", "roc_auc"))

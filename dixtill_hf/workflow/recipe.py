@@ -29,17 +29,17 @@ class DataArguments:
     config_name: str | None = described(
         None, "Configuration of a Hub dataset that has several, 'sst2' of glue for example."
     )
-    test_source: str | None = described(None, "A file with the test texts, where source has none.")
+    test_source: str | None = described(None, "A file with the test texts, if source has none.")
     splits: dict[str, str] | None = described(
         None,
         "Which split of the source serves as train, validation or test, if the source's names "
         "differ: --splits test=validation, or {test: validation} in YAML.",
     )
     text_column: str | None = described(
-        None, "Column of the text; found by convention when not given."
+        None, "Column of the text. Default: found by its usual names."
     )
     label_column: str | None = described(
-        None, "Column of the label; found by convention when not given."
+        None, "Column of the label. Default: found by its usual names."
     )
     label_names: list[str] | None = described(
         None,
@@ -47,34 +47,35 @@ class DataArguments:
         "YAML.",
     )
     unlabelled: bool = described(
-        False, "Accept training texts without a label; they learn from the teacher alone."
+        False,
+        "Accept training texts without a label: students learn what the teacher predicts for them.",
     )
     unlabelled_source: str | None = described(
         None,
-        "Further training texts, which learn from the teacher alone: a source of the same kinds, "
-        "with the same text_column; labels in it are not read. The method 'none' needs labels and "
-        "has to be left out.",
+        "More training texts, for which students learn only from the teacher: a source of the same "
+        "kinds, with the same text_column. Its labels are not read. The method 'none' needs labels "
+        "and has to be left out.",
     )
     validation_fraction: float = described(
         0.1, "Share of train held out, stratified, when the source has no validation split."
     )
     test_fraction: float | None = described(
-        None, "Share of train held out, stratified, as test texts where there are none."
+        None, "Share of train held out, stratified, as test texts, if the source has none."
     )
-    data_seed: int = described(0, "Seed of what is held out and of the subset of train.")
+    data_seed: int = described(0, "Seed of the texts that are held out and of the subset of train.")
     max_train_texts: int | None = described(
         None,
-        "Use a random subset of this many training texts; all when not given. Those of "
+        "Use a random subset of this many training texts. Default: all. Those of "
         "unlabelled_source come on top.",
     )
     max_test_texts: int | None = described(
-        None, "Use a random subset of this many test texts; all when not given."
+        None, "Use a random subset of this many test texts. Default: all."
     )
 
 
 @dataclass
 class TeacherArguments:
-    """Who teaches, and how it becomes a classifier if it is none yet."""
+    """The teacher, and how it becomes a classifier if it is none yet."""
 
     teacher: str = described(
         "packaged",
@@ -89,7 +90,7 @@ class TeacherArguments:
     teacher_finetune: bool = described(
         False,
         "Fine-tune a teacher that is fine-tuned already once more, on these data: for labels that "
-        "it does not have. Its head is drawn anew where it has not as many.",
+        "it does not have. Its head is drawn anew if it has another number of labels.",
     )
     teacher_epochs: float | None = described(
         None,
@@ -98,15 +99,16 @@ class TeacherArguments:
     teacher_learning_rate: float | None = described(
         None, "Peak learning rate of fine-tuning; by the encoder's size if left out."
     )
-    teacher_batch_size: int = described(32, "Texts a step of fine-tuning.")
+    teacher_batch_size: int = described(32, "Texts per step of fine-tuning.")
     teacher_max_length: int | None = described(
-        None, "Longest input of fine-tuning in tokens; the model's own limit when not given."
+        None, "Longest input of fine-tuning in tokens. Default: the model's own limit."
     )
     teacher_seed: int = described(0, "Seed of fine-tuning.")
     teacher_folds: int = described(
         0,
-        "Fine-tune so many teachers, each without one fold of the training texts, which it labels "
-        "and explains; their mean is the teacher of all other texts. 0: one teacher, of all texts.",
+        "Fine-tune this many teachers, each without one fold of the training texts, which it then "
+        "labels and explains; their mean is the teacher of all other texts. 0: one teacher, of all "
+        "texts.",
     )
 
 
@@ -119,8 +121,8 @@ class AnnotationArguments:
     )
     steps: int | None = described(
         None,
-        "Nodes on the path of Integrated Gradients for every text; as many as each text needs when "
-        "not given.",
+        "Nodes on the path of Integrated Gradients for every text. Default: as many as each text "
+        "needs.",
     )
     output: str | None = described(
         None, "What is attributed: 'logit', 'margin', 'probability' or 'log_probability'."
@@ -134,13 +136,13 @@ class AnnotationArguments:
         "in YAML.",
     )
     tokens_per_batch: int | None = described(
-        None, "Most tokens in memory at once; what suits the device when not given."
+        None, "Most tokens in memory at once. Default: chosen for the device."
     )
 
 
 @dataclass
 class StudentArguments:
-    """Which students are trained. A field left out takes the preset's value."""
+    """The students. A field that is left out takes the preset's value."""
 
     methods: list[str] = described(
         ["none", "kl", "mse", "dixtill"],
@@ -159,26 +161,28 @@ class StudentArguments:
     embedding_size: int | None = described(
         None,
         "Embedding dimensions; word vectors with more are reduced to their principal components. "
-        "Those of the word vectors, and 50 without, when not given.",
+        "Default: those of the word vectors, 50 without them.",
     )
     hidden_size: int = described(50, "Units of the bi-LSTM in each direction.")
     ngram_buckets: int | None = described(
         None,
-        "While a student is trained, its words share so many vectors by their character n-grams, "
-        "which are then added to the words' own. Those of the preset when not given: 4000 from "
-        "5,000 texts on, else 0, and with 'paper' none.",
+        "Number of vectors that words share by their character n-grams in training, which are then "
+        "added to the words' own. Default: the preset's, 4000 from 5,000 texts on, else 0; with "
+        "'paper' none.",
     )
     epochs: float | None = described(None, "Passes over the training texts.")
     learning_rate: float | None = described(None, "Peak learning rate.")
-    batch_size: int | None = described(None, "Texts a step.")
-    alpha: float | None = described(None, "Weight of the teacher's terms, 0 to 1.")
-    temperature: float | None = described(None, "Softens both outputs in the distillation term.")
-    xai_weight: float | None = described(None, "Weight of the explanation term of dixtill.")
+    batch_size: int | None = described(None, "Texts per step.")
+    alpha: float | None = described(None, "Weight of the teacher against the labels, 0 to 1.")
+    temperature: float | None = described(
+        None, "Temperature of both outputs in the distillation loss."
+    )
+    xai_weight: float | None = described(None, "Weight of the explanation loss of dixtill.")
     explanation: str | None = described(
         None, "What dixtill aligns and the student returns: 'contributions' or 'attention'."
     )
     min_frequency: int | None = described(
-        None, "Words that the training texts hold less often than this become [UNK]."
+        None, "Words that the training texts have less often than this become [UNK]."
     )
     extra_vocab_size: int = described(
         0,
@@ -192,16 +196,19 @@ class StudentArguments:
     )
     explained_variants: int = described(
         0,
-        "Of how many of them the predictions are explained too, each at the cost of annotating the "
-        "training texts once more; the student then explains itself more as its teacher does.",
+        "Number of these variants whose predictions are explained too, each at the cost of "
+        "annotating the training texts once more. The student then explains itself more as its "
+        "teacher does.",
     )
     replacement_words: int = described(
         0,
-        "How many of the most frequent words of word_vectors may stand, in the variants, for words "
-        "that they are near to; the student then knows these too. 10000 were measured.",
+        "How many of the most frequent words of word_vectors may replace similar words in the "
+        "variants; they are added to the vocabulary. 10000 were measured.",
     )
     workers: int = described(
-        0, "Students trained side by side; 0 takes the CPU's cores, or 1 with an accelerator."
+        0,
+        "Students that are trained at the same time. 0: one per CPU core, or one with an "
+        "accelerator.",
     )
 
 

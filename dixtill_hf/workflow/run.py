@@ -189,7 +189,7 @@ def _check_explainer(recipe: Recipe, explainer: Explainer) -> None:
 
 
 def _check_labelled(recipe: Recipe, data: RunData) -> None:
-    """Refuse what needs labels where there are none, before anything is computed."""
+    """Refuse what needs labels if there are none, before anything is computed."""
     if "none" in recipe.student.methods and LABEL_UNKNOWN in data.splits["train"][LABEL]:
         raise ValueError(
             "The method 'none' learns only from labels, and some training texts have none: leave "

@@ -152,7 +152,7 @@ def _worker_count(workers: int) -> int:
 
 
 def _usable_cores() -> int:
-    """Cores that this process may use; where the system does not tell, all there are."""
+    """Cores that this process may use; if the system does not tell, all there are."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -53,7 +53,7 @@ class VariantSettings:
         return f"variants/{'-'.join(parts)}"
 
     def similar(self, texts: list[str]) -> dict[str, list[str]] | None:
-        """What may stand for the words of the texts; None without replacements."""
+        """Words that may replace those of the texts; None without replacements."""
         if not self.replacements or self.word_vectors == NO_VECTORS:
             return None
         return similar_words(texts, self.word_vectors, self.replacements)
@@ -91,7 +91,7 @@ def all_variant_settings(
 
 
 def check_replacement_words(arguments: StudentArguments) -> None:
-    """Refuse to replace words without vectors, or where there are no variants.
+    """Refuse to replace words without vectors or without variants.
 
     Raises:
         ValueError: There are no word vectors, or no student learns from variants.

@@ -17,7 +17,7 @@ def test_the_help_names_every_command(capsys):
 
 # A part of the help of one field of each command.
 EXPLAINED = {
-    "run": "Words that the training texts hold less often than this become [UNK]",
+    "run": "Words that the training texts have less often than this become [UNK]",
     "benchmark": "Other small classifiers to compare with",
     "annotate": "Nodes on the path of Integrated Gradients",
     "train": "Weight of the teacher against the labels",
