@@ -45,6 +45,8 @@ def setup(app: Sphinx) -> dict[str, bool]:
         app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]
     ) -> None:
         lines[:] = to_restructured_text(lines, name.rsplit(".", 1)[-1])
+        if what in ("attribute", "property"):
+            lines[:0] = ["..", ""]  # napoleon takes a first line with a colon for "type: text"
 
     app.connect("autodoc-process-docstring", convert, priority=400)
     return {"parallel_read_safe": True}
