@@ -15,7 +15,8 @@ from dixtill_hf import distill
 from dixtill_hf.cli.main import main
 
 ROOT = Path(__file__).parents[2]
-STEPS = "2"  # of Integrated Gradients
+# Of Integrated Gradients. The precision would be chosen by its speed, which a busy machine changes.
+STEPS, PRECISION = 2, "float32"
 
 
 @pytest.fixture
@@ -38,13 +39,14 @@ def test_call_commands_and_script_make_the_same_student(
     monkeypatch.chdir(tmp_path)
     torch.set_num_threads(1)
     teacher = str(tiny_teacher_dir("bert"))
-    source = ["--source", str(data), "--teacher", teacher, "--steps", STEPS]
+    source = ["--source", str(data), "--teacher", teacher, "--steps", str(STEPS)]
+    source += ["--explainer_settings", f"precision={PRECISION}"]
     short = ["--num_train_epochs", "2", "--report_to", "none", "--use_cpu"]
     distill(
         data,
         teacher,
         "called",
-        explainer=IntegratedGradients(steps=int(STEPS)),
+        explainer=IntegratedGradients(steps=STEPS, precision=PRECISION),
         num_train_epochs=2,
         use_cpu=True,
     )
