@@ -39,6 +39,7 @@ def _assembled(cache):
     return path
 
 
+@pytest.mark.slow
 def test_every_killed_annotation_ends_in_the_same_bits(killed):
     directory, kills = killed
     whole = _assembled(directory / "whole")

@@ -51,6 +51,7 @@ def _launch(processes, directory, *arguments):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("processes", "arguments"), [(2, ["die"]), (4, [])])
 def test_processes_share_the_work_and_all_get_all(directory, alike, computed, processes, arguments):
     done = _launch(processes, directory, *arguments)

@@ -15,6 +15,7 @@ def source(experiment_options) -> str:
     return next(option for option in experiment_options if option.startswith("--source="))
 
 
+@pytest.mark.slow
 def test_every_method_is_timed_and_held_against_the_reference(
     source, tiny_teacher_dir, tmp_path, monkeypatch
 ):
@@ -49,6 +50,7 @@ def test_every_method_is_timed_and_held_against_the_reference(
     assert "measured / predicted" in page
 
 
+@pytest.mark.slow
 def test_each_precision_is_timed_with_each_number_of_tokens(
     source, tiny_teacher_dir, tmp_path, monkeypatch
 ):
@@ -74,6 +76,7 @@ def test_the_teacher_is_as_it_was_after_a_precision_was_tried(experiment_options
     assert all(torch.equal(after[name], weight) for name, weight in before.items())
 
 
+@pytest.mark.slow
 def test_memory_is_measured_in_a_process_of_its_own(source, tiny_teacher_dir, tmp_path):
     options = [source, "--sizes", "10", "40", "--explainer=gradient_x_input"]
     annotation_memory.main([str(tiny_teacher_dir("bert")), *options, f"--results_dir={tmp_path}"])

@@ -11,6 +11,7 @@ from dixtill_hf.explainers.integrated_gradients import IntegratedGradients
 CHOSEN = ["--explainers=integrated_gradients,saliency", "--settings=integrated_gradients.steps=9"]
 
 
+@pytest.mark.slow
 def test_every_explainer_gets_its_row(experiment_options, tmp_path, capsys):
     explainers.main([*experiment_options, *CHOSEN])
     content = json.loads((tmp_path / "results" / "explainers.json").read_text())
@@ -41,6 +42,7 @@ def test_every_explainer_gets_its_row(experiment_options, tmp_path, capsys):
     assert "integrated_gradients           360 evaluations with a gradient" in printed
 
 
+@pytest.mark.slow
 def test_what_is_measured_is_not_measured_again(experiment_options, tmp_path, monkeypatch):
     student = {"seed": 0, "accuracy": 0.5, "macro_f1": 0.5, "explanation": {"cosine": 0.5}}
     monkeypatch.setattr(

@@ -30,6 +30,7 @@ def data(tmp_path: Path, sentences: list[str], teacher_labels: list[str]) -> Pat
     return directory
 
 
+@pytest.mark.slow
 def test_call_commands_and_script_make_the_same_student(
     data: Path, tmp_path: Path, tiny_teacher_dir: Callable[[str], Path], monkeypatch
 ) -> None:

@@ -64,6 +64,7 @@ def test_the_output_directory_holds_the_student(texts, teacher, tmp_path):
     assert not list(directory.glob("checkpoint-*"))
 
 
+@pytest.mark.slow
 def test_the_same_call_returns_the_student_that_is_there(texts, teacher, tmp_path):
     student = distill(texts, teacher, tmp_path / "student", **SHORT)
     written = (tmp_path / "student" / "model.safetensors").stat().st_mtime_ns
@@ -74,6 +75,7 @@ def test_the_same_call_returns_the_student_that_is_there(texts, teacher, tmp_pat
     assert equal(other, load_student(tmp_path / "student"))
 
 
+@pytest.mark.slow
 def test_an_interrupted_training_goes_on(texts, teacher, tmp_path, monkeypatch):
     from dixtill_hf.distillation.trainer import DistillationTrainer
 
@@ -102,6 +104,7 @@ def test_an_interrupted_training_goes_on(texts, teacher, tmp_path, monkeypatch):
     assert equal(whole, resumed)
 
 
+@pytest.mark.slow
 def test_an_encoder_is_fine_tuned_first(texts, teacher, tmp_path, teacher_labels):
     encoder = tmp_path / "encoder"
     AutoModel.from_pretrained(teacher).save_pretrained(encoder)

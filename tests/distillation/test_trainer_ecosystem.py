@@ -82,6 +82,7 @@ def test_bf16_full_eval(make_trainer: MakeTrainer) -> None:
     assert trainer.predict(trainer.eval_dataset).predictions.dtype == np.float32
 
 
+@pytest.mark.slow
 def test_hyperparameter_search(make_trainer: MakeTrainer, make_student: Callable) -> None:
     optuna = pytest.importorskip("optuna")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -296,12 +297,14 @@ def results(
     return {name: json.loads((directory / f"{name}.json").read_text()) for name in ("one", "two")}
 
 
+@pytest.mark.slow
 def test_two_processes_train_as_one(results: dict[str, dict[str, Any]]) -> None:
     one, two = results["one"], results["two"]
     assert (one["processes"], two["processes"]) == (1, 2)
     np.testing.assert_allclose(two["weights"], one["weights"], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_two_processes_fill_the_last_step_from_the_beginning_of_the_epoch(
     results: dict[str, dict[str, Any]],
 ) -> None:
@@ -309,6 +312,7 @@ def test_two_processes_fill_the_last_step_from_the_beginning_of_the_epoch(
     np.testing.assert_allclose(two, one, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_two_processes_log_as_one(results: dict[str, dict[str, Any]]) -> None:
     logs = [[entry for entry in results[name]["log"] if "loss" in entry] for name in results]
     assert len(logs[0]) == len(logs[1]) == 4
@@ -317,6 +321,7 @@ def test_two_processes_log_as_one(results: dict[str, dict[str, Any]]) -> None:
         assert two == pytest.approx(one, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_two_processes_evaluate_as_one(results: dict[str, dict[str, Any]]) -> None:
     one, two = (
         {n: v for n, v in r["metrics"].items() if "per_second" not in n and "time" not in n}
@@ -328,6 +333,7 @@ def test_two_processes_evaluate_as_one(results: dict[str, dict[str, Any]]) -> No
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["one", "two"])
 def test_resuming_within_an_epoch_on_any_number_of_processes(
     results: dict[str, dict[str, Any]], name: str

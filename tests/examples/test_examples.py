@@ -31,6 +31,7 @@ def _run(*argv: str, cwd: Path) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_the_script_distils_and_scores(tiny_teacher_dir, tmp_path, sentences):
     """As for the tweets of the README: splits, columns and labels are named, the teacher's too."""
     ours = ["Bearish", "Bullish", "Neutral"]

@@ -48,6 +48,7 @@ def test_every_kind_of_character(both):
             assert runtime(text) == library(text), hex(code)
 
 
+@pytest.mark.slow
 def test_random_texts(both):
     library, runtime = both
     generator = random.Random(1)

@@ -24,6 +24,7 @@ def texts_of(figure) -> set[str]:
     return found
 
 
+@pytest.mark.slow
 def test_every_figure_is_drawn_as_png_and_svg_the_same_each_time(tmp_path, metrics):
     for run in ("first", "second"):
         assert figures.draw_figures(metrics, tmp_path / run) == NAMES

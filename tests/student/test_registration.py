@@ -75,6 +75,7 @@ trust = {{}}
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("start", "module"),
     [

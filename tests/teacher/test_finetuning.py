@@ -158,6 +158,7 @@ def _interrupt_saving(monkeypatch):
     monkeypatch.setattr(Trainer, "save_model", cut)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("interrupt", [_interrupt_second_checkpoint, _interrupt_saving])
 def test_an_interrupted_run_ends_as_an_uninterrupted_one(
     encoder, dataset, tmp_path, monkeypatch, interrupt

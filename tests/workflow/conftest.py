@@ -15,25 +15,23 @@ from dixtill_hf.workflow.recipe import (
     StudentArguments,
     TeacherArguments,
 )
+from dixtill_hf.workflow.run import run
 
 
-@pytest.fixture
-def data_dir(tmp_path: Path, sentences: list[str], teacher_labels: list[str]) -> Path:
-    """train.csv and test.csv of texts that all differ."""
-    directory = tmp_path / "data"
+def write_headlines(directory: Path, sentences: list[str], labels: list[str]) -> Path:
+    """Write train.csv and test.csv of texts that all differ; returns their directory."""
     directory.mkdir()
     for split, count in (("train", 60), ("test", 24)):
-        rows = [f'"{sentences[i % 12]} {split} {i}",{teacher_labels[i % 3]}' for i in range(count)]
+        rows = [f'"{sentences[i % 12]} {split} {i}",{labels[i % 3]}' for i in range(count)]
         (directory / f"{split}.csv").write_text("\n".join(["text,label", *rows]) + "\n")
     return directory
 
 
-@pytest.fixture
-def recipe(tmp_path: Path, data_dir: Path, tiny_teacher_dir: Callable[[str], Path]) -> Recipe:
+def small_recipe(data_dir: Path, teacher: Path, output_dir: Path) -> Recipe:
     """A whole run of two methods and two seeds."""
     return Recipe(
         data=DataArguments(source=str(data_dir)),
-        teacher=TeacherArguments(teacher=str(tiny_teacher_dir("bert"))),
+        teacher=TeacherArguments(teacher=str(teacher)),
         annotation=AnnotationArguments(steps=2),
         student=StudentArguments(
             methods=["none", "dixtill"],
@@ -43,8 +41,34 @@ def recipe(tmp_path: Path, data_dir: Path, tiny_teacher_dir: Callable[[str], Pat
             epochs=1,
             workers=1,
         ),
-        output=OutputArguments(output_dir=str(tmp_path / "run")),
+        output=OutputArguments(output_dir=str(output_dir)),
     )
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path, sentences: list[str], teacher_labels: list[str]) -> Path:
+    """The directory of train.csv and test.csv."""
+    return write_headlines(tmp_path / "data", sentences, teacher_labels)
+
+
+@pytest.fixture
+def recipe(tmp_path: Path, data_dir: Path, tiny_teacher_dir: Callable[[str], Path]) -> Recipe:
+    """A recipe that a test may change and run."""
+    return small_recipe(data_dir, tiny_teacher_dir("bert"), tmp_path / "run")
+
+
+@pytest.fixture(scope="session")
+def finished_run(
+    tmp_path_factory: pytest.TempPathFactory,
+    tiny_teacher_dir: Callable[[str], Path],
+    sentences: list[str],
+    teacher_labels: list[str],
+) -> Path:
+    """The output of one run, made once a session: for tests that only read it."""
+    directory = tmp_path_factory.mktemp("finished")
+    data_dir = write_headlines(directory / "data", sentences, teacher_labels)
+    run(small_recipe(data_dir, tiny_teacher_dir("bert"), directory / "run"), "dixtill-hf run")
+    return directory / "run"
 
 
 @pytest.fixture

@@ -36,6 +36,7 @@ def finished(recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> tuple[Recipe, P
     return recipe, benchmark(recipe, ARGUMENTS, "dixtill-hf benchmark")
 
 
+@pytest.mark.slow
 def test_a_benchmark_measures_everything_once(
     finished: tuple[Recipe, Path], monkeypatch: pytest.MonkeyPatch
 ):

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whoever repeats the teacher agrees with it wholly; every model of a run explains itself."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,12 +17,22 @@ from dixtill_hf.workflow.explanation_stage import (
     explained_models,
     study_explanations,
 )
-from dixtill_hf.workflow.recipe import Recipe
 from dixtill_hf.workflow.run import FinishedRun, complete_run
 
+from .conftest import small_recipe, write_headlines
 
-@pytest.fixture
-def run(recipe: Recipe) -> FinishedRun:
+
+@pytest.fixture(scope="module")
+def run(
+    tmp_path_factory: pytest.TempPathFactory,
+    tiny_teacher_dir: Callable[[str], Path],
+    sentences: list[str],
+    teacher_labels: list[str],
+) -> FinishedRun:
+    """A run that all tests read."""
+    directory = tmp_path_factory.mktemp("explained")
+    data_dir = write_headlines(directory / "data", sentences, teacher_labels)
+    recipe = small_recipe(data_dir, tiny_teacher_dir("bert"), directory / "run")
     recipe.student = replace(recipe.student, seeds=1)
     return complete_run(recipe, "dixtill-hf run")
 

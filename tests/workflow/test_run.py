@@ -35,20 +35,23 @@ print(pipeline("text-classification", model=model, tokenizer=tokenizer)("Acme fa
 
 @pytest.fixture
 def finished(recipe: Recipe) -> Path:
+    """A run of the recipe, to be run again."""
     road.run(recipe, "dixtill-hf run")
     return Path(recipe.output.output_dir)
 
 
-def test_all_outputs_are_there(finished):
-    names = {path.name for path in finished.iterdir()}
+def test_all_outputs_are_there(finished_run):
+    names = {path.name for path in finished_run.iterdir()}
     assert {"student", "annotated", "metrics.json", "report.md", "report.html", "figures"} <= names
     assert "explanations.html" in names
-    assert (finished / "student" / "README.md").read_text().startswith("---\n")
-    assert "teacher_attributions" in load_from_disk(str(finished / "annotated"))["test"].features
+    assert (finished_run / "student" / "README.md").read_text().startswith("---\n")
+    assert (
+        "teacher_attributions" in load_from_disk(str(finished_run / "annotated"))["test"].features
+    )
 
 
-def test_metrics_hold_every_student_and_the_linear_baseline(finished):
-    metrics = json.loads((finished / "metrics.json").read_text())
+def test_metrics_hold_every_student_and_the_linear_baseline(finished_run):
+    metrics = json.loads((finished_run / "metrics.json").read_text())
     rows = {(row["method"], row["preset"], row["seed"]) for row in metrics["results"]}
     assert rows == {
         ("bag_of_words", None, None),
@@ -61,8 +64,8 @@ def test_metrics_hold_every_student_and_the_linear_baseline(finished):
         assert (row["explanation"] is None) == (row["method"] == "bag_of_words")
 
 
-def test_the_summary_is_that_of_the_results(finished):
-    metrics = json.loads((finished / "metrics.json").read_text())
+def test_the_summary_is_that_of_the_results(finished_run):
+    metrics = json.loads((finished_run / "metrics.json").read_text())
     scores = [r["accuracy"] for r in metrics["results"] if r["method"] == "dixtill"]
     (summary,) = [row for row in metrics["summary"] if row["method"] == "dixtill"]
     assert summary["metrics"]["accuracy"]["mean"] == pytest.approx(np.mean(scores))
@@ -74,6 +77,7 @@ def test_the_summary_is_that_of_the_results(finished):
     }
 
 
+@pytest.mark.slow
 def test_teachers_of_folds_teach_together(recipe, encoder):
     recipe.teacher.teacher, recipe.teacher.teacher_epochs = str(encoder), 1
     recipe.teacher.teacher_folds = 2
@@ -93,10 +97,13 @@ def test_teachers_of_folds_teach_together(recipe, encoder):
     assert annotated.stat().st_mtime_ns == before
 
 
-def test_no_pickle_is_left_behind(finished):
-    assert not [p for p in finished.rglob("*") if p.suffix in (".bin", ".pt", ".pkl", ".pickle")]
+def test_no_pickle_is_left_behind(finished_run):
+    assert not [
+        p for p in finished_run.rglob("*") if p.suffix in (".bin", ".pt", ".pkl", ".pickle")
+    ]
 
 
+@pytest.mark.slow
 def test_a_second_run_trains_nothing_and_says_the_same(finished, recipe, monkeypatch):
     before = json.loads((finished / "metrics.json").read_text())
     monkeypatch.setattr(student_stage, "train_student", _refuse)
@@ -107,6 +114,7 @@ def test_a_second_run_trains_nothing_and_says_the_same(finished, recipe, monkeyp
     assert after["stages"]["distil"] == before["stages"]["distil"]
 
 
+@pytest.mark.slow
 def test_a_killed_run_trains_only_what_is_missing(recipe, monkeypatch):
     train, trained = student_stage.train_student, []
 
@@ -130,6 +138,7 @@ def test_a_killed_run_trains_only_what_is_missing(recipe, monkeypatch):
     assert len(again) == 2
 
 
+@pytest.mark.slow
 def test_word_vectors_are_made_of_the_teachers_embedding_once(recipe, monkeypatch):
     recipe.student.word_vectors = "teacher"
     recipe.student.extra_vocab_size = 5
@@ -144,6 +153,7 @@ def test_word_vectors_are_made_of_the_teachers_embedding_once(recipe, monkeypatc
     road.run(recipe, "dixtill-hf run")
 
 
+@pytest.mark.slow
 def test_a_changed_setting_trains_anew(finished, recipe):
     before = json.loads((finished / "metrics.json").read_text())
     recipe.student.temperature = 2.0
@@ -153,9 +163,10 @@ def test_a_changed_setting_trains_anew(finished, recipe):
     assert after["stages"]["annotate"] == before["stages"]["annotate"]
 
 
-def test_the_student_works_in_a_process_without_the_package(finished, tmp_path):
+@pytest.mark.slow
+def test_the_student_works_in_a_process_without_the_package(finished_run, tmp_path):
     done = subprocess.run(
-        [sys.executable, "-I", "-c", _BLOCK_PACKAGE + _STRANGER, str(finished / "student")],
+        [sys.executable, "-I", "-c", _BLOCK_PACKAGE + _STRANGER, str(finished_run / "student")],
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -166,12 +177,13 @@ def test_the_student_works_in_a_process_without_the_package(finished, tmp_path):
     assert "'score'" in done.stdout
 
 
-def test_the_student_works_in_a_plain_pipeline(finished, teacher_labels):
-    classify = pipeline("text-classification", model=str(finished / "student"))
+def test_the_student_works_in_a_plain_pipeline(finished_run, teacher_labels):
+    classify = pipeline("text-classification", model=str(finished_run / "student"))
     (answer,) = classify("Acme falls.")
     assert answer["label"] in teacher_labels
 
 
+@pytest.mark.slow
 def test_texts_without_a_label_learn_from_the_teacher_alone(recipe, data_dir, teacher_labels):
     path = data_dir / "train.csv"
     lines = [line.rsplit(",", 1)[0] + "," for line in path.read_text().splitlines()[1:]]
@@ -188,6 +200,7 @@ def test_texts_without_a_label_learn_from_the_teacher_alone(recipe, data_dir, te
     assert all(row["validation"]["accuracy"] is None for row in metrics["results"])
 
 
+@pytest.mark.slow
 def test_a_student_learns_of_texts_that_only_the_teacher_labels(recipe, data_dir):
     recipe.data.max_train_texts = 20
     recipe.data.unlabelled_source = str(data_dir / "train.csv")

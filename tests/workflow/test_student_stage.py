@@ -13,6 +13,7 @@ from dixtill_hf.workflow.recipe import OutputArguments
 from dixtill_hf.workflow.student_stage import probabilities_on_test
 
 
+@pytest.mark.slow
 def test_an_interrupted_training_goes_on_from_its_last_epoch(recipe, tmp_path, monkeypatch):
     student = replace(recipe.student, methods=["dixtill"], seeds=1, epochs=3, batch_size=16)
     recipe = replace(recipe, student=student)
