@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from tokenizers import Regex, Tokenizer
 from tokenizers.models import WordLevel
-from tokenizers.normalizers import NFC, BertNormalizer, Normalizer
+from tokenizers.normalizers import NFC, BertNormalizer, Normalizer, Replace
 from tokenizers.normalizers import Sequence as NormalizerSequence
 from tokenizers.pre_tokenizers import BertPreTokenizer, PreTokenizer, Split
 from tokenizers.pre_tokenizers import Sequence as PreTokenizerSequence
@@ -34,7 +34,16 @@ def word_normalizer() -> Normalizer:
     Accents and vowel signs stay: in most languages they tell words apart.
     """
     bert = BertNormalizer(lowercase=True, strip_accents=False)
-    return NormalizerSequence([NFC(), bert])
+    return NormalizerSequence([NFC(), bert, *case_rules()])
+
+
+def case_rules() -> list[Normalizer]:
+    """What follows lower case, so that a word is one word in small letters and in capitals.
+
+    A Greek sigma has another form at the end of a word, which its capital has not. The lower case
+    of a Turkish capital I with a dot is an i with a combining dot above (U+0307), which goes.
+    """
+    return [Replace("\u03c2", "\u03c3"), Replace(Regex("(?<=i)\u0307+"), "")]
 
 
 def word_splitter() -> PreTokenizer:
@@ -55,6 +64,13 @@ def word_limit(model_max_length: float) -> int:
             `max_words`.
     """
     return int(model_max_length) if model_max_length < _NO_LIMIT else MOST_WORDS
+
+
+def normalize_word(word: str) -> str:
+    """A word, or any text, as `word_normalizer` makes it."""
+    if word.isascii() and word.isprintable():
+        return word.lower()
+    return _tokenizer().normalizer.normalize_str(word)
 
 
 def words_of(text: str) -> list[str]:

@@ -83,7 +83,7 @@ def make_device_student(
         "licences": [_UNICODE_LICENCE, *licences],
     }
     lines = []
-    left_out = len(tokenizer) - len(student.words) - len(student.literals)
+    left_out = len(tokenizer) - len(student.words) - len(tokenizer.added_tokens_decoder)
     if left_out:
         lines.append(f"{left_out} word(s) longer than {LONGEST_WORD} bytes are unknown to it.")
     if validation is None:

@@ -114,13 +114,14 @@ def float_student(
     student.fold_ngrams()
     arrays = {name: value.double().numpy() for name, value in student.state_dict().items()}
     vocabulary = tokenizer.get_vocab()
-    special = tokenizer.backend_tokenizer.get_added_tokens_decoder()
-    literals = {token.content: index for index, token in sorted(special.items())}
+    added = tokenizer.backend_tokenizer.get_added_tokens_decoder()
+    special = {token.content: index for index, token in sorted(added.items())}
+    literals = {} if tokenizer.split_special_tokens else special
     unknown = config.unk_token_id
     known = [
         (index, word)
         for word, index in sorted(vocabulary.items(), key=lambda item: item[1])
-        if word not in literals and index != unknown and len(word.encode()) <= LONGEST_WORD
+        if word not in special and index != unknown and len(word.encode()) <= LONGEST_WORD
     ]
     further = [index for index in literals.values() if index != unknown]
     rows = [unknown, *(index for index, _ in known), *further]

@@ -32,6 +32,7 @@ class TextEncoder:
         pad_token_id: What `input_ids` is padded with, on the right.
         max_length: Longest input in tokens, special tokens included; longer texts are cut.
             Defaults to no limit.
+        split_special_tokens: Whether special tokens in a text are read as plain text.
 
     Raises:
         ValueError: The model reads something that a tokenizer does not give.
@@ -43,6 +44,7 @@ class TextEncoder:
         inputs: Iterable[str],
         pad_token_id: int,
         max_length: int | None = None,
+        split_special_tokens: bool = False,
     ) -> None:
         self.inputs = tuple(inputs)
         unknown = [name for name in self.inputs if name not in _ATTRIBUTES]
@@ -53,6 +55,7 @@ class TextEncoder:
             )
         self.max_length = max_length
         self._tokenizer = Tokenizer.from_file(str(tokenizer_file))
+        self._tokenizer.encode_special_tokens = split_special_tokens
         self._pad_token = {
             "pad_id": pad_token_id,
             "pad_token": self._tokenizer.id_to_token(pad_token_id),

@@ -65,6 +65,7 @@ class OnnxStudent:
             INPUTS,
             pad_token_id=config["pad_token_id"],
             max_length=word_limit(settings["model_max_length"]),
+            split_special_tokens=settings.get("split_special_tokens", False),
         )
 
     def logits(self, inputs: dict[str, NDArray[np.int64]]) -> NDArray[np.float32]:

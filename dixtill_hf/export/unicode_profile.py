@@ -16,7 +16,7 @@ from functools import lru_cache
 import tokenizers
 from tokenizers import normalizers, pre_tokenizers
 
-from dixtill_hf.data.words import word_splitter
+from dixtill_hf.data.words import case_rules, word_splitter
 
 REMOVED, SPACE, PUNCTUATION, IDEOGRAPH, SYLLABLE, FOLLOWER, RECOMPOSED = (1 << n for n in range(7))
 _SURROGATES = range(0xD800, 0xE000)
@@ -95,12 +95,17 @@ def unicode_tables() -> UnicodeTables:
     seconds = {second for _, second in composed.values()}
     lower = {
         code: tuple(map(ord, text))
-        for code, text in _changes(characters, normalizers.Lowercase().normalize_str).items()
+        for code, text in _changes(characters, _lower_case().normalize_str).items()
     }
     flags = _flags(characters)
     for code in {*restless, *combining, *seconds, *_JAMO}:
         flags[code] = flags.get(code, 0) | RECOMPOSED
     return UnicodeTables(flags, lower, combining, composed, decomposed)
+
+
+def _lower_case() -> normalizers.Normalizer:
+    """Lower case as the last steps of `word_normalizer` make it."""
+    return normalizers.Sequence([normalizers.Lowercase(), *case_rules()])
 
 
 def unicode_section(

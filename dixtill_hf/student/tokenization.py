@@ -45,6 +45,8 @@ def train_word_tokenizer(
 ) -> WordTokenizer:
     """Count the words of the texts and build the tokenizer that knows them.
 
+    A special token that is written in a text is words like any other there.
+
     Ids are [PAD] 0, [UNK] 1, then the words from the most to the least frequent, words of equal
     frequency as they first appear. Offsets refer to the characters of the text as given.
 
@@ -100,6 +102,7 @@ def train_word_tokenizer(
         pad_token=PAD_TOKEN,
         unk_token=UNK_TOKEN,
         model_input_names=["input_ids", "attention_mask"],
+        split_special_tokens=True,
     )
 
 

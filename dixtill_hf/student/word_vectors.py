@@ -1,138 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pretrained word vectors for the student's embedding: what was loaded, and the matrix it makes."""
 
-import json
 import logging
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import safe_open
 
 from dixtill_hf.data.packaged import packaged_glove
+from dixtill_hf.data.words import normalize_word
 from dixtill_hf.student.tokenization import PAD_TOKEN, SPECIAL_TOKENS
-
-
-def read_text(path: Path, wanted: Collection[str]) -> tuple[dict[str, int], np.ndarray]:
-    """Read a text file of one word and its values a line, parted by spaces.
-
-    A first line of two integers is word2vec's header: the number of words and of dimensions.
-    Words may hold spaces, as some of GloVe's do. The first of several equal words counts.
-
-    Args:
-        path: The file, in UTF-8.
-        wanted: The words to keep.
-
-    Returns:
-        The row of each word that was found, and the vectors, float32 (found words, size).
-
-    Raises:
-        ValueError: If a line has too few values or one that is no finite number, or the file
-            does not hold as many words as its header says.
-    """
-    names = {word.encode(): word for word in wanted}
-    rows: dict[str, int] = {}
-    vectors: list[np.ndarray] = []
-    with path.open("rb") as file:
-        size, announced, lines = _vector_lines(path, file)
-        read = 0
-        for number, line in lines:
-            read += 1
-            fields = line.rstrip().split(b" ") if line.count(b" ") >= size else []
-            if len(fields) <= size:
-                raise _malformed(path, number, f"expected a word and {size} values")
-            name = names.get(b" ".join(fields[:-size]))
-            if name is not None and name not in rows:
-                rows[name] = len(vectors)
-                vectors.append(_numbers(path, number, fields[-size:]))
-    if announced is not None and read != announced:
-        raise ValueError(
-            f"{path} holds {read} words, but its first line announces {announced}: the file may "
-            "be cut off. Fetch it again."
-        )
-    return rows, np.array(vectors, dtype=np.float32).reshape(len(vectors), size)
-
-
-def read_safetensors(path: Path, wanted: Collection[str]) -> tuple[dict[str, int], np.ndarray]:
-    """Read a tensor `vectors` (words, size) whose words are in the metadata under `words`.
-
-    Args:
-        path: The file. Its metadata holds the words as a JSON list of strings.
-        wanted: The words to keep.
-
-    Returns:
-        The row of each word that was found, and the vectors, float32 (found words, size).
-
-    Raises:
-        ValueError: If the tensor or the words are missing, or they do not fit each other.
-    """
-    words = words_of_safetensors(path)
-    with safe_open(path, framework="pt") as file:
-        vectors = file.get_tensor("vectors")
-    if vectors.dim() != 2 or len(vectors) != len(words):
-        raise ValueError(
-            f"{path}: 'vectors' must have the shape ({len(words)}, size), one row a word, got "
-            f"{tuple(vectors.shape)}."
-        )
-    found = {word: row for row, word in enumerate(words) if word in wanted}
-    matrix = vectors[list(found.values())].float().numpy()
-    return {word: row for row, word in enumerate(found)}, matrix
-
-
-def words_of_text(path: Path) -> Iterator[str]:
-    """The words of a text file, in its order."""
-    with path.open("rb") as file:
-        size, _, lines = _vector_lines(path, file)
-        for _, line in lines:
-            yield b" ".join(line.rstrip().split(b" ")[:-size]).decode(errors="replace")
-
-
-def words_of_safetensors(path: Path) -> list[str]:
-    """The words of a safetensors file, in its order.
-
-    Raises:
-        ValueError: If the tensor or the words are missing.
-    """
-    with safe_open(path, framework="pt") as file:
-        metadata = file.metadata() or {}
-        if "vectors" not in file.keys() or "words" not in metadata:  # noqa: SIM118
-            raise ValueError(
-                f"{path} must hold a tensor 'vectors' and the metadata 'words', a JSON list; it "
-                f"holds the tensors {sorted(file.keys())} and the metadata {sorted(metadata)}."
-            )
-        return json.loads(metadata["words"])
-
-
-def _vector_lines(
-    path: Path, file: Iterator[bytes]
-) -> tuple[int, int | None, Iterator[tuple[int, bytes]]]:
-    """Return the dimensions, the number of words if announced, and the numbered lines."""
-    lines = enumerate(file, start=1)
-    number, first = next(lines, (1, b""))
-    fields = first.split()
-    if len(fields) == 2 and all(field.isdigit() for field in fields):
-        return int(fields[1]), int(fields[0]), lines
-    if len(fields) < 2:
-        raise _malformed(path, number, "expected a word and its values, or a header")
-    return len(fields) - 1, None, chain([(number, first)], lines)
-
-
-def _numbers(path: Path, number: int, fields: list[bytes]) -> np.ndarray:
-    try:
-        values = np.array([float(field) for field in fields], dtype=np.float32)
-    except ValueError as error:
-        raise _malformed(path, number, str(error)) from error
-    if not np.isfinite(values).all():
-        raise _malformed(path, number, "expected finite numbers")
-    return values
-
-
-def _malformed(path: Path, number: int, reason: str) -> ValueError:
-    return ValueError(f"{path}, line {number}: {reason}. Correct the line or remove it.")
-
+from dixtill_hf.student.vector_files import VectorRows, open_vectors
 
 PACKAGED_GLOVE = "glove-packaged"
 NO_VECTORS = "none"
@@ -197,12 +78,16 @@ def load_word_vectors(
 ) -> WordVectors:
     """Load the vectors of the given words, and of no others.
 
+    A word has the vector of the same word in the source; if there is none, that of the first word
+    whose normalised form it is, as `haus` of `Haus`. The first of several equal words counts.
+
     Args:
         source: One of
 
             - `"glove-packaged"`: GloVe 6B, 50 dimensions, of the extra `embedded`
             - a text file of one word and its values a line, with word2vec's header line (number
-              of words, dimensions) or, as GloVe has it, without
+              of words, dimensions) or, as GloVe has it, without; compressed with gzip or not
+            - a `.bin` file in word2vec's binary format, compressed with gzip or not
             - a `.safetensors` file: a tensor `vectors` (words, size), and in the metadata under
               `words` a JSON list of the words of its rows
             - `"none"`: no vectors; every word will get a random one.
@@ -266,35 +151,58 @@ def frequent_words(source: str | Path, count: int) -> list[str]:
     Args:
         source: As for `load_word_vectors`; "none" has no words.
         count: How many, at most.
+
+    Returns:
+        The words as a student's tokenizer normalises them, each once.
     """
-    if source == NO_VECTORS or count == 0:
+    if count == 0:
         return []
-    if source == PACKAGED_GLOVE:
-        return packaged_glove()[0][:count]
-    path = _existing(source)
-    words = (words_of_safetensors if path.suffix == ".safetensors" else words_of_text)(path)
-    return list(islice(words, count))
+    with _opened(source, DEFAULT_SIZE) as vectors:
+        names = (normalize_word(word) for word, _ in vectors.rows)
+        stable = (name for name in names if name and normalize_word(name) == name)
+        words: dict[str, None] = {}
+        for name in stable:
+            words[name] = None
+            if len(words) == count:
+                break
+        return list(words)
 
 
-def _read(
-    source: str | Path, wanted: set[str], random_size: int
-) -> tuple[dict[str, int], np.ndarray]:
+def _read(source: str | Path, wanted: set[str], size: int) -> tuple[dict[str, int], np.ndarray]:
     """Return the row of each word found and the matrix of these rows."""
+    same: dict[str, np.ndarray] = {}
+    normalised: dict[str, np.ndarray] = {}
+    with _opened(source, size) as vectors:
+        for word, row in vectors.rows:
+            if word in wanted:
+                if word not in same:
+                    same[word] = vectors.vector(row)
+                continue
+            name = normalize_word(word)
+            if name in wanted and name not in same and name not in normalised:
+                normalised[name] = vectors.vector(row)
+        found = {**normalised, **same}
+        rows = {word: place for place, word in enumerate(found)}
+        matrix = np.array(list(found.values()), dtype=np.float32)
+        return rows, matrix.reshape(len(found), vectors.size)
+
+
+@contextmanager
+def _opened(source: str | Path, size: int) -> Iterator[VectorRows]:
+    """The rows of a source; none, of this size, of "none"."""
     if source == NO_VECTORS:
-        return {}, np.empty((0, random_size), dtype=np.float32)
+        yield VectorRows(size, iter(()), np.asarray)
+        return
     if source == PACKAGED_GLOVE:
         words, matrix = packaged_glove()
-        found = {word: row for row, word in enumerate(words) if word in wanted}
-        return {word: i for i, word in enumerate(found)}, matrix[list(found.values())]
-    path = _existing(source)
-    return (read_safetensors if path.suffix == ".safetensors" else read_text)(path, wanted)
-
-
-def _existing(source: str | Path) -> Path:
+        rows = ((word, row) for row, word in enumerate(words))
+        yield VectorRows(matrix.shape[1], rows, matrix.__getitem__)
+        return
     path = Path(source)
     if not path.is_file():
         raise FileNotFoundError(
             f"There is no file of word vectors at {str(source)!r}. Give {PACKAGED_GLOVE!r}, the "
-            f"path of a GloVe or word2vec text file or of a .safetensors file, or {NO_VECTORS!r}."
+            f"path of a GloVe or word2vec file or of a .safetensors file, or {NO_VECTORS!r}."
         )
-    return path
+    with open_vectors(path) as vectors:
+        yield vectors

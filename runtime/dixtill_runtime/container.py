@@ -260,13 +260,11 @@ def _names(reader: SectionReader, count: int) -> tuple[str, ...]:
 def _strings(reader: SectionReader, count: int) -> tuple[str, ...]:
     ends = reader.numbers(count)
     data = bytes(reader.take(ends[-1] if ends else 0))
-    starts = (0, *ends[:-1])
-    if any(start >= end for start, end in zip(starts, ends, strict=True)):
+    spans = list(zip((0, *ends), ends, strict=False))
+    if any(start >= end for start, end in spans):
         raise ContainerError(f"Section {reader.tag} holds an empty name.")
     try:
-        return tuple(
-            data[start:end].decode("utf-8") for start, end in zip(starts, ends, strict=True)
-        )
+        return tuple(data[start:end].decode("utf-8") for start, end in spans)
     except UnicodeDecodeError as error:
         raise ContainerError(f"Section {reader.tag} holds a name that is not UTF-8.") from error
 

@@ -12,6 +12,7 @@ from dixtill_runtime.container import Container, SectionReader
 REMOVED, SPACE, PUNCTUATION, IDEOGRAPH, SYLLABLE, FOLLOWER, RECOMPOSED = (1 << n for n in range(7))
 UNKNOWN = 0
 
+_DOT_ABOVE = 0x307
 _S, _L, _V, _T = 0xAC00, 0x1100, 0x1161, 0x11A7
 _SYLLABLES, _LEADS, _VOWELS, _TAILS = 11_172, 19, 21, 28
 
@@ -152,17 +153,19 @@ class WordTokenizer:
     def _clean(self, characters: Iterable[Character]) -> Iterator[Character | None]:
         """Steps 4 and 5: characters in lower case; None where a word ends."""
         profile = self._profile
+        last = 0
         for character in characters:
             flags = profile.flags(character.code)
-            if flags & REMOVED:
+            if flags & REMOVED or (character.code == _DOT_ABOVE and last == ord("i")):
                 continue
             if flags & SPACE:
+                last = 0
                 yield None
                 continue
             if flags & IDEOGRAPH:
                 yield None
-            for code in profile.lower(character.code):
-                yield character._replace(code=code)
+            for last in profile.lower(character.code):
+                yield character._replace(code=last)
             if flags & IDEOGRAPH:
                 yield None
 

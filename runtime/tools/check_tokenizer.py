@@ -44,7 +44,8 @@ POOLS = (
     [chr(c) for c in (*range(0xA0, 0x250), *range(0x370, 0x530), *range(0x1E00, 0x2000))],
     [chr(c) for c in (*range(0x900, 0x1100), *range(0x1780, 0x17F0), *range(0x3040, 0x3100))],
     [chr(c) for c in (*range(0x4E00, 0x4E20), *range(0xAC00, 0xAC40), *range(0xF900, 0xFB50))],
-    ["\u0130", "I", "i", "\u03c3", "\u03c2", "\u03a3", "\u200d", "\ufeff", "\ufffd", "\x00", "\t"],
+    ["\u0130", "I", "i", "i\u0307", "\u0307", "\u03c3", "\u03c2", "\u03a3"],
+    ["\u200d", "\ufeff", "\ufffd", "\x00", "\x01", "\t"],
     ["\n", "\r", "\u2028", "\u00ad", "\u3000", " ", " ", "[PAD]", "[UNK]", "[", "PAD]", "[PA"],
 )
 
@@ -104,12 +105,18 @@ def _strings(value: Any) -> Iterator[str]:
             yield from _strings(inner)
 
 
-def differences(texts: Iterable[str]) -> tuple[int, list[str]]:
-    """How many texts were compared, and those of which words or spans differ."""
+def differences(texts: Iterable[str], literals: bool = False) -> tuple[int, list[str]]:
+    """How many texts were compared, and those of which words or spans differ.
+
+    Args:
+        texts: The texts.
+        literals: Whether special tokens in a text are read as such, not as plain words.
+    """
     texts, compared, different = iter(texts), 0, []
     while part := list(islice(texts, TEXTS_AT_A_TIME)):
         tokenizer = train_word_tokenizer([*part, "a"])
-        core, rows = _core_with_words(tokenizer)
+        tokenizer.backend_tokenizer.encode_special_tokens = not literals
+        core, rows = _core_with_words(tokenizer, literals)
         encodings = tokenizer.backend_tokenizer.encode_batch(part, add_special_tokens=False)
         for text, encoding in zip(part, encodings, strict=True):
             spans, found, *_ = core.run(text)
@@ -120,14 +127,14 @@ def differences(texts: Iterable[str]) -> tuple[int, list[str]]:
     return compared, different
 
 
-def _core_with_words(tokenizer: WordTokenizer) -> tuple[Core, dict[int, int]]:
+def _core_with_words(tokenizer: WordTokenizer, with_literals: bool) -> tuple[Core, dict[int, int]]:
     """An engine that knows the words of the tokenizer, and the row of each of its ids."""
     ids = tokenizer.get_vocab()
     words = sorted(
         (word for word in ids if word not in SPECIAL_TOKENS and len(word.encode()) <= LONGEST_WORD),
         key=str.encode,
     )
-    literals = {"[PAD]": len(words) + 1, "[UNK]": 0}
+    literals = {"[PAD]": len(words) + 1, "[UNK]": 0} if with_literals else {}
     rows = dict.fromkeys(ids.values(), 0)
     rows |= {ids[word]: row for row, word in enumerate(words, 1)}
     rows |= {ids[literal]: row for literal, row in literals.items()}
@@ -164,11 +171,12 @@ def main() -> None:
     jobs = {
         "code_points": code_point_texts(),
         "random_strings": random_texts(arguments.strings, arguments.seed),
+        "literals": random_texts(arguments.strings, arguments.seed + 1),
         "files": texts_of_files(arguments.data_dir) if arguments.data_dir else (),
     }
     result: dict[str, Any] = {"tokenizers": tokenizers.__version__, "seed": arguments.seed}
     for name, texts in jobs.items():
-        compared, different = differences(texts)
+        compared, different = differences(texts, literals=name == "literals")
         result[name] = {"texts": compared, "different": len(different), "first": different[:10]}
         print(name, json.dumps(result[name]))
     if arguments.output:

@@ -23,13 +23,29 @@ def test_rows_follow_their_words(device_model):
     for row, word in enumerate(student.words, start=1):
         np.testing.assert_array_equal(student.vectors[row], vectors[vocabulary[word]])
     np.testing.assert_array_equal(student.vectors[0], vectors[tokenizer.unk_token_id])
-    padding = student.literals["[PAD]"]
-    np.testing.assert_array_equal(student.vectors[padding], vectors[tokenizer.pad_token_id])
+    assert not student.literals
+    assert len(student.vectors) == 1 + len(student.words)
+
+
+@pytest.fixture
+def with_literals(device_model):
+    """A student whose special tokens are read as such where a text has them."""
+    model, tokenizer = device_model
+    tokenizer = copy.deepcopy(tokenizer)
+    tokenizer.split_special_tokens = False
+    return model, tokenizer
+
+
+def test_special_tokens_that_texts_may_hold_have_rows_of_their_own(with_literals):
+    model, tokenizer = with_literals
+    student = float_student(model, tokenizer)
+    padding = model.embedding.weight.detach().numpy()[tokenizer.pad_token_id]
+    np.testing.assert_array_equal(student.vectors[student.literals["[PAD]"]], padding)
     assert student.literals["[UNK]"] == 0
 
 
-def test_fewer_words_are_the_most_frequent(device_model):
-    student = float_student(*device_model)
+def test_fewer_words_are_the_most_frequent(with_literals):
+    student = float_student(*with_literals)
     fewer = student.with_words(7)
     assert fewer.words == student.words[:7]
     np.testing.assert_array_equal(fewer.vectors[:8], student.vectors[:8])

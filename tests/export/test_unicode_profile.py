@@ -16,21 +16,26 @@ from dixtill_runtime.tokenizer import WordTokenizer
 
 from .conftest import random_student
 
-SPECIAL = "[PAD]", "[UNK]", "[unk]", "\r\n", "e\u0301\u0327", "\u1112\u1161\u11ab", "\u0e01\u0e33"
+SPECIAL = (
+    *("[PAD]", "[UNK]", "[unk]", "i\u0307", "I\u0307\u0301", "i\x01\u0307", "\r\n"),
+    *("e\u0301\u0327", "\u1112\u1161\u11ab", "\u0e01\u0e33"),
+)
 
 
 @pytest.fixture(scope="module")
 def both(sentences):
     """Words, rows and spans of a text by the library, and by the runtime."""
-    model, tokenizer = random_student([*sentences, "東 か \u0e01 é ss i\u0307 \ufb1f \u8c48"])
+    words = "東 か \u0e01 é ss i\u0307 \u03c2 \u0130k \ufb1f \u8c48"
+    model, tokenizer = random_student([*sentences, words])
     container = read_container(student_bytes(float_student(model, tokenizer)))
     repeated = WordTokenizer(container)
     names = {row: word.decode() for row, word in enumerate(container.words, start=1)}
-    names |= {0: "[UNK]", len(container.words) + 1: "[PAD]"}
+    names |= {0: "[UNK]"}
 
     def library(text):
-        encoding = tokenizer.backend_tokenizer.encode(text)
-        return list(zip(encoding.tokens, encoding.offsets, strict=True))
+        encoding = tokenizer(text, return_offsets_mapping=True)
+        tokens = tokenizer.convert_ids_to_tokens(encoding["input_ids"])
+        return list(zip(tokens, encoding["offset_mapping"], strict=True))
 
     def runtime(text):
         return [(names[row], (start, end)) for row, start, end in repeated(text)[0]]

@@ -138,3 +138,16 @@ def test_what_makes_no_vocabulary_is_refused(
 ) -> None:
     with pytest.raises(error, match=message):
         train_word_tokenizer(**arguments)
+
+
+def test_special_tokens_that_are_written_in_a_text_are_words(tmp_path):
+    text = "[PAD] a [UNK][PAD]"
+    tokenizer = train_word_tokenizer([text])
+    tokenizer.save_pretrained(tmp_path)
+    words = ["[", "pad", "]", "a", "[", "unk", "]", "[", "pad", "]"]
+    for one in (tokenizer, AutoTokenizer.from_pretrained(tmp_path)):
+        assert one.tokenize(text) == words
+        encoded = one([text, "a"], padding=True, return_offsets_mapping=True)
+        assert encoded["input_ids"][1][1:] == [one.pad_token_id] * 9
+        assert encoded["offset_mapping"][0][:3] == [(0, 1), (1, 4), (4, 5)]
+    assert one("zebra")["input_ids"] == [one.unk_token_id]

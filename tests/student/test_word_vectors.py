@@ -134,3 +134,43 @@ def test_other_dimensions_are_refused(text_file: Path, size: int, message: str) 
 def test_a_missing_file_is_named() -> None:
     with pytest.raises(FileNotFoundError, match=r"at 'glove-packed'\. Give 'glove-packaged'"):
         load_word_vectors("glove-packed", VOCABULARY)
+
+
+@pytest.mark.parametrize(
+    ("lines", "found"),
+    [
+        (["Haus 1 2"], {"haus": [1, 2]}),
+        (["Haus 1 2", "haus 3 4"], {"haus": [3, 4]}),
+        (["haus 3 4", "Haus 1 2"], {"haus": [3, 4]}),
+        (["HAUS 5 6", "Haus 1 2"], {"haus": [5, 6]}),
+        (["haus 1 2", "haus 3 4"], {"haus": [1, 2]}),
+        (["\u03b4\u03b9\u03c2 1 2"], {"\u03b4\u03b9\u03c3": [1, 2]}),
+        (["İstanbul 1 2"], {"istanbul": [1, 2]}),
+        (["cafe\u0301 1 2"], {"café": [1, 2]}),
+        (["IT 1 2", "it 3 4"], {"it": [3, 4], "IT": [1, 2]}),
+        (["other 1 2"], {}),
+    ],
+)
+def test_a_capitalised_word_serves_its_small_form_if_that_has_no_vector(
+    tmp_path: Path, lines: list[str], found: dict[str, list[float]]
+) -> None:
+    path = tmp_path / "vectors.txt"
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    words = [
+        "haus",
+        "\u03b4\u03b9\u03c3",
+        "istanbul",
+        "café",
+        "it",
+        *(["IT"] * ("IT" in found)),
+    ]
+    vectors = load_word_vectors(path, words)
+    assert {word: vectors.matrix[row].tolist() for word, row in vectors.rows.items()} == found
+    assert vectors.size == 2
+
+
+def test_frequent_words_are_those_that_a_student_reads(tmp_path: Path) -> None:
+    path = tmp_path / "vectors.txt"
+    path.write_text("Der 1\nder 1\nHaus 1\n\u03b4\u03b9\u03c2 1\n", encoding="utf-8")
+    assert frequent_words(path, 3) == ["der", "haus", "\u03b4\u03b9\u03c3"]
+    assert frequent_words(path, 1) == ["der"]

@@ -13,7 +13,7 @@ enum {
     FOLLOWER = 32,
     RECOMPOSED = 64
 };
-enum { REPLACEMENT = 0xFFFD, LAST = 0x10FFFF, MOST_LITERALS = 16, HEADER = 40 };
+enum { DOT_ABOVE = 0x307, REPLACEMENT = 0xFFFD, LAST = 0x10FFFF, MOST_LITERALS = 16, HEADER = 40 };
 enum { L_BASE = 0x1100, V_BASE = 0x1161, T_BASE = 0x11A7, S_BASE = 0xAC00 };
 enum { L_COUNT = 19, V_COUNT = 21, T_COUNT = 28, S_COUNT = 11172 };
 /* What a character of ASCII is, for reading it by a table; OTHER: not that way. */
@@ -614,9 +614,12 @@ static int take_ascii(dxt_words *w, dxt_word *word, int *inside, uint8_t *buffer
             if (!*inside) word->start = at;
             *inside = 1;
             word->end = at + 1;
+            w->after_i = u->ascii_lower[code] == 'i';
             if (word->length < capacity) buffer[word->length++] = u->ascii_lower[code];
             else word->length = capacity + 1;
             finished = kind == ASCII_PUNCTUATION;
+        } else if (kind == ASCII_SPACE) {
+            w->after_i = 0;
         }
         at++;
         here = next;
@@ -648,9 +651,11 @@ static int piece_word(dxt_words *w, dxt_word *word, uint8_t *buffer, size_t capa
         }
         if (c.flags & REMOVED) continue;
         if (c.flags & SPACE) {
+            w->after_i = 0;
             if (inside) return 1;
             continue;
         }
+        if (c.code == DOT_ABOVE && w->after_i) continue;
         code = lower(u, c.code, &second);
         flags = code == c.code ? c.flags : flags_of(u, code);
         if (u->white_space) flags = 0;
@@ -667,6 +672,7 @@ static int piece_word(dxt_words *w, dxt_word *word, uint8_t *buffer, size_t capa
             syllable = (flags & SYLLABLE) != 0;
         }
         word->end = c.end;
+        w->after_i = (second ? second : code) == 'i';
         append(word, code, buffer, capacity);
         if (second) append(word, second, buffer, capacity);
         if (flags & (IDEOGRAPH | PUNCTUATION)) return 1;
@@ -684,6 +690,7 @@ int dxt_words_next(dxt_words *w, dxt_word *word, uint8_t *buffer, size_t capacit
     word->end = w->at = w->size + (end - start);
     word->row = (int32_t)u32(w->unicode->literal_rows + 4 * k);
     w->state = NO_SEGMENT;
+    w->after_i = 0;
     find_literal(w, w->at);
     return 1;
 }

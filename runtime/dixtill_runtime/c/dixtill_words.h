@@ -49,7 +49,7 @@ typedef struct {
     size_t whole, size, at; /* Bytes of the text, end of the piece before a literal, place. */
     uint32_t literal;       /* The literal behind the piece. */
     dxt_char pending;
-    uint8_t has_pending, state, composing, blocked_ccc;
+    uint8_t has_pending, state, composing, blocked_ccc, after_i;
     size_t segment_end, source, last_start, last_end;
     uint32_t composee;
     dxt_cursor cursor;
