@@ -13,6 +13,7 @@ from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
+from dixtill_hf.artifacts.markdown import one_line
 from dixtill_hf.reporting import formatting as fmt
 from dixtill_hf.reporting.benchmark.tables import (
     AGREEMENT_NAMES,
@@ -262,7 +263,7 @@ def _draw_side(
     axes: Axes, top: float, who: str, side: Mapping[str, Any], placed: Sequence[_Placed]
 ) -> None:
     """The model and what it predicts, and below it the coloured words."""
-    head = f"{who}: {side['label']} {fmt.percent(side['probability'])}"
+    head = f"{who}: {one_line(side['label'])} {fmt.percent(side['probability'])}"
     _write(axes, _MARGIN, top, head, fontsize=9, fontweight="bold")
     for line, column, segment, text in placed:
         left, upper = _MARGIN + column * _LETTER, top + (1 + line) * _LINE

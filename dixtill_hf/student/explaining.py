@@ -10,6 +10,7 @@ from html import escape
 import torch
 from transformers import PreTrainedTokenizerFast
 
+from dixtill_hf.artifacts.markdown import one_line
 from dixtill_hf.data.words import word_limit
 from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification
 
@@ -45,9 +46,9 @@ class Explanation:
     probabilities: dict[str, float]
 
     def __str__(self) -> str:
-        lines = [f"{self.label} ({self.probability:.3f})"]
+        lines = [f"{one_line(self.label)} ({self.probability:.3f})"]
         pairs = zip(self.scores, self.words, strict=True)
-        return "\n".join([*lines, *(f"{score:+.3f}  {word}" for score, word in pairs)])
+        return "\n".join([*lines, *(f"{score:+.3f}  {one_line(word)}" for score, word in pairs)])
 
     def _repr_html_(self) -> str:
         """The text for a notebook, each word on a colour as strong as its score."""

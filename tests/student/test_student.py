@@ -115,3 +115,12 @@ def test_a_text_without_words_can_be_shown():
     empty = make_explanation(text="", words=[], spans=[], scores=[])
     assert str(empty) == "a&b (0.750)"
     assert empty._repr_html_() == "<p><b>a&amp;b</b> (0.750)<br></p>"
+
+
+def test_nothing_in_a_label_or_text_commands_a_terminal():
+    evil = "a\x1b[2J\nb\x9b2J"
+    shown = str(make_explanation(label=evil, words=["so\x1b[31m", "<", "up\r"]))
+    assert "\x1b" not in shown
+    assert "\x9b" not in shown
+    assert shown.splitlines()[0].startswith("a\ufffd[2J b\ufffd2J (0.750)")
+    assert len(shown.splitlines()) == 4

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The card of a student shows names as they are written, whatever marks they hold."""
+
+from huggingface_hub import ModelCard
+from markdown_it import MarkdownIt
+
+from dixtill_hf.distillation.arguments import DistillationArguments
+from dixtill_hf.distillation.model_card import training_card
+
+EVIL = [
+    "line\nbreak",
+    "<img src=x onerror=alert(1)>",
+    "\x1b[31mred",
+    "**bold** | `code`",
+    "[link](javascript:alert(1))",
+    "---",
+    "$x_1$",
+    "{{ config }}",
+]
+
+
+def test_marks_in_labels_stay_text(tmp_path):
+    args = DistillationArguments(output_dir=str(tmp_path))
+    card = training_card("student", "org/student", args, EVIL, [])
+    parsed = ModelCard(card)
+    assert parsed.data.library_name == "transformers"
+    assert "\x1b" not in card
+    page = MarkdownIt("commonmark", {"html": True}).enable("table").render(parsed.text)
+    for markup in ("<img", "<strong>bold", "<code>code", 'javascript:alert(1)"'):
+        assert markup not in page
+    assert "line break" in page
+    assert "**bold** | `code`" in page
+    assert "{{ config }}" in page
