@@ -23,6 +23,7 @@ from dixtill_hf.annotation.preparation import prepare
 from dixtill_hf.annotation.shards import (
     CACHE_VERSION,
     ShardStore,
+    check_cache,
     check_schema_version,
     take_rows,
     version_metadata,
@@ -269,6 +270,7 @@ class Annotator:
 
     def _describe(self) -> str:
         """Name of the file that says what the folder holds, which is written if it is missing."""
+        check_cache(self._directory)
         remove_leftovers(self._directory)
         for path in self._directory.glob("settings-*.json"):
             found = json.loads(path.read_bytes())

@@ -19,7 +19,7 @@ from uuid import uuid4
 import torch
 from datasets import Dataset, IterableDataset
 
-from dixtill_hf.annotation.shards import CACHE_VERSION
+from dixtill_hf.annotation.shards import CACHE_VERSION, check_cache
 from dixtill_hf.artifacts.checksummed_files import (
     TEMPORARY,
     DamagedFileError,
@@ -68,6 +68,8 @@ def prepare(
         name = hash_json({**key, "explainer": given})
         kept = _kept(directory, name)
         if kept is None or kept["texts"] < len(sample):
+            if explainer.texts_to_prepare:
+                check_cache(directory)
             texts = encode_texts(teacher, [row[TEXT] for row in sample], sample) if sample else []
             filled = explainer.prepared(teacher, texts, budget).settings()
             if hash_json(filled) == hash_json(given):

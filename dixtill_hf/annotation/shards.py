@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 import os
+import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -120,6 +121,24 @@ _SETTINGS = b"dixtill_settings"
 def default_cache_dir() -> Path:
     """`annotations` in the folder that `DIXTILL_CACHE` names, else in Hugging Face's own cache."""
     return Path(os.environ.get("DIXTILL_CACHE", Path(HF_HOME) / "dixtill_hf")) / "annotations"
+
+
+def check_cache(directory: Path) -> None:
+    """Refuse a directory of the cache that cannot be written to, before anything is computed.
+
+    Raises:
+        OSError: It cannot; says where it is, and how to name another.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=directory):
+            pass
+    except OSError as error:
+        raise OSError(
+            f"Nothing can be written to {directory} ({error.strerror}). Give another "
+            "directory with cache_dir=..., or in the environment variable DIXTILL_CACHE; without "
+            f"both it is in that of Hugging Face, HF_HOME, which is {HF_HOME}."
+        ) from error
 
 
 class ShardStore:

@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from dixtill_hf.annotation import annotator, preparation
 from dixtill_hf.annotation.keys import hash_keys, row_keys
 from dixtill_hf.annotation.shards import ShardStore, default_cache_dir, take_rows
 from dixtill_hf.artifacts.checksummed_files import DamagedFileError
@@ -138,3 +139,25 @@ def test_the_cache_is_where_the_environment_says(monkeypatch, tmp_path):
     assert default_cache_dir() == tmp_path / "annotations"
     monkeypatch.delenv("DIXTILL_CACHE")
     assert default_cache_dir().parts[-2:] == ("dixtill_hf", "annotations")
+
+
+def test_a_cache_that_cannot_be_written_is_named_before_any_work(
+    cheaply, dataset, computed, tmp_path
+):
+    (tmp_path / "file").write_text("no folder")
+    message = r"Nothing can be written to .*file.* cache_dir=.*DIXTILL_CACHE.*HF_HOME"
+    for settings in ({}, {"explainer": "none"}, {"steps": None}):
+        with pytest.raises(OSError, match=message):
+            cheaply(dataset, cache_dir=tmp_path / "file" / "cache", **settings)
+    assert computed == []
+
+
+def test_a_cache_that_is_complete_need_not_be_written(cheaply, dataset, monkeypatch):
+    first = cheaply(dataset)
+
+    def read_only(directory):
+        raise OSError("read-only")
+
+    for module in (annotator, preparation):
+        monkeypatch.setattr(module, "check_cache", read_only)
+    assert cheaply(dataset).to_dict() == first.to_dict()
