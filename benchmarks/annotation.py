@@ -7,7 +7,7 @@
 All methods explain the same seeded sample of texts, block by block, in an order that turns from
 block to block, so that whatever else the machine does meets them alike. Results go to
 benchmarks/results/annotation.json, one entry for each teacher on each machine; the page
-annotation.md and its picture are drawn from it alone.
+annotation.md and its picture are drawn only from it.
 """
 
 from __future__ import annotations

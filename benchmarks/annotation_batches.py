@@ -5,7 +5,7 @@
 
 Adaptive Integrated Gradients of the same texts, the median of a few runs that take turns. Results
 go to benchmarks/results/annotation_batches.json, one entry for each teacher on each machine; the
-page and the picture are drawn from it alone.
+page and the picture are drawn only from it.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The page and the picture of benchmarks/annotation.py, drawn from its JSON alone."""
+"""The page and the picture of benchmarks/annotation.py, drawn only from its JSON."""
 
 from __future__ import annotations
 

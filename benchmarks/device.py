@@ -105,15 +105,15 @@ def main() -> None:
     _save(given.data_set, entry)
     if given.sizes:
         entry["sizes"] = _within_sizes(load_student(directories[0]), data, given.sizes)
-        entry["rivals"] = [_bag_of_words(data)]
+        entry["baselines"] = [_bag_of_words(data)]
         _save(given.data_set, entry)
         for size in given.sizes if find_spec("fasttext") else ():
-            entry["rivals"].append(_fasttext(data, size))
+            entry["baselines"].append(_fasttext(data, size))
             _save(given.data_set, entry)
 
 
 def _save(data_set: str, entry: dict[str, Any]) -> None:
-    """Write what is measured so far: fastText alone takes minutes."""
+    """Write what is measured so far, since fastText takes minutes."""
     path = RESULTS / "device.json"
     entries = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     entries[data_set] = entry

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The page and the picture of benchmarks/device.py, drawn from its JSON alone."""
+"""The page and the picture of benchmarks/device.py, drawn only from its JSON."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def _size_section(name: str, entry: Mapping[str, Any]) -> str:
                 f"| {row['same_top3']:.2%} | {chosen} |"
             )
     lines += ["\n| other models | bytes | macro F1 |", "| --- | ---: | ---: |"]
-    for row in entry["rivals"]:
+    for row in entry["baselines"]:
         limit = f", limit {row['max_bytes']:,}" if "max_bytes" in row else ""
         cells = "refused |" if "refused" in row else f"{row['bytes']:,} | {row['macro_f1']:.4f}"
         lines.append(f"| {row['name']}{limit} | {cells} |")
@@ -114,12 +114,12 @@ def _draw_quality(axes: Axes, name: str, entry: Mapping[str, Any]) -> None:
     axes.plot(
         *_curve(sizes, "macro_f1"), color=METHOD_COLOURS["dixtill"], marker="o", label="student"
     )
-    fasttext = [r for r in entry["rivals"] if r["name"] == "fastText" and "refused" not in r]
+    fasttext = [r for r in entry["baselines"] if r["name"] == "fastText" and "refused" not in r]
     if fasttext:
         axes.plot(
             *_curve(fasttext, "macro_f1"), color=BASELINE_COLOUR, marker="s", label="fastText"
         )
-    for row in entry["rivals"]:
+    for row in entry["baselines"]:
         if row["name"] == "bag of words":
             place = [row["bytes"] / 1_000], [row["macro_f1"]]
             axes.plot(*place, "D", color=METHOD_COLOURS["bag_of_words"], label=row["name"])

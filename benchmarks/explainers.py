@@ -4,7 +4,7 @@
     python -m benchmarks.explainers benchmarks/explainers.yaml --teacher runs/tweets/teacher
 
 Records are written to explainers.json one by one; the same call goes on where an interrupted one
-stopped. The report is drawn from them alone.
+stopped. The report is drawn only from them.
 """
 
 from __future__ import annotations
@@ -155,7 +155,7 @@ class ExplainerBenchmark:
         return {"faithfulness": means}
 
     def measure_control(self, settings: dict[str, Any]) -> dict[str, Any]:
-        """The record of students that learn from the teacher's logits alone."""
+        """The record of students that learn from the teacher's logits only."""
         texts = self.experiment.annotate(self.experiment.texts, get_explainer(CHEAPEST))
         return {"students": self.experiment.students(texts, self._annotated, **settings)}
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The table and the picture of benchmarks/explainers.py, drawn from explainers.json alone."""
+"""The table and the picture of benchmarks/explainers.py, drawn only from explainers.json."""
 
 from __future__ import annotations
 

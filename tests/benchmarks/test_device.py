@@ -55,7 +55,7 @@ def test_sizes_are_a_table_and_a_picture(tmp_path):
         {"max_bytes": 500, "refused": "too small."},
         {"max_bytes": 1_500, "chosen": chosen, **FORM},
     ]
-    entry["rivals"] = [
+    entry["baselines"] = [
         {"name": "bag of words", "bytes": 5_000, "macro_f1": 0.7},
         {"name": "fastText", "max_bytes": 1_500, "refused": "too small"},
     ]
