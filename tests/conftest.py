@@ -228,7 +228,15 @@ def tiny_teacher_dir(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str]
     return build
 
 
-@pytest.fixture(scope="session", params=list(ARCHITECTURES))
+# The others read texts as one of these does, so they are tested with the slow tests.
+FAST_ARCHITECTURES = ("bert", "roberta", "deberta-v2", "modernbert", "llama")
+_EACH_ARCHITECTURE = [
+    name if name in FAST_ARCHITECTURES else pytest.param(name, marks=pytest.mark.slow)
+    for name in ARCHITECTURES
+]
+
+
+@pytest.fixture(scope="session", params=_EACH_ARCHITECTURE)
 def each_teacher_dir(
     request: pytest.FixtureRequest, tiny_teacher_dir: Callable[[str], Path]
 ) -> Path:

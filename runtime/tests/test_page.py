@@ -286,6 +286,7 @@ def sections(module: bytes) -> list[int]:
     return found
 
 
+@pytest.mark.slow
 def test_the_module_is_what_the_sources_compile_to(tmp_path: Path) -> None:
     """With the same compiler; another one gives other bytes."""
     pytest.importorskip("ziglang", reason="ziglang is not installed.")

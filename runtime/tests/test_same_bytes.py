@@ -137,6 +137,7 @@ def line(answer: tuple, text: str) -> str:
     return " ".join(map(str, chain(*parts, logits, probabilities)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TARGETS)
 def test_a_target_gives_the_integers_of_the_reference(
     name: str, file: bytes, texts: list[str], tmp_path: Path

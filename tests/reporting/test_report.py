@@ -22,6 +22,7 @@ def write_run(directory: Path, metrics, explanations=None) -> Path:
     return directory
 
 
+@pytest.mark.slow
 def test_every_link_of_the_report_leads_to_a_file(tmp_path, metrics, explanations):
     path = write_report(write_run(tmp_path, metrics, explanations))
     assert path == tmp_path / "report.md"
@@ -33,6 +34,7 @@ def test_every_link_of_the_report_leads_to_a_file(tmp_path, metrics, explanation
     assert all((tmp_path / link).is_file() for link in links)
 
 
+@pytest.mark.slow
 def test_the_html_report_is_one_file_with_its_figures_inside(tmp_path, metrics, explanations):
     metrics["dataset"]["labels"] = ["<img src=x>", "bullish", "neutral"]
     write_report(write_run(tmp_path, metrics, explanations))

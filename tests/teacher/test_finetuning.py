@@ -187,6 +187,7 @@ def test_an_interrupted_run_ends_as_an_uninterrupted_one(
     assert len(records[1]["epochs"]) == 3
 
 
+@pytest.mark.slow
 def test_a_teacher_stays_until_another_is_finished(encoder, dataset, tmp_path, monkeypatch):
     directory = finetune_teacher(dataset, encoder, tmp_path / "teacher", SETTINGS)
     before = (directory / RECORD).read_text()
