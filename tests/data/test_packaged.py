@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from dixtill_hf.artifacts import hashing
 from dixtill_hf.data import packaged
 
 
@@ -43,7 +44,7 @@ def test_changed_weights_are_refused_with_both_hashes(package):
 
 
 def test_the_hash_covers_files_longer_than_one_chunk(package, monkeypatch):
-    monkeypatch.setattr(packaged, "CHUNK_BYTES", 3)
+    monkeypatch.setattr(hashing, "_BYTES_AT_ONCE", 3)
     sha256 = write(package / "model" / "model.safetensors", b"more than three bytes")
     monkeypatch.setattr(packaged, "ENCODER_SHA256", sha256)
     assert packaged.packaged_encoder() == package / "model"

@@ -126,9 +126,12 @@ def test_other_objects_are_no_source():
         read_source(3)
 
 
-def test_datasets_in_memory_are_no_files():
+def test_datasets_in_memory_are_sources_and_no_files():
+    given = Dataset.from_list(ROWS)
+    assert read_source(given)["train"].to_list() == ROWS
+    assert read_source(DatasetDict(train=given))["train"].to_list() == ROWS
     with pytest.raises(TypeError, match="Split 'train' is a Dataset"):
-        read_source(DatasetDict(train=Dataset.from_list(ROWS)))
+        read_source({"train": given})
 
 
 def test_a_hub_id_goes_to_datasets_with_its_configuration(monkeypatch):

@@ -184,13 +184,13 @@ def test_the_student_works_in_a_plain_pipeline(finished_run, teacher_labels):
 
 
 @pytest.mark.slow
-def test_texts_without_a_label_learn_from_the_teacher_alone(recipe, data_dir, teacher_labels):
+def test_texts_without_a_label_learn_only_from_the_teacher(recipe, data_dir, teacher_labels):
     path = data_dir / "train.csv"
     lines = [line.rsplit(",", 1)[0] + "," for line in path.read_text().splitlines()[1:]]
     path.write_text("\n".join(["text,label", *lines]) + "\n")
     recipe.data.unlabelled = True
     recipe.data.label_names = teacher_labels
-    with pytest.raises(ValueError, match="'none' learns from labels alone"):
+    with pytest.raises(ValueError, match="'none' learns only from labels"):
         road.run(recipe, "dixtill-hf run")
     recipe.student.methods = ["kl", "dixtill"]
     road.run(recipe, "dixtill-hf run")
