@@ -118,11 +118,8 @@ def _read_tsv(content: bytes) -> pa.Table:
     names, *others = ([_in_quotes(cell) for cell in cells] for _, cells in plain)
     if all(names) or (others and all(map(all, others))):
         return _table_of_cells(list(_quoted_rows(text, "\t")), "\t")
-    try:
-        quoted = list(_quoted_rows(text, "\t"))
-    except ValueError:
-        return _table_of_cells(plain, "\t")
-    if any(_written_quoting(special, quoted) == _lines(text) for special in _NEED_QUOTES):
+    quoted = _rows_if_quoted(text)
+    if quoted is not None:
         one_shape = {len(cells) for _, cells in plain} == {len(plain[0][1])}
         if one_shape and len(plain) != len(quoted):
             raise ValueError(
@@ -131,12 +128,24 @@ def _read_tsv(content: bytes) -> pa.Table:
             )
         return _table_of_cells(quoted, "\t")
     columns = zip(*(cells for _, cells in plain[1:]), strict=False)
-    if any(all(_in_quotes(cell) for cell in column) for column in columns):
+    if any(all(map(_in_quotes, column)) for column in columns) or any(
+        _is_escaped(cell) for _, cells in plain for cell in cells
+    ):
         raise ValueError(
-            "all cells of a column are in quotation marks, but the names of the columns are not. "
-            "Save it without the quotation marks, or as .csv"
+            "some of its cells are in quotation marks as in a CSV file, and others are not as they "
+            "should be then. Save it without quotation marks around cells, or as .csv"
         )
     return _table_of_cells(plain, "\t")
+
+
+def _rows_if_quoted(text: str) -> list[Row] | None:
+    """The rows if exactly those cells are quoted that need it, as pandas or Excel sees it."""
+    try:
+        rows = list(_quoted_rows(text, "\t"))
+    except ValueError:
+        return None
+    lines = _lines(text)
+    return rows if any(_written_quoting(s, rows) == lines for s in _NEED_QUOTES) else None
 
 
 # What a cell must hold to be quoted by pandas, and by Excel.
@@ -145,6 +154,11 @@ _NEED_QUOTES = ('"\t\r\n', '"\t\r\n,')
 
 def _in_quotes(cell: str) -> bool:
     return len(cell) > 1 and cell[0] == cell[-1] == '"'
+
+
+def _is_escaped(cell: str) -> bool:
+    """Whether a cell is in quotation marks, and those inside are doubled."""
+    return _in_quotes(cell) and '""' in cell[1:-1] and '"' not in cell[1:-1].replace('""', "")
 
 
 def _written_quoting(special: str, rows: Sequence[Row]) -> list[str]:
@@ -164,7 +178,9 @@ def _lines(text: str) -> list[str]:
 
 
 def _plain_rows(text: str) -> list[Row]:
-    lines = text.replace("\r\n", "\n").split("\n")
+    if "\r\n" in text:
+        text = text.replace("\r\n", "\n").removesuffix("\r")
+    lines = text.split("\n")
     while lines and not lines[-1]:
         lines.pop()
     return [(number, line.split("\t")) for number, line in enumerate(lines, 1)]
@@ -370,6 +386,7 @@ def _plain(value: Any) -> Any:
 def _read_parquet(content: bytes) -> pa.Table:
     try:
         table = pq.ParquetFile(pa.BufferReader(content)).read()
+        table.validate(full=True)  # strings may be no UTF-8
     except (pa.ArrowException, OSError) as error:
         raise ValueError(str(error)) from error
     _refuse_twice(table.column_names, "it has the column")

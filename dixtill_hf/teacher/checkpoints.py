@@ -7,6 +7,7 @@ special tokens. Here each part is read with an error that says what is missing.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -111,12 +112,30 @@ def load_weights(
 
     Raises:
         OSError: The weights are missing, damaged or of other shapes than the configuration says.
+        ValueError: The checkpoint has more layers than the configuration says.
     """
     with _reading("weights", name_or_path):
         model, info = model_class.from_pretrained(
             str(name_or_path), output_loading_info=True, **loading
         )
+    further = _further_layers(model, info["unexpected_keys"])
+    if further:
+        raise ValueError(
+            f"{str(name_or_path)!r} holds weights of more layers than its config.json has, such as "
+            f"{list_few(further)}: without them the model would be another. Correct the number of "
+            "layers in config.json."
+        )
     return model, sorted(info["missing_keys"])
+
+
+def _further_layers(model: PreTrainedModel, unexpected: Iterable[str]) -> list[str]:
+    """The unexpected weights that differ from one of the model's only by the number of a layer."""
+
+    def numberless(name: str) -> str:
+        return re.sub(r"\d+", "N", name.removeprefix(f"{model.base_model_prefix}."))
+
+    own = {numberless(name) for name, _ in model.named_parameters() if re.search(r"\d", name)}
+    return sorted(name for name in unexpected if numberless(name) in own)
 
 
 @contextmanager

@@ -171,7 +171,9 @@ def test_tabbed_text_of_excel_is_unquoted_where_it_holds_commas(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ('text\tlabel\n"Great"\t1\n"Bad"\t0\n', "all cells of a column are in quotation marks"),
+        ('text\tlabel\n"Great"\t1\n"Bad"\t0\n', "some of its cells are in quotation marks"),
+        ('text\tlabel\n"a ""b"""\t1\n"c\t0\n', "some of its cells are in quotation marks"),
+        ('label\ttext\n1\t"a ""b"""\n0\t"c ""d\n', "some of its cells are in quotation marks"),
         ('text\tlabel\n"abc\t1\n"\t0\n', "two ways, as 1 rows or as 2"),
         ('"text"\t"label"\n"a \\"b\\""\t"1"\n', "not quoted as CSV is"),
     ],
@@ -211,6 +213,11 @@ def test_a_byte_order_mark_is_no_part_of_the_first_name(suffix, tmp_path):
 def test_lines_may_end_as_on_any_system(end, tmp_path):
     content = end.join(["text,label", "a,1", '"b, c",0', ""])
     assert column(tmp_path, "a.csv", content, "text") == ["a", "b, c"]
+
+
+def test_half_a_line_end_is_no_part_of_a_text(tmp_path):
+    content = "label\ttext\r\n1\ta\r\n0\tb\r"
+    assert column(tmp_path, "a.tsv", content, "text") == ["a", "b"]
 
 
 @pytest.mark.parametrize(
@@ -289,4 +296,11 @@ def test_parquet_with_a_column_twice_is_refused(tmp_path):
         tmp_path / "a.parquet",
     )
     with pytest.raises(ValueError, match="column 'text' more than once"):
+        read_file(tmp_path / "a.parquet")
+
+
+def test_parquet_with_strings_that_are_no_utf8_is_refused(tmp_path):
+    broken = pa.array([b"caf\xe9"], pa.binary()).view(pa.string())
+    pq.write_table(pa.table({"text": broken}), tmp_path / "a.parquet")
+    with pytest.raises(ValueError, match=r"a\.parquet cannot be read as parquet: .*UTF8"):
         read_file(tmp_path / "a.parquet")

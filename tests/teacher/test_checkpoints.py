@@ -3,6 +3,7 @@
 
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,21 @@ def test_layers_that_the_weights_lack_are_refused(checkpoint):
     change_config(checkpoint, num_hidden_layers=3)
     with pytest.raises(ValueError, match=r"bert\.encoder\.layer\.2\..* and 12 more are missing"):
         load_teacher(checkpoint)
+
+
+@pytest.mark.parametrize("architecture", ["bert", "distilbert", "gpt2"])
+@pytest.mark.parametrize("headless", [False, True])
+def test_layers_that_the_configuration_lacks_are_refused(
+    tiny_teacher_dir, labelled, tmp_path, architecture, headless
+):
+    checkpoint = Path(shutil.copytree(tiny_teacher_dir(architecture), tmp_path / "copy"))
+    if headless:
+        save_headless(checkpoint)
+    layers = {"bert": "num_hidden_layers", "distilbert": "n_layers", "gpt2": "n_layer"}
+    change_config(checkpoint, **{layers[architecture]: 1})
+    load = partial(_finetune, labelled, directory=tmp_path / "new") if headless else load_teacher
+    with pytest.raises(ValueError, match=r"weights of more layers than its config\.json has"):
+        load(checkpoint)
 
 
 def test_a_tokenizer_with_more_words_than_the_embedding_is_refused(checkpoint):
