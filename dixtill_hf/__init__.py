@@ -79,7 +79,7 @@ _MODULES = {
     "Teacher": "teacher.loading",
     "WordTokenizer": "student.tokenization",
     "add_teacher_labelled_texts": "distillation.augmentation",
-    "add_unlabelled_texts": "data.unlabelled",
+    "add_unlabelled_texts": "data.loading",
     "annotate": "annotation.annotate",
     "annotate_cross_fitted": "annotation.ensemble",
     "average_annotations": "annotation.ensemble",
@@ -137,9 +137,8 @@ if TYPE_CHECKING:  # what type checkers and editors read
     from dixtill_hf.baselines.bag_of_words import BagOfWords
     from dixtill_hf.baselines.quantization import compress_teacher, load_compressed
     from dixtill_hf.data.labels import label_names
-    from dixtill_hf.data.loading import load_text_classification
+    from dixtill_hf.data.loading import add_unlabelled_texts, load_text_classification
     from dixtill_hf.data.packaged import packaged_encoder
-    from dixtill_hf.data.unlabelled import add_unlabelled_texts
     from dixtill_hf.distillation.arguments import DistillationArguments
     from dixtill_hf.distillation.augmentation import (
         add_teacher_labelled_texts,

@@ -33,8 +33,7 @@ from benchmarks.explainers_report import write_report
 from dixtill_hf.cli.arguments import read_arguments
 from dixtill_hf.data import columns
 from dixtill_hf.data.words import word_spans
-from dixtill_hf.explainers.base import Explainer
-from dixtill_hf.explainers.targets import TargetedExplainer
+from dixtill_hf.explainers.base import Explainer, TargetedExplainer
 from dixtill_hf.workflow.recipe import DataArguments
 from research.alternative_trainers import AllLabels
 from research.explanation_targets import StudyArguments

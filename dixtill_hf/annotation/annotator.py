@@ -17,14 +17,17 @@ from datasets import Dataset
 from datasets.table import MemoryMappedTable
 from tqdm.auto import tqdm
 
-from dixtill_hf.annotation.keys import KEY_TYPE, first_of_each, hash_keys, row_keys
 from dixtill_hf.annotation.planning import Limits, assign_shards, plan_shards
 from dixtill_hf.annotation.preparation import prepare
 from dixtill_hf.annotation.shards import (
     CACHE_VERSION,
+    KEY_TYPE,
     ShardStore,
     check_cache,
     check_schema_version,
+    first_of_each,
+    hash_keys,
+    row_keys,
     take_rows,
     version_metadata,
 )

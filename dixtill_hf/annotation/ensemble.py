@@ -17,8 +17,7 @@ from dixtill_hf.annotation.annotate import annotate
 from dixtill_hf.data import columns
 from dixtill_hf.data.checks import name_rows
 from dixtill_hf.data.columns import LABEL, TEACHER_LOGITS, TEXT
-from dixtill_hf.explainers.base import Explainer, get_explainer
-from dixtill_hf.explainers.targets import TargetedExplainer
+from dixtill_hf.explainers.base import Explainer, TargetedExplainer, get_explainer
 from dixtill_hf.teacher.ensemble import TeacherEnsemble
 
 

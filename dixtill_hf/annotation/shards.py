@@ -1,22 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The store of annotations: shards with checksums, and an index of the texts in them."""
+"""The store of annotations: shards with checksums, the keys of their texts, and an index of them.
+
+A key is a hash of the text and of all else that the explainer reads: 16 bytes, so that even among a
+billion texts no two share one. Arrays of keys are `S16`.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from huggingface_hub.constants import HF_HOME
 
-from dixtill_hf.annotation.keys import KEY_TYPE, as_keys, hash_keys
 from dixtill_hf.artifacts.checksummed_files import (
     DamagedFileError,
     check_version,
@@ -25,13 +30,67 @@ from dixtill_hf.artifacts.checksummed_files import (
     write_whole,
 )
 from dixtill_hf.artifacts.process_group import ProcessGroup
+from dixtill_hf.data.columns import TEXT
 
 logger = logging.getLogger(__name__)
 
+_KEY_BYTES = 16
+KEY_TYPE = np.dtype(f"S{_KEY_BYTES}")
 # Version of the files in a cache of annotations: shards, assembled datasets and settings. Files
 # without a version were written before there was one, and are version 1.
 CACHE_VERSION = 1
 _VERSION = b"dixtill_version"
+_KEY = "key"
+_SUFFIX = ".parquet"
+_SETTINGS = b"dixtill_settings"
+
+
+def as_keys(data: bytes) -> np.ndarray:
+    """Keys from their bytes, one after the other."""
+    return np.frombuffer(data, dtype=KEY_TYPE)
+
+
+def row_keys(
+    batch: Mapping[str, Sequence[Any]], reads: Sequence[str], rows: Sequence[int] | np.ndarray
+) -> np.ndarray:
+    """The keys of a batch of rows, `(rows,)`.
+
+    Args:
+        batch: Column → values; has the text and all that the explainer reads.
+        reads: The columns that the explainer reads in addition to the text.
+        rows: Row numbers of the batch in its dataset, for messages.
+
+    Raises:
+        ValueError: A text is missing or is none.
+    """
+    digests = []
+    for index, text in enumerate(batch[TEXT]):
+        if not isinstance(text, str):
+            raise ValueError(
+                f"Row {rows[index]} has no text: its column {TEXT!r} holds {text!r}. Leave such "
+                f"rows out: dataset.filter(lambda row: isinstance(row[{TEXT!r}], str))."
+            )
+        digests.append(_key(text, {name: batch[name][index] for name in reads}))
+    return as_keys(b"".join(digests))
+
+
+def hash_keys(keys: np.ndarray) -> str:
+    """Hash of keys in their order."""
+    return hashlib.blake2b(keys.tobytes(), digest_size=_KEY_BYTES).hexdigest()
+
+
+def first_of_each(keys: np.ndarray) -> np.ndarray:
+    """Positions of the first occurrence of each key, ascending."""
+    return np.sort(np.unique(keys, return_index=True)[1])
+
+
+def _key(text: str, row: Mapping[str, Any]) -> bytes:
+    encoded = text.encode("utf-8", errors="surrogatepass")
+    digest = hashlib.blake2b(len(encoded).to_bytes(8, "little"), digest_size=_KEY_BYTES)
+    digest.update(encoded)
+    if row:
+        digest.update(json.dumps(row, sort_keys=True, default=str).encode())
+    return digest.digest()
 
 
 def version_metadata() -> dict[bytes, bytes]:
@@ -111,11 +170,6 @@ def _merged(older: _Run, newer: _Run) -> _Run:
     both = [np.concatenate(parts) for parts in zip(older, newer, strict=True)]
     order = np.argsort(both[0], kind="stable")
     return _Run(*(part[order] for part in both))
-
-
-_KEY = "key"
-_SUFFIX = ".parquet"
-_SETTINGS = b"dixtill_settings"
 
 
 def default_cache_dir() -> Path:

@@ -18,8 +18,7 @@ from datasets import Sequence as ListOf
 from dixtill_hf.data import columns
 from dixtill_hf.data.checks import name_rows
 from dixtill_hf.data.columns import TEXT
-from dixtill_hf.explainers.base import Attribution, Explainer
-from dixtill_hf.explainers.targets import TargetedExplainer
+from dixtill_hf.explainers.base import Attribution, Explainer, TargetedExplainer
 from dixtill_hf.explainers.token_budget import TokenBudget
 from dixtill_hf.teacher.encoding import EncodedText, collate, encode_texts
 from dixtill_hf.teacher.loading import Teacher

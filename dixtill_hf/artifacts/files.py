@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files and directories that are there whole or not at all."""
+"""Files and directories that are there whole or not at all, and the newest whole checkpoint."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ import os
 import shutil
 from pathlib import Path
 from typing import Any
+
+# What the Trainer of transformers calls its checkpoints, and what it writes into each of them last.
+_CHECKPOINTS = "checkpoint-*"
+_TRAINER_STATE = "trainer_state.json"
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -41,3 +45,28 @@ def replace_directory(directory: Path) -> None:
     """Give the directory at `unfinished_path(directory)` its name; an older one is removed."""
     shutil.rmtree(directory, ignore_errors=True)
     unfinished_path(directory).replace(directory)
+
+
+def newest_whole_checkpoint(directory: Path) -> str | None:
+    """The path of a Trainer's last checkpoint that was saved to its end, or None.
+
+    The state is what the Trainer writes last, so where the state can be read the rest is there.
+    Checkpoints without a whole state are deleted.
+    """
+    whole = {}
+    for path in directory.glob(_CHECKPOINTS):
+        step = _step(path)
+        if step is None:
+            shutil.rmtree(path, ignore_errors=True)  # other processes remove it as well
+        else:
+            whole[step] = path
+    return str(whole[max(whole)]) if whole else None
+
+
+def _step(checkpoint: Path) -> int | None:
+    """The step at which a checkpoint was saved; None if its state is missing or cut off."""
+    try:
+        state = json.loads((checkpoint / _TRAINER_STATE).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
+    return state["global_step"]

@@ -1,17 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What must hold of a dataset before anything is computed from it."""
+"""What must hold of a dataset, its rationales included, before anything is computed from it."""
 
 import logging
 from collections import Counter
 from collections.abc import Sequence
 
-from datasets import DatasetDict, Value
+from datasets import Dataset, DatasetDict, List, Value
 
-from dixtill_hf.data.columns import LABEL, TEXT
+from dixtill_hf.data.columns import LABEL, RATIONALE, TEXT
 
 logger = logging.getLogger(__name__)
 
 ROWS_SHOWN = 10
+RATIONALE_FEATURE = List(List(Value("int32")))
+Spans = list[list[int]]
 
 
 def name_rows(rows: Sequence[int]) -> str:
@@ -90,3 +92,51 @@ def warn_of_duplicates(data: DatasetDict) -> None:
                 len(dataset),
                 split,
             )
+
+
+def check_rationales(data: DatasetDict) -> DatasetDict:
+    """Bring the rationales of every split that has them to lists of int32 [start, end) pairs.
+
+    A column of that name that holds anything else, such as an explanation in words, is left out
+    with a warning. A missing rationale (null) stays missing.
+
+    Raises:
+        ValueError: If a span does not lie inside its text; names the rows.
+    """
+    return DatasetDict({split: _check_split(dataset, split) for split, dataset in data.items()})
+
+
+def _check_split(dataset: Dataset, split: str) -> Dataset:
+    if RATIONALE not in dataset.column_names:
+        return dataset
+    feature = dataset.features[RATIONALE]
+    rationales = dataset[RATIONALE][:]
+    dataset = dataset.remove_columns(RATIONALE)
+    if not _holds_spans(feature):
+        logger.warning(
+            "The column %r of split %r is left out: it holds %s, not lists of [start, end) "
+            "character pairs.",
+            RATIONALE,
+            split,
+            feature,
+        )
+        return dataset
+    texts = dataset[TEXT]
+    rows = [row for row, text in enumerate(texts) if not _inside(rationales[row], text)]
+    if rows:
+        raise ValueError(
+            f"Split {split!r} has {len(rows)} texts whose {RATIONALE} is not made of [start, end) "
+            f"pairs with 0 <= start < end <= length of the text: {name_rows(rows)}."
+        )
+    return dataset.add_column(RATIONALE, rationales, feature=RATIONALE_FEATURE)
+
+
+def _holds_spans(feature: object) -> bool:
+    if not isinstance(feature, List) or not isinstance(feature.feature, List):
+        return False
+    inner = feature.feature.feature
+    return isinstance(inner, Value) and inner.dtype.startswith(("int", "uint"))
+
+
+def _inside(spans: Spans | None, text: str) -> bool:
+    return all(len(span) == 2 and 0 <= span[0] < span[1] <= len(text) for span in spans or [])

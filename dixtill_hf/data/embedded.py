@@ -11,10 +11,10 @@ from typing import Any
 
 from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
 
+from dixtill_hf.data.checks import RATIONALE_FEATURE
 from dixtill_hf.data.columns import LABEL, RATIONALE, TEXT
 from dixtill_hf.data.headlines.grammar import Tone, capitalise, headline
 from dixtill_hf.data.headlines.vocabulary import COMPANIES
-from dixtill_hf.data.rationales import RATIONALE_FEATURE
 
 LABELS = [tone.name.lower() for tone in Tone]
 NEUTRAL_SHARE = 0.36

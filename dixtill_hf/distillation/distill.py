@@ -18,8 +18,7 @@ from datasets import ClassLabel, Dataset, DatasetDict
 
 from dixtill_hf.annotation.annotate import annotate
 from dixtill_hf.annotation.shards import default_cache_dir
-from dixtill_hf.artifacts.checkpoints import newest_whole_checkpoint
-from dixtill_hf.artifacts.files import write_json
+from dixtill_hf.artifacts.files import newest_whole_checkpoint, write_json
 from dixtill_hf.artifacts.hashing import hash_json, hash_texts
 from dixtill_hf.data.columns import LABEL, LABEL_UNKNOWN, TEXT
 from dixtill_hf.data.labels import label_names as names_of_labels

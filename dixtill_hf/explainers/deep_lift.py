@@ -10,10 +10,9 @@ from typing import ClassVar
 
 import torch
 
-from dixtill_hf.explainers.base import register_explainer
+from dixtill_hf.explainers.base import TargetedExplainer, register_explainer
 from dixtill_hf.explainers.batched_gradients import BatchedExplainer, BatchScores
 from dixtill_hf.explainers.embeddings import check_differentiable, replaced_embeddings
-from dixtill_hf.explainers.targets import TargetedExplainer
 from dixtill_hf.teacher.encoding import EncodedBatch, EncodedText, collate
 from dixtill_hf.teacher.loading import Teacher
 

@@ -9,9 +9,14 @@ from typing import ClassVar
 
 import torch
 
-from dixtill_hf.explainers.base import Attribution, check_count, register_explainer, text_seed
+from dixtill_hf.explainers.base import (
+    Attribution,
+    TargetedExplainer,
+    check_count,
+    register_explainer,
+    text_seed,
+)
 from dixtill_hf.explainers.embeddings import EmbeddedTexts
-from dixtill_hf.explainers.targets import TargetedExplainer
 from dixtill_hf.explainers.token_budget import TokenBudget
 from dixtill_hf.teacher.encoding import EncodedText
 from dixtill_hf.teacher.loading import Teacher

@@ -13,10 +13,15 @@ from scipy.integrate import trapezoid
 from scipy.interpolate import CubicSpline
 
 from dixtill_hf.data.names import check_name
-from dixtill_hf.explainers.base import Attribution, check_count, check_positive, register_explainer
+from dixtill_hf.explainers.base import (
+    Attribution,
+    TargetedExplainer,
+    check_count,
+    check_positive,
+    register_explainer,
+)
 from dixtill_hf.explainers.embeddings import PRECISIONS, EmbeddedTexts, filled, resolve_precision
 from dixtill_hf.explainers.quadrature import Rule, fitted, gauss_legendre, share_residual, warped
-from dixtill_hf.explainers.targets import TargetedExplainer
 from dixtill_hf.explainers.token_budget import TokenBudget
 from dixtill_hf.teacher.encoding import EncodedText
 from dixtill_hf.teacher.loading import Teacher

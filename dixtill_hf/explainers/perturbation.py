@@ -19,9 +19,8 @@ import numpy as np
 import torch
 
 from dixtill_hf.data.words import word_spans
-from dixtill_hf.explainers.base import Attribution, check_count, seeded_for
+from dixtill_hf.explainers.base import Attribution, TargetedExplainer, check_count, seeded_for
 from dixtill_hf.explainers.embeddings import replaced_embeddings
-from dixtill_hf.explainers.targets import TargetedExplainer
 from dixtill_hf.explainers.token_budget import TokenBudget
 from dixtill_hf.teacher.encoding import EncodedText, collate
 from dixtill_hf.teacher.loading import Teacher

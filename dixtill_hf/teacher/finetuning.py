@@ -1,31 +1,43 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fine-tune a pretrained encoder on labelled text so that it can teach."""
+"""Fine-tune a pretrained encoder on labelled text so that it can teach.
+
+Whether the result is worth learning from is told before its texts are annotated.
+"""
 
 from __future__ import annotations
 
+import logging
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from datasets import Dataset, DatasetDict
 from safetensors.torch import load_model, save_model
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import f1_score
+from sklearn.pipeline import make_pipeline
 from transformers import Trainer
 from transformers.trainer import TRAINING_ARGS_NAME
 
-from dixtill_hf.artifacts.checkpoints import newest_whole_checkpoint
-from dixtill_hf.artifacts.files import read_json, write_json
+from dixtill_hf.artifacts.files import newest_whole_checkpoint, read_json, write_json
 from dixtill_hf.artifacts.hashing import hash_file, hash_json, hash_texts
 from dixtill_hf.artifacts.process_group import ProcessGroup
 from dixtill_hf.artifacts.stage_cache import cached_directory, checkpoints_of, is_replaceable
 from dixtill_hf.data.columns import LABEL, TEXT
 from dixtill_hf.data.labels import label_names
-from dixtill_hf.teacher.finetuning_checks import warn_of_a_weak_teacher
 from dixtill_hf.teacher.finetuning_trainer import FinetuningSettings, build_trainer
 from dixtill_hf.teacher.linear_start import start_from_linear_probe
+
+logger = logging.getLogger(__name__)
 
 _PROBE_RECORD = "linear_probe.json"
 # Where encoders keep their configuration, weights and tokenizers.
 _ENCODER_FILES = {".json", ".safetensors", ".bin", ".txt", ".model"}
+# What the last epoch must have gained, in macro F1, to call a training unfinished.
+_STILL_IMPROVING = 0.01
 
 
 def finetune_teacher(
@@ -155,3 +167,68 @@ def _identify(encoder: str | Path) -> str:
         return str(encoder)
     files = sorted(path for path in directory.iterdir() if path.suffix in _ENCODER_FILES)
     return hash_json([[path.name, hash_file(path)] for path in files])
+
+
+def warn_of_a_weak_teacher(
+    dataset: DatasetDict, macro_f1: float, epochs: Sequence[Mapping[str, float]]
+) -> None:
+    """Warn if a simpler model would do as well, or if more training would have paid.
+
+    Args:
+        dataset: The labelled splits `train` and `validation`.
+        macro_f1: What the teacher reaches on validation.
+        epochs: What the Trainer logged after each epoch: `eval_macro_f1` and `eval_loss`.
+    """
+    answer, constant = _constant_answer(dataset["validation"])
+    if macro_f1 <= constant:
+        logger.warning(
+            "The teacher's macro F1 on validation is %.3f, which always answering %r reaches too: "
+            "it has learnt nothing. Try a lower learning rate, more epochs, or more texts.",
+            macro_f1,
+            answer,
+        )
+        return
+    linear = _linear_baseline(dataset)
+    if macro_f1 < linear:
+        logger.warning(
+            "The teacher's macro F1 on validation is %.3f, and that of a logistic regression on "
+            "words is %.3f: a student would learn little from this teacher. Try more epochs "
+            "(teacher_epochs), another encoder, or more texts.",
+            macro_f1,
+            linear,
+        )
+    elif _still_improves(epochs):
+        logger.warning(
+            "The teacher still improved when its fine-tuning ended (macro F1 on validation %.3f "
+            "after %.3f): give it more epochs (teacher_epochs) before you annotate.",
+            epochs[-1]["eval_macro_f1"],
+            epochs[-2]["eval_macro_f1"],
+        )
+
+
+def _constant_answer(validation: Dataset) -> tuple[str, float]:
+    """The most frequent label, and the macro F1 of always answering it."""
+    label, count = Counter(validation[LABEL]).most_common(1)[0]
+    macro_f1 = 2 * count / (len(validation) + count) / len(set(validation[LABEL]))
+    return label_names(validation)[label], macro_f1
+
+
+def _linear_baseline(dataset: DatasetDict) -> float:
+    """Macro F1 on validation of a logistic regression on words and pairs of words (tf-idf)."""
+    train, validation = dataset["train"], dataset["validation"]
+    words = TfidfVectorizer(
+        ngram_range=(1, 2), sublinear_tf=True, max_features=50_000, token_pattern=r"\S+"
+    )
+    model = make_pipeline(words, LogisticRegression(C=10, max_iter=100))
+    model.fit(train[TEXT][:], train[LABEL][:])
+    return f1_score(validation[LABEL][:], model.predict(validation[TEXT][:]), average="macro")
+
+
+def _still_improves(epochs: Sequence[Mapping[str, float]]) -> bool:
+    """Whether the last epoch was the best by loss and by macro F1, and clearly the best."""
+    if len(epochs) < 2:
+        return False
+    last, earlier = epochs[-1], epochs[:-1]
+    best = max(epoch["eval_macro_f1"] for epoch in earlier)
+    lowest = min(epoch["eval_loss"] for epoch in earlier)
+    return last["eval_macro_f1"] > best + _STILL_IMPROVING and last["eval_loss"] < lowest

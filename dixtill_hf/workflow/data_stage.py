@@ -15,9 +15,8 @@ from dixtill_hf.artifacts.hashing import hash_json, hash_texts
 from dixtill_hf.data.checks import check_classes
 from dixtill_hf.data.columns import LABEL, LABEL_UNKNOWN, RATIONALE, TEXT
 from dixtill_hf.data.labels import label_names
-from dixtill_hf.data.loading import load_text_classification
+from dixtill_hf.data.loading import add_unlabelled_texts, load_text_classification
 from dixtill_hf.data.splitting import hold_out
-from dixtill_hf.data.unlabelled import add_unlabelled_texts
 from dixtill_hf.workflow.context import RunContext
 from dixtill_hf.workflow.recipe import DataArguments
 

@@ -22,10 +22,15 @@ from dixtill_hf.baselines.base import Baseline, get_baseline
 from dixtill_hf.data.columns import TEXT
 from dixtill_hf.data.words import word_limit
 from dixtill_hf.evaluation.classifiers import Classifier, PyTorchClassifier
-from dixtill_hf.evaluation.efficiency import directory_bytes, parameter_count
-from dixtill_hf.evaluation.energy import find_energy_meter, measure_energy
+from dixtill_hf.evaluation.efficiency import (
+    can_measure_memory,
+    directory_bytes,
+    find_energy_meter,
+    measure_energy,
+    measure_peak_memory,
+    parameter_count,
+)
 from dixtill_hf.evaluation.latency import LatencySettings, measure_latency, speed_ups
-from dixtill_hf.evaluation.memory import can_measure_memory, measure_peak_memory
 from dixtill_hf.export.onnx import export_student
 from dixtill_hf.export.onnx_student import OnnxStudent
 from dixtill_hf.reporting.measurements import display_name

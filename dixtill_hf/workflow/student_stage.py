@@ -20,7 +20,7 @@ from tqdm.auto import tqdm
 from transformers import PrinterCallback
 from transformers.utils import logging as transformers_logging
 
-from dixtill_hf.artifacts.checkpoints import newest_whole_checkpoint
+from dixtill_hf.artifacts.files import newest_whole_checkpoint
 from dixtill_hf.artifacts.stage_cache import (
     StageOutput,
     cached_directory,

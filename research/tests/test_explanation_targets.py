@@ -3,7 +3,7 @@
 
 import json
 
-from dixtill_hf.explainers.targets import OUTPUTS
+from dixtill_hf.explainers.base import OUTPUTS
 from research import explanation_targets
 
 

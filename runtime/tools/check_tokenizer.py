@@ -25,7 +25,7 @@ from typing import Any, TextIO
 
 import tokenizers
 
-from dixtill_hf.export.container_writer import container, labels_section, words_section
+from dixtill_hf.export.dxt import container, labels_section, words_section
 from dixtill_hf.export.unicode_profile import unicode_section, unicode_tables
 from dixtill_hf.student.tokenization import SPECIAL_TOKENS, WordTokenizer, train_word_tokenizer
 from dixtill_runtime._core import Core

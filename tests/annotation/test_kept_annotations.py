@@ -17,8 +17,7 @@ import pytest
 import torch
 
 from dixtill_hf.annotation.annotator import ENGINE_VERSION, Annotator, find_assembled
-from dixtill_hf.annotation.keys import hash_keys, row_keys
-from dixtill_hf.annotation.shards import CACHE_VERSION, ShardStore
+from dixtill_hf.annotation.shards import CACHE_VERSION, ShardStore, hash_keys, row_keys
 from dixtill_hf.artifacts.process_group import ProcessGroup
 from dixtill_hf.explainers.base import get_explainer, known_explainers
 from dixtill_hf.teacher.fingerprint import hash_teacher

@@ -10,8 +10,7 @@ from datasets import ClassLabel, DatasetDict, Value
 
 from dixtill_hf.annotation.annotate import annotate
 from dixtill_hf.data import columns
-from dixtill_hf.teacher.label_matching import LabelMismatchError
-from dixtill_hf.teacher.loading import load_teacher
+from dixtill_hf.teacher.loading import LabelMismatchError, load_teacher
 
 
 def test_texts_need_no_labels_for_what_the_teacher_predicts(

@@ -7,8 +7,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from dixtill_hf.annotation import annotator, preparation
-from dixtill_hf.annotation.keys import hash_keys, row_keys
-from dixtill_hf.annotation.shards import ShardStore, default_cache_dir, take_rows
+from dixtill_hf.annotation.shards import (
+    ShardStore,
+    default_cache_dir,
+    hash_keys,
+    row_keys,
+    take_rows,
+)
 from dixtill_hf.artifacts.checksummed_files import DamagedFileError
 from dixtill_hf.artifacts.process_group import ProcessGroup
 

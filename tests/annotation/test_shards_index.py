@@ -3,8 +3,7 @@
 
 import numpy as np
 
-from dixtill_hf.annotation.keys import row_keys
-from dixtill_hf.annotation.shards import ShardIndex
+from dixtill_hf.annotation.shards import ShardIndex, row_keys
 
 
 def _keys(numbers):

@@ -8,8 +8,13 @@ import pytest
 import torch
 
 from dixtill_hf.data.columns import LABEL
-from dixtill_hf.explainers.base import Attribution, Explainer, get_explainer, known_explainers
-from dixtill_hf.explainers.targets import TargetedExplainer
+from dixtill_hf.explainers.base import (
+    Attribution,
+    Explainer,
+    TargetedExplainer,
+    get_explainer,
+    known_explainers,
+)
 from dixtill_hf.explainers.token_budget import TokenBudget
 from dixtill_hf.teacher.encoding import encode_texts
 from dixtill_hf.teacher.loading import Teacher, load_teacher

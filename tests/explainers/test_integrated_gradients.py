@@ -8,9 +8,8 @@ import pytest
 import torch
 from captum.attr import LayerIntegratedGradients
 
-from dixtill_hf.explainers.base import get_explainer
+from dixtill_hf.explainers.base import OUTPUTS, get_explainer
 from dixtill_hf.explainers.integrated_gradients import IntegratedGradients
-from dixtill_hf.explainers.targets import OUTPUTS
 from dixtill_hf.explainers.token_budget import TokenBudget
 from dixtill_hf.teacher.encoding import EncodedText, collate, encode_texts
 from dixtill_hf.teacher.loading import Teacher, load_teacher

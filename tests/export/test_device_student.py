@@ -7,11 +7,15 @@ import pytest
 
 pytest.importorskip("dixtill_runtime", reason="needs dixtill-runtime, which lies in runtime/")
 
-from dixtill_hf.export.device_student import integer_answers, make_device_student
+from dixtill_hf.export.device_student import (
+    choices_within,
+    integer_answers,
+    make_device_student,
+    with_dimensions,
+)
 from dixtill_hf.export.dxt import student_bytes
 from dixtill_hf.export.fidelity import LabelledTexts, float_answers, measure_fidelity
 from dixtill_hf.export.float_student import float_student
-from dixtill_hf.export.size_search import choices_within, with_dimensions
 from dixtill_runtime import Classifier
 
 

@@ -6,8 +6,7 @@ import pytest
 
 pytest.importorskip("dixtill_runtime", reason="needs dixtill-runtime, which lies in runtime/")
 
-from dixtill_hf.export.container_writer import container
-from dixtill_hf.export.dxt import student_bytes, student_size, unicode_of
+from dixtill_hf.export.dxt import container, student_bytes, student_size, unicode_of
 from dixtill_hf.export.fidelity import float_answers
 from dixtill_hf.export.float_student import float_student
 from dixtill_runtime import Classifier

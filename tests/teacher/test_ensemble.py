@@ -13,7 +13,7 @@ from transformers import AutoModel, AutoTokenizer
 from dixtill_hf.annotation.annotate import annotate
 from dixtill_hf.annotation.ensemble import annotate_cross_fitted
 from dixtill_hf.distillation.augmentation import label_variants
-from dixtill_hf.explainers.targets import TARGETS
+from dixtill_hf.explainers.base import TARGETS
 from dixtill_hf.teacher.ensemble import TeacherEnsemble, cross_fit, hash_of
 from dixtill_hf.teacher.finetuning import FinetuningSettings
 from dixtill_hf.teacher.fingerprint import hash_teacher

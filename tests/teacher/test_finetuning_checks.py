@@ -4,7 +4,7 @@
 import pytest
 from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
 
-from dixtill_hf.teacher.finetuning_checks import warn_of_a_weak_teacher
+from dixtill_hf.teacher.finetuning import warn_of_a_weak_teacher
 
 
 def epochs(*reached: tuple[float, float]) -> list[dict[str, float]]:

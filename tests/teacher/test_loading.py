@@ -17,8 +17,7 @@ from transformers import (
 )
 
 from dixtill_hf.teacher.encoding import collate, encode_texts
-from dixtill_hf.teacher.label_matching import LabelMismatchError
-from dixtill_hf.teacher.loading import check_same_labels, load_teacher
+from dixtill_hf.teacher.loading import LabelMismatchError, check_same_labels, load_teacher
 
 
 def test_logits_come_in_the_order_of_the_data(tiny_teacher_dir, teacher_labels, sentences):

@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("onnxruntime", reason="the extra onnx excludes the newest transformers")
 
-from dixtill_hf.evaluation.memory import measure_peak_memory
+from dixtill_hf.evaluation.efficiency import measure_peak_memory
 from dixtill_hf.workflow import efficiency_stage
 from dixtill_hf.workflow.benchmark import benchmark
 from dixtill_hf.workflow.benchmark_recipe import BenchmarkArguments

@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("onnxruntime", reason="the extra onnx excludes the newest transformers")
 
 from dixtill_hf.baselines.base import get_baseline
-from dixtill_hf.evaluation.memory import measure_peak_memory
+from dixtill_hf.evaluation.efficiency import measure_peak_memory
 from dixtill_hf.teacher.loading import load_teacher
 from dixtill_hf.workflow import efficiency_stage
 

@@ -6,7 +6,7 @@ import logging
 import pytest
 from datasets import Dataset, DatasetDict
 
-from dixtill_hf.data.rationales import RATIONALE_FEATURE, check_rationales
+from dixtill_hf.data.checks import RATIONALE_FEATURE, check_rationales
 
 
 def data(rationales: list) -> DatasetDict:

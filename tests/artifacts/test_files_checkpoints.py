@@ -2,8 +2,10 @@
 """An interrupted run goes on from what was saved to its end."""
 
 import pytest
+from transformers.trainer import TRAINER_STATE_NAME
+from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
-from dixtill_hf.artifacts.checkpoints import newest_whole_checkpoint
+from dixtill_hf.artifacts.files import newest_whole_checkpoint
 
 
 def _save(directory, step, state):
@@ -31,3 +33,9 @@ def test_a_broken_one_is_deleted_and_the_one_before_is_taken(tmp_path, state):
     broken = _save(tmp_path, 10, state)
     assert newest_whole_checkpoint(tmp_path) == str(whole)
     assert not broken.exists()
+
+
+def test_the_names_are_those_of_transformers(tmp_path):
+    (tmp_path / f"{PREFIX_CHECKPOINT_DIR}-3").mkdir()
+    (tmp_path / f"{PREFIX_CHECKPOINT_DIR}-3" / TRAINER_STATE_NAME).write_text('{"global_step": 3}')
+    assert newest_whole_checkpoint(tmp_path) == str(tmp_path / f"{PREFIX_CHECKPOINT_DIR}-3")

@@ -3,7 +3,7 @@
 
 import pytest
 
-from dixtill_hf.teacher.label_matching import LabelMismatchError, match_labels
+from dixtill_hf.teacher.loading import LabelMismatchError, match_labels
 
 
 def test_names_in_another_order_give_a_permutation():

@@ -8,8 +8,7 @@ import pytest
 from datasets import Dataset, DatasetDict
 
 from dixtill_hf.data.columns import LABEL_UNKNOWN
-from dixtill_hf.data.loading import load_text_classification
-from dixtill_hf.data.unlabelled import add_unlabelled_texts
+from dixtill_hf.data.loading import add_unlabelled_texts, load_text_classification
 
 
 @pytest.fixture

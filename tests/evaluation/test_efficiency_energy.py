@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dixtill_hf.evaluation.energy import find_energy_meter, measure_energy
+from dixtill_hf.evaluation.efficiency import find_energy_meter, measure_energy
 
 
 def package(root: Path, number: int, energy: int, name: str = "package-0") -> Path:

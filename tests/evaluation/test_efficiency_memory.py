@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from dixtill_hf.evaluation import memory
-from dixtill_hf.evaluation.memory import can_measure_memory, measure_peak_memory, peak_memory
+from dixtill_hf.evaluation import efficiency
+from dixtill_hf.evaluation.efficiency import can_measure_memory, measure_peak_memory, peak_memory
 
 MEGABYTE = 1_000_000
 HOLD = "import sys; held = b'x' * int(sys.argv[1])"
@@ -47,6 +47,6 @@ def test_any_command_is_measured():
 
 def test_windows_is_refused_with_what_to_do(monkeypatch):
     assert can_measure_memory()
-    monkeypatch.setattr(memory.sys, "platform", "win32")
+    monkeypatch.setattr(efficiency.sys, "platform", "win32")
     with pytest.raises(OSError, match="Linux and macOS only, not on Windows"):
         peak_memory([sys.executable, "-c", "pass"])

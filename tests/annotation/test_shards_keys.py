@@ -3,7 +3,7 @@
 
 import pytest
 
-from dixtill_hf.annotation.keys import as_keys, first_of_each, hash_keys, row_keys
+from dixtill_hf.annotation.shards import as_keys, first_of_each, hash_keys, row_keys
 
 
 def test_equal_texts_have_equal_keys_wherever_they_stand():
