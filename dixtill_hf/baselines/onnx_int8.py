@@ -10,11 +10,10 @@ import platform
 import tempfile
 import warnings
 from collections.abc import Sequence
-from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dixtill_hf.baselines.base import read_settings, register_baseline
+from dixtill_hf.baselines.base import register_baseline
 from dixtill_hf.baselines.quantization import (
     CPU_PRESETS,
     LABELS,
@@ -27,7 +26,6 @@ from dixtill_hf.baselines.quantization import (
 if TYPE_CHECKING:
     from datasets import Dataset, DatasetDict
 
-    from dixtill_hf.export.onnx_session import OnnxClassifier
     from dixtill_hf.teacher.loading import Teacher
 
 # The operators whose weights become int8. Ranges of whatever else there is would take in the
@@ -62,26 +60,6 @@ class OnnxTeacher(QuantizedTeacher):
             _export(teacher, directory)
             return {}
         return _quantize(teacher, directory, self.scheme, texts, cpu_preset or preset_of_this_cpu())
-
-    @classmethod
-    def load(cls, directory: str | PathLike[str], threads: int | None = None) -> OnnxClassifier:
-        """Load a saved teacher; see `Baseline.load`."""
-        return load(directory, threads)
-
-
-def load(directory: str | PathLike[str], threads: int | None = None) -> OnnxClassifier:
-    """Load a teacher saved for ONNX Runtime; see `quantization.load_compressed`."""
-    from dixtill_hf.export.onnx_session import OnnxClassifier
-
-    settings = read_settings(directory)
-    return OnnxClassifier(
-        directory,
-        LABELS[settings["scheme"]],
-        settings["label_order"],
-        settings["pad_token_id"],
-        settings["max_length"],
-        threads,
-    )
 
 
 def preset_of_this_cpu() -> str:

@@ -12,7 +12,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dixtill_hf.baselines.base import read_settings, register_baseline
+from dixtill_hf.baselines.base import register_baseline
 from dixtill_hf.baselines.quantization import (
     LABELS,
     TASK,
@@ -120,24 +120,6 @@ class OpenVinoTeacher(QuantizedTeacher):
             _export(teacher, directory)
             return {}
         return _quantize(teacher, directory, self.scheme, texts)
-
-    @classmethod
-    def load(cls, directory: str | PathLike[str], threads: int | None = None) -> OpenVinoClassifier:
-        """Load a saved teacher; see `Baseline.load`."""
-        return load(directory, threads)
-
-
-def load(directory: str | PathLike[str], threads: int | None = None) -> OpenVinoClassifier:
-    """Load a teacher saved for OpenVINO; see `quantization.load_compressed`."""
-    settings = read_settings(directory)
-    return OpenVinoClassifier(
-        directory,
-        LABELS[settings["scheme"]],
-        settings["label_order"],
-        settings["pad_token_id"],
-        settings["max_length"],
-        threads,
-    )
 
 
 def _quantize(

@@ -43,9 +43,12 @@ CPU_PRESETS = ("avx512_vnni", "avx2", "arm64")
 LABELS = {"float32": "teacher", "dynamic": "int8 dynamic", "static": "int8 static"}
 """What tables call the teacher under each scheme."""
 
-# Where each runtime's classifier is. Finding it here, not in the registry, keeps `load_compressed`
-# free of torch.
-_MODULES = {"onnxruntime": "onnx_int8", "openvino": "openvino_int8"}
+# Module and name of each runtime's classifier. Finding it here, not in the registry of baselines,
+# keeps `load_compressed` free of torch.
+_CLASSIFIERS = {
+    "onnxruntime": ("dixtill_hf.export.onnx_session", "OnnxClassifier"),
+    "openvino": ("dixtill_hf.baselines.openvino_int8", "OpenVinoClassifier"),
+}
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,11 @@ class QuantizedTeacher(Baseline):
             write_settings(written, self, teacher, settings, self.packages, scheme=self.scheme)
             written.replace(output)
         return output
+
+    @classmethod
+    def load(cls, directory: str | PathLike[str], threads: int | None = None) -> Classifier:
+        """Load a saved teacher; see `Baseline.load`."""
+        return load_compressed(directory, threads)
 
     @abstractmethod
     def convert(
@@ -180,10 +188,18 @@ def load_compressed(directory: str | PathLike[str], threads: int | None = None) 
         ImportError: The extra that the runtime needs is not installed.
         ValueError: It was saved by a newer release or by another baseline, or `threads` is below 1.
     """
-    runtime = read_settings(directory)["backend"]
-    check_name("the runtime in compression.json", runtime, _MODULES)
-    module = import_module(f"{__package__}.{_MODULES[runtime]}")
-    return module.load(directory, threads)
+    settings = read_settings(directory)
+    check_name("the runtime in compression.json", settings["backend"], _CLASSIFIERS)
+    module, name = _CLASSIFIERS[settings["backend"]]
+    classifier = getattr(import_module(module), name)
+    return classifier(
+        directory,
+        LABELS[settings["scheme"]],
+        settings["label_order"],
+        settings["pad_token_id"],
+        settings["max_length"],
+        threads,
+    )
 
 
 def quantized_names() -> list[str]:

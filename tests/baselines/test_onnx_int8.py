@@ -1,9 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Teachers through ONNX Runtime: in float32 they are the teacher, in int8 they are near it."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 import torch
@@ -20,54 +17,24 @@ from dixtill_hf.evaluation.efficiency import directory_bytes
 from dixtill_hf.export.onnx_session import open_session
 from dixtill_hf.teacher.loading import Teacher, load_teacher
 
-# Not the order of the tiny teachers' logits: bearish, bullish, neutral.
-DATA_LABELS = ["neutral", "bearish", "bullish"]
-
-
-@pytest.fixture(scope="module")
-def bert(tiny_teacher_dir):
-    return load_teacher(tiny_teacher_dir("bert"), label_names=DATA_LABELS)
-
-
-@pytest.fixture(scope="module")
-def compressed(bert, sentences, tmp_path_factory):
-    """A function from a method to the directory of the tiny BERT compressed by it."""
-    directory = tmp_path_factory.mktemp("compressed")
-
-    def compress(method):
-        if not (directory / method).exists():
-            compress_teacher(bert, method, directory / method, calibration_texts=sentences)
-        return directory / method
-
-    return compress
-
-
-def teacher_logits(teacher, texts):
-    inputs = teacher.tokenizer(
-        texts, truncation=True, max_length=teacher.max_length, padding=True, return_tensors="pt"
-    )
-    return teacher.logits(inputs).numpy()
-
-
-def correlation(a, b):
-    return np.corrcoef(a.ravel(), b.ravel())[0, 1]
+from .conftest import (
+    DATA_LABELS,
+    check_equal,
+    check_it_predicts_without_torch,
+    check_near_but_not_equal,
+    teacher_logits,
+)
 
 
 def test_float32_is_the_teacher_whatever_its_architecture(each_teacher_dir, sentences, tmp_path):
     teacher = load_teacher(each_teacher_dir, label_names=DATA_LABELS)
     classifier = load_compressed(compress_teacher(teacher, "onnx", tmp_path / "new"), threads=1)
-    for texts in (sentences, sentences[:1], [" ".join(sentences), "up", ""]):
-        actual = classifier.logits(classifier.tokenize(texts))
-        np.testing.assert_allclose(actual, teacher_logits(teacher, texts), rtol=0, atol=1e-5)
+    check_equal(classifier, teacher, sentences)
 
 
 @pytest.mark.parametrize("method", ["int8-dynamic", "int8-static"])
 def test_int8_is_near_the_teacher_and_not_it(compressed, bert, sentences, method):
-    classifier = load_compressed(compressed(method))
-    actual = classifier.logits(classifier.tokenize(sentences))
-    expected = teacher_logits(bert, sentences)
-    assert correlation(actual, expected) > 0.95
-    assert not np.allclose(actual, expected, rtol=0, atol=1e-5)
+    check_near_but_not_equal(load_compressed(compressed(method)), bert, sentences)
 
 
 @pytest.mark.parametrize("method", ["onnx", "int8-dynamic", "int8-static"])
@@ -158,14 +125,4 @@ def test_threads_are_at_least_one(compressed):
 
 
 def test_predicting_needs_neither_torch_nor_transformers(compressed):
-    program = f"""
-import sys
-sys.modules["torch"] = sys.modules["transformers"] = None
-from dixtill_hf.baselines.quantization import load_compressed
-classifier = load_compressed({str(compressed("int8-dynamic"))!r}, threads=1)
-print(classifier.logits(classifier.tokenize(["Shares fell", "up"])).shape)
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    )
-    assert done.stdout.strip() == "(2, 3)"
+    check_it_predicts_without_torch(compressed("int8-dynamic"))

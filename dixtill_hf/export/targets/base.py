@@ -13,6 +13,7 @@ from pkgutil import iter_modules
 from transformers import PreTrainedTokenizerFast
 
 from dixtill_hf.data.names import check_name
+from dixtill_hf.export.device_student import DeviceStudent, make_device_student
 from dixtill_hf.export.fidelity import LabelledTexts
 from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification
 
@@ -40,6 +41,23 @@ class ExportRequest:
     max_bytes: int | None = None
     validation: LabelledTexts | None = None
     licences: tuple[str, ...] = ()
+
+    def device_student(self) -> DeviceStudent:
+        """The student in integers, as device targets carry it.
+
+        Raises:
+            ValueError: The student has something that a device cannot carry, or is larger than
+                `max_bytes` at its smallest.
+        """
+        return make_device_student(
+            self.model,
+            self.tokenizer,
+            self.name,
+            bits=self.bits,
+            max_bytes=self.max_bytes,
+            validation=self.validation,
+            licences=self.licences,
+        )
 
 
 @dataclass(frozen=True)

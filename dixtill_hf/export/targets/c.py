@@ -9,7 +9,6 @@ from importlib.resources import files
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from dixtill_hf.export.device_student import make_device_student
 from dixtill_hf.export.targets.base import ExportRequest, ExportResult, register_target
 
 if TYPE_CHECKING:
@@ -63,15 +62,7 @@ def export_c(request: ExportRequest) -> ExportResult:
     """
     from dixtill_runtime.container import read_container
 
-    student = make_device_student(
-        request.model,
-        request.tokenizer,
-        request.name,
-        bits=request.bits,
-        max_bytes=request.max_bytes,
-        validation=request.validation,
-        licences=request.licences,
-    )
+    student = request.device_student()
     container = read_container(student.data)
     validation = request.validation.texts if request.validation else ()
     folder = files("dixtill_runtime") / "c"

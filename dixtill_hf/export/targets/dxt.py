@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """`--target dxt`: one file with everything, for dixtill-runtime in Python, C and the browser."""
 
-from dixtill_hf.export.device_student import make_device_student
 from dixtill_hf.export.targets.base import ExportRequest, ExportResult, register_target
 
 FILE = "student.dxt"
@@ -15,15 +14,7 @@ def export_dxt(request: ExportRequest) -> ExportResult:
         ValueError: The student has something that a device cannot carry, or is larger than
             `max_bytes` at its smallest.
     """
-    student = make_device_student(
-        request.model,
-        request.tokenizer,
-        request.name,
-        bits=request.bits,
-        max_bytes=request.max_bytes,
-        validation=request.validation,
-        licences=request.licences,
-    )
+    student = request.device_student()
     request.output_dir.mkdir(parents=True, exist_ok=True)
     path = request.output_dir / FILE
     path.write_bytes(student.data)

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """`--target wasm`: a page that runs the student in the browser, without server and network."""
 
-from dixtill_hf.export.device_student import make_device_student
 from dixtill_hf.export.targets.base import ExportRequest, ExportResult, register_target
 
 FILE = "index.html"
@@ -21,15 +20,7 @@ def export_wasm(request: ExportRequest) -> ExportResult:
     """
     from dixtill_runtime.browser import page
 
-    student = make_device_student(
-        request.model,
-        request.tokenizer,
-        request.name,
-        bits=request.bits,
-        max_bytes=request.max_bytes,
-        validation=request.validation,
-        licences=request.licences,
-    )
+    student = request.device_student()
     examples = tuple(request.validation.texts[:EXAMPLES]) if request.validation else ()
     request.output_dir.mkdir(parents=True, exist_ok=True)
     path = request.output_dir / FILE
