@@ -11,11 +11,10 @@ import torch
 from sklearn.metrics import accuracy_score, f1_score
 from torch import nn
 
-from dixtill_hf.baselines.attention_heads import HeadMap, prune_heads
-from dixtill_hf.baselines.pruned_heads import (
+from dixtill_hf.baselines.attention_heads import HeadMap, masked_heads, prune_heads
+from dixtill_hf.baselines.head_importance import (
     REMOVED,
     gradient_importance,
-    masked_heads,
     masking_importance,
 )
 from dixtill_hf.teacher.loading import Teacher, load_teacher

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from dixtill_hf.baselines.attention_heads import HeadMap, prune_heads
-from dixtill_hf.baselines.pruned_heads import (
+from dixtill_hf.baselines.attention_heads import (
+    HeadMap,
     gated_heads,
     masked_heads,
+    prune_heads,
     recorded_layers,
     resumed_from,
 )
