@@ -16,6 +16,9 @@ __version__ = "0.1.0"
 # A plain list: type checkers read no other.
 __all__ = [
     "BagOfWords",
+    "Calibration",
+    "Cascade",
+    "Counterfactual",
     "DistillationArguments",
     "DistillationTrainer",
     "DixtillConfig",
@@ -36,6 +39,7 @@ __all__ = [
     "annotate_cross_fitted",
     "average_annotations",
     "build_student",
+    "calibrate",
     "compress_teacher",
     "cross_fit",
     "distill",
@@ -65,6 +69,9 @@ __all__ = [
 # Where each public name is defined, for its import when it is first used.
 _MODULES = {
     "BagOfWords": "baselines.bag_of_words",
+    "Calibration": "selective.calibrate",
+    "Cascade": "selective.cascade",
+    "Counterfactual": "student.counterfactual",
     "DistillationArguments": "distillation.arguments",
     "DistillationTrainer": "distillation.trainer",
     "DixtillConfig": "student.configuration_dixtill",
@@ -84,6 +91,7 @@ _MODULES = {
     "annotate_cross_fitted": "annotation.ensemble",
     "average_annotations": "annotation.ensemble",
     "build_student": "distillation.building",
+    "calibrate": "selective.calibrate",
     "compress_teacher": "baselines.quantization",
     "cross_fit": "teacher.ensemble",
     "distill": "distillation.distill",
@@ -113,6 +121,7 @@ _MODULES = {
 EXPERIMENTAL = frozenset(
     {
         "BagOfWords",
+        "Cascade",
         "OnnxStudent",
         "annotate_cross_fitted",
         "average_annotations",
@@ -156,7 +165,10 @@ if TYPE_CHECKING:  # what type checkers and editors read
     from dixtill_hf.explainers.integrated_gradients import IntegratedGradients
     from dixtill_hf.export.onnx import export_student
     from dixtill_hf.export.onnx_student import OnnxStudent
+    from dixtill_hf.selective.calibrate import Calibration, calibrate
+    from dixtill_hf.selective.cascade import Cascade
     from dixtill_hf.student.configuration_dixtill import DixtillConfig
+    from dixtill_hf.student.counterfactual import Counterfactual
     from dixtill_hf.student.explaining import Explanation
     from dixtill_hf.student.modeling_dixtill import (
         DixtillForSequenceClassification,

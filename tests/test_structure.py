@@ -23,6 +23,7 @@ FOLDERS = [
     "explainers",
     "annotation",
     "evaluation",
+    "selective",
     "distillation",
     "export",
     "baselines",

@@ -15,6 +15,7 @@ COMMANDS = {
     "annotate": "add a teacher's logits and word attributions to a dataset",
     "train": "distil an annotated dataset into one student",
     "evaluate": "score a student on an annotated dataset",
+    "calibrate": "make a student's probabilities true, and say from which one on it may answer",
     "explain": "classify a text and show which words decided",
     "export": "write a student for where it is used: one small file in integers, or ONNX",
 }

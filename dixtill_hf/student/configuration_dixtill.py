@@ -35,6 +35,9 @@ class DixtillConfig(PretrainedConfig):
         ngrams_per_word: The largest number of n-grams of a word.
         explanation: Which scores explain a prediction: `"contributions"`, what each word adds to
             the logit of a class, or `"attention"`, the paper's score, the same for all classes.
+        answering: From which probability on the student is sure enough to answer, and what was
+            shown of it: `{"threshold": {"threshold", "accuracy", "confidence", "texts", "answered",
+            "wrong"}, "unknown_words"}`, as `calibrate` writes it. None if it always answers.
         pad_token_id: Id of the padding token.
         unk_token_id: Id of the token that stands for unknown words.
         format_version: Version of the saved student, which `save_pretrained` writes.
@@ -72,6 +75,7 @@ class DixtillConfig(PretrainedConfig):
         ngram_buckets: int = 0,
         ngrams_per_word: int = 0,
         explanation: str = "contributions",
+        answering: dict[str, Any] | None = None,
         pad_token_id: int = 0,
         unk_token_id: int = 1,
         format_version: int = FORMAT_VERSION,
@@ -97,6 +101,7 @@ class DixtillConfig(PretrainedConfig):
         self.ngram_buckets = ngram_buckets
         self.ngrams_per_word = ngrams_per_word
         self.explanation = explanation
+        self.answering = answering
         self.unk_token_id = unk_token_id
         # The classifier's entry is added on saving, the base model's is not.
         auto_map = {"AutoModel": "modeling_dixtill.DixtillModel", **kwargs.pop("auto_map", {})}
@@ -104,6 +109,12 @@ class DixtillConfig(PretrainedConfig):
         if not kwargs.get("label2id"):  # transformers does not infer it from id2label
             self.label2id = {name: label for label, name in self.id2label.items()}
         self._check()
+
+    @property
+    def answer_threshold(self) -> float:
+        """The least probability of a prediction that is an answer; 0 if every one is."""
+        threshold = (self.answering or {}).get("threshold")
+        return 0.0 if threshold is None else float(threshold["threshold"])
 
     def _check(self) -> None:
         for name in ("vocab_size", "embedding_size", "hidden_size", "num_layers", "attention_size"):

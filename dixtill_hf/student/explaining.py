@@ -35,6 +35,8 @@ class Explanation:
         label: The label that is explained.
         probability: The probability of `label`.
         probabilities: The probability of every label, by name.
+        answered: Whether the student is sure enough to answer: whether its best probability reaches
+            the threshold of `config.answering`. True if it has none.
     """
 
     text: str
@@ -44,6 +46,7 @@ class Explanation:
     label: str
     probability: float
     probabilities: dict[str, float]
+    answered: bool = True
 
     def __str__(self) -> str:
         lines = [f"{one_line(self.label)} ({self.probability:.3f})"]
@@ -92,7 +95,7 @@ def explain(
         raise TypeError("texts must be many texts, got one string: wrap it in a list.")
     label_ids = None if labels is None else _label_ids(model, labels, len(texts))
     explanations = []
-    with _evaluating(model):
+    with evaluating(model):
         for start in range(0, len(texts), batch_size):
             batch = slice(start, start + batch_size)
             targets = None if label_ids is None else label_ids[batch]
@@ -136,6 +139,7 @@ def _explain_batch(
                 label=label,
                 probability=by_name[label],
                 probabilities=by_name,
+                answered=max(by_name.values()) >= model.config.answer_threshold,
             )
         )
     return explanations
@@ -160,7 +164,7 @@ def _label_ids(
 
 
 @contextmanager
-def _evaluating(model: torch.nn.Module) -> Iterator[None]:
+def evaluating(model: torch.nn.Module) -> Iterator[None]:
     """Switch dropout and gradients off, and put the model back into its mode."""
     training = model.training
     model.eval()

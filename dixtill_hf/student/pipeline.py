@@ -23,7 +23,8 @@ class DixtillPipeline(TextClassificationPipeline):
     It takes what every `text-classification` pipeline takes, such as `top_k` and `batch_size`. Each
     result holds `label`, `score` and `attributions`: one `{"word", "start", "end", "score"}` for
     each word of the text. `text[start:end]` is the word, and `config.explanation` says what its
-    score is.
+    score is. If the student has a threshold (`config.answering`), each result also holds
+    `answered`: whether the best probability reaches it.
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -52,8 +53,12 @@ class DixtillPipeline(TextClassificationPipeline):
     def postprocess(self, model_outputs: dict[str, Any], **parameters: Any) -> Any:
         """Return the results of one text, each with the attributions of its label."""
         results = super().postprocess(model_outputs, **parameters)
+        threshold = self.model.config.answer_threshold
+        best = model_outputs["logits"][0].float().softmax(dim=-1).max().item()
         for result in results if isinstance(results, list) else [results]:
             result["attributions"] = self._attributions(model_outputs, result["label"])
+            if threshold:
+                result["answered"] = best >= threshold
         return results
 
     def _attributions(self, model_outputs: dict[str, Any], label: str) -> list[dict[str, Any]]:

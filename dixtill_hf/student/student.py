@@ -10,8 +10,10 @@ from typing import Any, overload
 from transformers import AutoConfig, AutoTokenizer, PreTrainedTokenizerFast
 
 from dixtill_hf.student.configuration_dixtill import DixtillConfig
-from dixtill_hf.student.explaining import Explanation, explain
+from dixtill_hf.student.counterfactual import Counterfactual, find_counterfactual
+from dixtill_hf.student.explaining import Explanation, evaluating, explain
 from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification
+from dixtill_hf.student.unknown_words import unknown_word_share
 
 
 class Student:
@@ -99,6 +101,34 @@ class Student:
             ValueError: There is not one label per text, or the student does not know one of them.
         """
         return explain(self.model, self.tokenizer, texts, batch_size, labels)
+
+    def counterfactual(self, text: str, most_words: int | None = None) -> Counterfactual | None:
+        """Find the fewest words whose removal changes the label of a text.
+
+        Args:
+            text: The text.
+            most_words: Words that may be removed, at least 1. Default: all of them.
+
+        Returns:
+            The counterfactual, checked by really removing the words; None if no set of words that
+            was tried changes the label.
+
+        Raises:
+            ValueError: `most_words` is below 1.
+        """
+        with evaluating(self.model):
+            return find_counterfactual(self.model, self.tokenizer, text, most_words)
+
+    def unknown_words(self, texts: Sequence[str]) -> float:
+        """Share of the words of texts that the student does not know, in [0, 1].
+
+        If recent texts have a clearly larger share than the student's held-out ones
+        (`model.config.answering["unknown_words"]`), what people write has drifted.
+
+        Args:
+            texts: The texts.
+        """
+        return unknown_word_share(self.tokenizer, texts)
 
     def save(self, directory: str | Path) -> Path:
         """Save model and tokenizer, as `load_student` and `from_pretrained` read them.

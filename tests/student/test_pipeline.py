@@ -96,3 +96,14 @@ def test_pairs_of_texts_are_refused(explainer: DixtillPipeline) -> None:
 def test_other_models_are_refused(tiny_teacher_dir: Callable[[str], Path]) -> None:
     with pytest.raises(ValueError, match="got a bert model"):
         dixtill_pipeline(tiny_teacher_dir("bert"))
+
+
+def test_it_says_whether_the_student_is_sure_enough(directory: Path) -> None:
+    explain_texts = dixtill_pipeline(directory)
+    best = explain_texts("Acme rises")[0]["score"]
+    assert "answered" not in explain_texts("Acme rises")[0]
+    for threshold, answered in ((best - 1e-3, True), (best + 1e-3, False)):
+        bound = {"threshold": {"threshold": threshold}, "unknown_words": 0.0}
+        explain_texts.model.config.answering = bound
+        results = explain_texts("Acme rises", top_k=None)
+        assert [one["answered"] for one in results] == [answered] * 3

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Calibrate a student on held-out texts, and learn from which probability on it may answer."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from datasets import Dataset
+from numpy.typing import NDArray
+from transformers import PreTrainedTokenizerBase
+
+from dixtill_hf.data.columns import TEACHER_LOGITS, TEXT
+from dixtill_hf.data.words import word_limit
+from dixtill_hf.evaluation.classification import calibration_error, softmax
+from dixtill_hf.evaluation.classifiers import PyTorchClassifier, predict_probabilities
+from dixtill_hf.selective.temperature import divide_logits, fit_temperature
+from dixtill_hf.selective.threshold import Threshold, find_threshold, texts_needed
+from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification
+from dixtill_hf.student.unknown_words import unknown_word_share
+
+FEWEST_TEXTS = 100
+"""Held-out texts below which a temperature would be a guess."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What `calibrate` has found.
+
+    Attributes:
+        temperature: The number that the logits were divided by; None if there were too few texts.
+        texts: Held-out texts.
+        error_before: Expected calibration error against the teacher's labels on the texts that the
+            temperature was not fitted on, before; None if there were too few texts.
+        error_after: The same after.
+        threshold: From which probability on the student agrees with its teacher as often as was
+            wanted; None if that cannot be shown.
+        unknown_words: Share of the words of the held-out texts that the student does not know.
+    """
+
+    temperature: float | None
+    texts: int
+    error_before: float | None
+    error_after: float | None
+    threshold: Threshold | None
+    unknown_words: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as JSON values."""
+        return asdict(self)
+
+
+def calibrate(
+    model: DixtillForSequenceClassification,
+    tokenizer: PreTrainedTokenizerBase,
+    held_out: Dataset,
+    agreement: float = 0.97,
+    confidence: float = 0.95,
+) -> Calibration:
+    """Calibrate a student against its teacher, and find the threshold from which on it may answer.
+
+    One half of the texts gives the temperature and proposes thresholds, the other half tests them:
+    "above the threshold, the student agrees with its teacher on `agreement` of the texts, with
+    `confidence`". The threshold goes into `model.config.answering`, with what was shown of it, and
+    the temperature into the classifier's weights, so that all runtimes give calibrated
+    probabilities. The bound holds for texts that are drawn as these are, if neither teacher nor
+    student has learned from them.
+
+    Args:
+        model: The student, changed in place.
+        tokenizer: Its tokenizer.
+        held_out: Texts with the teacher's logits, as `annotate` leaves them; the labels are not
+            read.
+        agreement: The wanted share of answers on which student and teacher agree, in (0, 1).
+            Default 0.97.
+        confidence: Probability of the bound, in (0, 1). Default 0.95.
+
+    Returns:
+        What was found. With fewer than 100 texts the student stays as it is.
+
+    Raises:
+        ValueError: A share is out of its range, or the student has been calibrated already.
+    """
+    texts_needed(agreement, confidence)  # refuses shares out of their range
+    if model.config.answering is not None:
+        raise ValueError(
+            "This student has been calibrated already (config.answering): calibrate it as it was "
+            "trained, or remove its threshold with model.config.answering = None."
+        )
+    unknown = unknown_word_share(tokenizer, held_out[TEXT][:])
+    if len(held_out) < FEWEST_TEXTS:
+        return Calibration(None, len(held_out), None, None, None, unknown)
+    logits = _logits(model, tokenizer, held_out)
+    teacher = np.asarray(held_out[TEACHER_LOGITS]).argmax(-1)
+    # The same halves for the same texts, whatever their order in a file may mean.
+    order = np.random.default_rng(0).permutation(len(held_out))
+    proposing, testing = np.array_split(order, 2)
+    temperature = fit_temperature(logits[proposing], teacher[proposing])
+    probabilities = softmax(logits / temperature)
+    confidences, right = probabilities.max(-1), probabilities.argmax(-1) == teacher
+    threshold = find_threshold(
+        (confidences[proposing], right[proposing]),
+        (confidences[testing], right[testing]),
+        agreement,
+        confidence,
+    )
+    divide_logits(model, temperature)
+    found = Calibration(
+        temperature,
+        len(held_out),
+        calibration_error(softmax(logits[testing]), teacher[testing]),
+        calibration_error(probabilities[testing], teacher[testing]),
+        threshold,
+        unknown,
+    )
+    model.config.answering = _record(found)
+    return found
+
+
+def _logits(
+    model: DixtillForSequenceClassification, tokenizer: PreTrainedTokenizerBase, texts: Dataset
+) -> NDArray[np.float64]:
+    """Log-probabilities, which are logits too."""
+    limit = word_limit(tokenizer.model_max_length)
+    classifier = PyTorchClassifier(model, tokenizer, "student", max_length=limit)
+    probabilities = predict_probabilities(classifier, texts[TEXT][:], batch_size=256)
+    return np.log(np.maximum(probabilities, np.finfo(float).tiny))
+
+
+def _record(found: Calibration) -> dict[str, Any]:
+    """What the configuration keeps: the threshold with its bound, the share of unknown words."""
+    return {
+        "threshold": None if found.threshold is None else asdict(found.threshold),
+        "unknown_words": found.unknown_words,
+    }
