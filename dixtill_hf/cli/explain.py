@@ -15,7 +15,9 @@ def main(argv: Sequence[str]) -> None:
     given = _parser().parse_args(argv)
     texts = given.texts
     if texts == ["-"]:
-        texts = [line.rstrip("\n") for line in sys.stdin if line.strip()]
+        texts = [line.rstrip("\r") for line in _standard_input().split("\n") if line.strip()]
+    for text in texts:
+        _check_characters(text)
     if not texts:
         raise UsageError(
             'Give a text: dixtill-hf explain "Shares fall after a profit warning" --student '
@@ -26,6 +28,31 @@ def main(argv: Sequence[str]) -> None:
 
     for explanation in load_student(given.student).explain(texts):
         print(terminal(explanation, sys.stdout))
+
+
+def _standard_input() -> str:
+    """All of standard input, which is read as UTF-8 whatever the terminal is set to."""
+    given = sys.stdin.buffer.read()
+    try:
+        return given.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = given[: error.start].count(b"\n") + 1
+        raise UsageError(
+            f"Line {line} of standard input is not in UTF-8 (byte 0x{given[error.start]:02x}). "
+            "Convert the texts first; from Latin-1, for example: iconv -f latin1 -t utf-8 "
+            "texts.txt | dixtill-hf explain -"
+        ) from error
+
+
+def _check_characters(text: str) -> None:
+    """Refuse bytes that Python could not read as characters, which it hides as surrogates."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(
+            f"The text {text!r} is not in the encoding of the terminal. Set the terminal to "
+            "UTF-8, or give the text on standard input: dixtill-hf explain - < texts.txt"
+        ) from error
 
 
 def _parser() -> argparse.ArgumentParser:

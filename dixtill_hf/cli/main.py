@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -22,11 +23,28 @@ COMMANDS = {
 _USAGE = "usage: dixtill-hf COMMAND [recipe.yaml] [--field value ...]"
 # What a user can mend; anything else is a defect and keeps its traceback.
 _USER_ERRORS = (ValueError, OSError, ImportError)
+# What a shell reports of a program whose reader has gone: 128 and the number of SIGPIPE.
+_BROKEN_PIPE = 141
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a subcommand; returns the exit status (0 done, 1 failed, 2 used wrongly)."""
     argv = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # not where something else has replaced it
+            # What a terminal cannot show is shown in another way, and ends nothing.
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        status = _main(argv)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # `| head -1` has read enough. Python flushes again at its end, which would be a traceback.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _BROKEN_PIPE
+    return status
+
+
+def _main(argv: list[str]) -> int:
     if not argv or argv[0] in ("-h", "--help"):
         print(_help())
         return 0 if argv else 2
@@ -52,6 +70,8 @@ def _run(command: str, argv: list[str]) -> int:
     except UsageError as error:
         print(f"dixtill-hf {command}: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:
+        raise
     except _USER_ERRORS as error:
         if os.environ.get("DIXTILL_TRACEBACK"):
             raise

@@ -3,6 +3,7 @@
 
 import copy
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -195,12 +196,39 @@ class DistillationArguments(TrainingArguments):
         for name, value in {**PRESETS[self.preset].training, **METHODS[self.method]}.items():
             if getattr(self, name) is None:
                 setattr(self, name, value)
+        self._check()
+        if self.metric_for_best_model and self.greater_is_better is None:
+            # Trainer looks at the end of the name, and would take the greatest loss_kd.
+            metric = self.metric_for_best_model.removeprefix("eval_")
+            self.greater_is_better = not (metric.startswith("loss") or metric.endswith("loss"))
+        super().__post_init__()
+
+    def check_trial(self, before: "DistillationArguments") -> None:
+        """Check what a trial of a hyperparameter search has set.
+
+        Args:
+            before: The arguments before the trial.
+
+        Raises:
+            ValueError: A value is not allowed, or would have no effect: the trainer has used it
+                when it was made.
+        """
+        used = ("preset", "method", "max_words", "attribution_reduction")
+        changed = [name for name in used if getattr(self, name) != getattr(before, name)]
+        if changed:
+            raise ValueError(
+                f"A trial changes {', '.join(changed)}, which would have no effect: the trainer "
+                "used it when it prepared the data and its other arguments. Make a trainer for "
+                "each value."
+            )
+        self._check()
+
+    def _check(self) -> None:
         self._check_ranges()
         check_kd_loss(self.kd_loss)
         check_name("explanation", self.explanation, EXPLANATIONS)
         check_name("attribution_reduction", self.attribution_reduction, REDUCTIONS)
         self._check_contradictions()
-        super().__post_init__()
 
     def _check_ranges(self) -> None:
         if not 0 <= self.alpha <= 1:
@@ -268,3 +296,28 @@ class DistillationArguments(TrainingArguments):
     def needs_explanations(self) -> bool:
         """Whether the training texts must have the teacher's attributions."""
         return self.xai_weight > 0
+
+
+def best_model_objective(
+    args: TrainingArguments,
+) -> tuple[Callable[[Mapping[str, float]], float], str]:
+    """What a hyperparameter search looks for: the metric that tells the best model.
+
+    Args:
+        args: With `metric_for_best_model`, the loss if it is not set, and `greater_is_better`.
+
+    Returns:
+        A function from an evaluation's metrics to the metric, and "maximize" or "minimize".
+    """
+    metric = args.metric_for_best_model or "loss"
+    name = metric if metric.startswith("eval_") else f"eval_{metric}"
+
+    def objective(metrics: Mapping[str, float]) -> float:
+        if name not in metrics:
+            raise ValueError(
+                f"metric_for_best_model is {metric!r}, but an evaluation returns only "
+                f"{', '.join(sorted(metrics))}."
+            )
+        return metrics[name]
+
+    return objective, "maximize" if args.greater_is_better else "minimize"

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The Trainer that distils a teacher's annotation into a student."""
 
+import copy
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -23,7 +24,7 @@ from transformers.trainer import TRAINING_ARGS_NAME
 from transformers.trainer_utils import EvalLoopOutput, TrainOutput
 from transformers.training_args import OptimizerNames
 
-from dixtill_hf.distillation.arguments import DistillationArguments
+from dixtill_hf.distillation.arguments import DistillationArguments, best_model_objective
 from dixtill_hf.distillation.batching import DistillationCollator, LengthBucketSampler
 from dixtill_hf.distillation.dataset import (
     ATTRIBUTION_TARGETS,
@@ -53,7 +54,12 @@ from dixtill_hf.distillation.training_metrics import (
     evaluation_metrics,
 )
 from dixtill_hf.explainers.base import Explainer
-from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification, DixtillOutput
+from dixtill_hf.student.configuration_dixtill import DixtillConfig
+from dixtill_hf.student.modeling_dixtill import (
+    DixtillForSequenceClassification,
+    DixtillNgrams,
+    DixtillOutput,
+)
 from dixtill_hf.teacher.loading import Teacher
 
 Batch = dict[str, Tensor]
@@ -133,6 +139,7 @@ class DistillationTrainer(Trainer):
         self._users_metrics = compute_metrics
         self._term_averages = TermAverages()
         self._bucket_sampler: LengthBucketSampler | None = None
+        self._folded_ngrams: DixtillNgrams | None = None
         super().__init__(
             model=model,
             args=args,
@@ -161,6 +168,7 @@ class DistillationTrainer(Trainer):
         """Make a new student, as `Trainer` does, that explains itself as the arguments say."""
         model = super().call_model_init(trial)
         model.config.explanation = self.args.explanation
+        self._folded_ngrams = None
         return model
 
     def train(self, *args: Any, **kwargs: Any) -> TrainOutput:
@@ -169,8 +177,53 @@ class DistillationTrainer(Trainer):
         Checkpoints keep the n-grams, so that the training can be resumed.
         """
         result = super().train(*args, **kwargs)
+        self._folded_ngrams = self.model.ngrams or self._folded_ngrams
         self.model.fold_ngrams()
         return result
+
+    def hyperparameter_search(
+        self,
+        hp_space: Callable[[Any], dict[str, Any]] | None = None,
+        compute_objective: Callable[[dict[str, float]], float] | None = None,
+        n_trials: int = 20,
+        direction: str | list[str] | None = None,
+        backend: str | None = None,
+        hp_name: Callable[[Any], str] | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        """Search as `Trainer` does; by default for the best `args.metric_for_best_model`.
+
+        Args:
+            hp_space: Function from a trial to the fields of `args` that it sets. Default: the
+                backend's own space.
+            compute_objective: Function from an evaluation's metrics to what is searched for.
+                Default: `args.metric_for_best_model`, the loss if that is not set.
+            n_trials: Number of trials. Default 20.
+            direction: "minimize", "maximize", or one for each of several objectives. Default: that
+                of the metric, `args.greater_is_better`; needed with `compute_objective`.
+            backend: "optuna", "ray" or "wandb". Default: the one that is installed.
+            hp_name: Function from a trial to its name.
+            **kwargs: Settings of the backend.
+
+        Returns:
+            The best trial, or several for several objectives.
+
+        Raises:
+            ValueError: There is an objective without a direction or the reverse, an evaluation
+                lacks the metric, or a trial has a setting that is out of its range or that was
+                used up when this trainer was made.
+            RuntimeError: There is no `model_init`, or no backend is installed.
+        """
+        if (compute_objective is None) != (direction is None):
+            raise ValueError(
+                f"compute_objective is {compute_objective!r} and direction is {direction!r}: give "
+                "both, or none of them to search for args.metric_for_best_model."
+            )
+        if compute_objective is None:
+            compute_objective, direction = best_model_objective(self.args)
+        return super().hyperparameter_search(
+            hp_space, compute_objective, n_trials, direction, backend, hp_name, **kwargs
+        )
 
     def get_eval_dataloader(self, eval_dataset: str | Dataset | None = None) -> Any:
         """Batches to evaluate on; a dataset is prepared first."""
@@ -335,6 +388,22 @@ class DistillationTrainer(Trainer):
             (directory / TRAINING_ARGS_NAME).unlink()
             path = (directory / TRAINING_ARGS_NAME).with_suffix(".json")
             path.write_text(self.args.to_json_string() + "\n", encoding="utf-8")
+
+    def _load_from_checkpoint(
+        self, resume_from_checkpoint: str, model: nn.Module | None = None
+    ) -> None:
+        """As `Trainer`'s; n-grams that an earlier training has folded are brought back first."""
+        saved = DixtillConfig.from_pretrained(resume_from_checkpoint)
+        if saved.ngram_buckets and self.model.ngrams is None:
+            # The optimizer of a finished training knows the parameters of these n-grams.
+            self.model.unfold_ngrams(self._folded_ngrams or DixtillNgrams(saved))
+        super()._load_from_checkpoint(resume_from_checkpoint, model)
+
+    def _hp_search_setup(self, trial: Any) -> None:
+        """As `Trainer`'s, which sets the fields of a trial without looking at them."""
+        given = copy.copy(self.args)
+        super()._hp_search_setup(trial)
+        self.args.check_trial(given)
 
     def _set_signature_columns_if_needed(self) -> None:
         super()._set_signature_columns_if_needed()

@@ -237,6 +237,16 @@ class DixtillPreTrainedModel(PreTrainedModel):
         self.ngrams = None
         self.config.ngram_buckets = self.config.ngrams_per_word = 0
 
+    def unfold_ngrams(self, ngrams: DixtillNgrams) -> None:
+        """Give words shared vectors again, before the weights of a checkpoint are loaded.
+
+        Args:
+            ngrams: What `fold_ngrams` removed, or n-grams of the checkpoint's configuration.
+        """
+        self.ngrams = ngrams.to(self.embedding.weight.device)
+        self.config.ngram_buckets = len(ngrams.buckets) - 1
+        self.config.ngrams_per_word = ngrams.ngrams.shape[1]
+
     def keep_initial_vectors(self, has_vector: torch.Tensor) -> None:
         """Make word dropout replace words by the vectors that they have now.
 
@@ -268,6 +278,7 @@ class DixtillPreTrainedModel(PreTrainedModel):
                 nn.init.zeros_(module.bias)
         elif isinstance(module, DixtillNgrams):
             nn.init.zeros_(module.buckets)
+            nn.init.zeros_(module.ngrams)
         elif isinstance(module, nn.Embedding):
             nn.init.normal_(module.weight, std=0.1)
             if not getattr(module.weight, "_is_hf_initialized", False):  # a row has no such mark

@@ -75,3 +75,20 @@ def test_what_words_share_is_theirs_after_the_training(
     assert not torch.equal(kept.embedding.weight, before)
     shared = kept.ngrams(torch.arange(model.config.vocab_size))
     torch.testing.assert_close(model.embedding.weight, kept.embedding.weight + shared)
+
+
+@pytest.mark.parametrize("new_trainer", [False, True])
+def test_a_finished_training_resumes_with_what_words_share(
+    make_trainer: MakeTrainer, make_student: Callable, new_trainer: bool
+) -> None:
+    settings = {"save_strategy": "steps", "save_steps": 8, "num_train_epochs": 3}
+    trainer = make_trainer(
+        model=_sharing(make_student(ngram_buckets=9, ngrams_per_word=2)), **settings
+    )
+    trainer.train()
+    expected = parameters_to_vector(trainer.model.parameters()).clone()
+    if new_trainer:
+        trainer = make_trainer(model=trainer.model, **settings)
+    trainer.train(resume_from_checkpoint=f"{trainer.args.output_dir}/checkpoint-8")
+    assert trainer.model.config.ngram_buckets == 0
+    assert torch.equal(parameters_to_vector(trainer.model.parameters()), expected)

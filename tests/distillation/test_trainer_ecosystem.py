@@ -22,6 +22,7 @@ from transformers import (
     EarlyStoppingCallback,
     PreTrainedModel,
     PreTrainedTokenizerFast,
+    Trainer,
 )
 
 from dixtill_hf.annotation.annotate import annotate
@@ -108,6 +109,57 @@ def test_hyperparameter_search(make_trainer: MakeTrainer, make_student: Callable
     )
     assert sorted(seen) == [(0.25, "attention"), (0.75, "attention")]
     assert best.hyperparameters["alpha"] in (0.25, 0.75)
+
+
+@pytest.mark.parametrize(
+    ("trial", "message"),
+    [
+        ({"alpha": 1.5}, r"alpha must be in \[0, 1\], got 1.5"),
+        ({"temperature": 0.0}, "temperature must be above 0"),
+        ({"xai_weight": -1.0}, "xai_weight must be 0 or more"),
+        ({"max_words": 7}, "A trial changes max_words, which would have no effect"),
+    ],
+)
+def test_a_trial_out_of_range_is_refused(
+    make_trainer: MakeTrainer, make_student: Callable, trial: dict, message: str
+) -> None:
+    optuna = pytest.importorskip("optuna")
+    optuna.logging.set_verbosity(optuna.logging.CRITICAL)
+    trainer = make_trainer(model_init=lambda: make_student())
+    with pytest.raises(ValueError, match=message):
+        trainer.hyperparameter_search(lambda _: trial, backend="optuna", n_trials=1)
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({}, (2.0, "minimize")),
+        ({"metric_for_best_model": "macro_f1"}, (0.5, "maximize")),
+        ({"metric_for_best_model": "eval_loss_kd"}, (0.25, "minimize")),
+        ({"metric_for_best_model": "loss_kd", "greater_is_better": True}, (0.25, "maximize")),
+    ],
+)
+def test_a_search_looks_for_the_best_models_metric(
+    make_trainer: MakeTrainer,
+    make_student: Callable,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: dict,
+    expected: tuple,
+) -> None:
+    seen: dict[str, Any] = {}
+
+    def search(self: Trainer, space: Any, objective: Any, trials: int, direction: str, *_: Any):
+        seen.update(objective=objective, direction=direction)
+
+    monkeypatch.setattr(Trainer, "hyperparameter_search", search)
+    trainer = make_trainer(model_init=lambda: make_student(), **settings)
+    trainer.hyperparameter_search()
+    metrics = {"eval_loss": 2.0, "eval_macro_f1": 0.5, "eval_loss_kd": 0.25}
+    assert (seen["objective"](metrics), seen["direction"]) == expected
+    with pytest.raises(ValueError, match="but an evaluation returns only eval_other"):
+        seen["objective"]({"eval_other": 1.0})
+    with pytest.raises(ValueError, match="give both, or none of them"):
+        trainer.hyperparameter_search(direction="maximize")
 
 
 def test_push_to_hub(make_trainer: MakeTrainer, monkeypatch: pytest.MonkeyPatch) -> None:
