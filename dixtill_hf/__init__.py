@@ -29,6 +29,7 @@ __all__ = [
     "Explanation",
     "IntegratedGradients",
     "OnnxStudent",
+    "PromptedTeacher",
     "Student",
     "Teacher",
     "WordTokenizer",
@@ -82,6 +83,7 @@ _MODULES = {
     "Explanation": "student.explaining",
     "IntegratedGradients": "explainers.integrated_gradients",
     "OnnxStudent": "export.onnx_student",
+    "PromptedTeacher": "teacher.prompted.teacher",
     "Student": "student.student",
     "Teacher": "teacher.loading",
     "WordTokenizer": "student.tokenization",
@@ -123,6 +125,7 @@ EXPERIMENTAL = frozenset(
         "BagOfWords",
         "Cascade",
         "OnnxStudent",
+        "PromptedTeacher",
         "annotate_cross_fitted",
         "average_annotations",
         "compress_teacher",
@@ -182,6 +185,7 @@ if TYPE_CHECKING:  # what type checkers and editors read
     from dixtill_hf.teacher.ensemble import cross_fit
     from dixtill_hf.teacher.finetuning import finetune_teacher
     from dixtill_hf.teacher.loading import Teacher, load_teacher
+    from dixtill_hf.teacher.prompted.teacher import PromptedTeacher
 else:
 
     def __getattr__(name: str) -> Any:

@@ -29,6 +29,7 @@ from tokenizers import (  # noqa: E402
 )
 from transformers import (  # noqa: E402
     AutoConfig,
+    AutoModelForCausalLM,
     AutoModelForSequenceClassification,
     PreTrainedTokenizerFast,
 )
@@ -242,3 +243,65 @@ def each_teacher_dir(
 ) -> Path:
     """The directory of a tiny teacher: a test that asks for it runs once for each architecture."""
     return tiny_teacher_dir(request.param)
+
+
+# In short, as models that know turns have it.
+_CHAT_TEMPLATE = (
+    "{{ bos_token }}{% for m in messages %}[{{ m['role'] }}]\n{{ m['content'] | trim }}\n"
+    "{% endfor %}{% if add_generation_prompt %}[assistant]\n{% endif %}"
+)
+_LONG = {"max_position_embeddings": 1024}
+LANGUAGE_MODELS: dict[str, tuple[Callable[[], PreTrainedTokenizerFast], dict[str, Any]]] = {
+    "gpt2": (_gpt2_byte_pairs, {**_GPT2, "n_positions": 1024}),
+    "llama": (_llama_byte_pairs, {**_SMALL, **_LONG}),
+    "qwen3": (_llama_byte_pairs, {**_SMALL, **_LONG, "head_dim": 8, "num_key_value_heads": 1}),
+    "gemma3_text": (
+        _llama_byte_pairs,
+        {**_SMALL, **_LONG, "head_dim": 8, "num_key_value_heads": 1, "sliding_window": 512},
+    ),
+    "opt": (
+        _gpt2_byte_pairs,
+        {
+            "hidden_size": 16,
+            "word_embed_proj_dim": 16,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 2,
+            "ffn_dim": 32,
+            "max_position_embeddings": 1024,
+            "init_std": 0.2,
+            "pad_token_id": 1,
+        },
+    ),
+}
+
+
+@pytest.fixture(scope="session")
+def tiny_language_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """A function from (architecture, chat=False) to the directory of a tiny causal language model.
+
+    Architectures: those of `LANGUAGE_MODELS`. At most 1,024 tokens; with `chat` its tokenizer has a
+    chat template.
+    """
+    directory = tmp_path_factory.mktemp("language-models")
+
+    def build(architecture: str, chat: bool = False) -> Path:
+        path = directory / f"{architecture}{'-chat' * chat}"
+        if path.is_dir():
+            return path
+        make_tokenizer, settings = LANGUAGE_MODELS[architecture]
+        tokenizer = make_tokenizer()
+        tokenizer.model_max_length = 1024
+        if chat:
+            tokenizer.chat_template = _CHAT_TEMPLATE
+        special = {"bos_token_id": 0, "eos_token_id": tokenizer.eos_token_id}
+        config = AutoConfig.for_model(
+            architecture, vocab_size=len(tokenizer), **{**special, **settings}
+        )
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            model = AutoModelForCausalLM.from_config(config)
+        model.save_pretrained(path)
+        tokenizer.save_pretrained(path)
+        return path
+
+    return build

@@ -42,7 +42,7 @@ def load_config(name_or_path: str | Path, **loading: Any) -> PretrainedConfig:
         ValueError: The directory holds a PEFT adapter.
     """
     directory = Path(name_or_path)
-    if directory.exists():
+    if directory.exists() and "gguf_file" not in loading:
         _check_directory(directory)
     try:
         return AutoConfig.from_pretrained(str(name_or_path), **loading)

@@ -211,7 +211,7 @@ def load_teacher(
             "are missing, and would be random. Fine-tune it first with finetune_teacher(...), or "
             "name the directory of the fine-tuned model."
         )
-    device = device or _default_device()
+    device = device or default_device()
     return Teacher(model.to(device), tokenizer, order, name, labels=labels)
 
 
@@ -235,7 +235,8 @@ def check_same_labels(teacher: Teacher, data_labels: Sequence[str] | None) -> No
         )
 
 
-def _default_device() -> str | torch.device:
+def default_device() -> str | torch.device:
+    """The process's accelerator, or the CPU."""
     processes = launched_processes()
     if processes is not None:
         return processes.device

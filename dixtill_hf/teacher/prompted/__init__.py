@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Language models as teachers: a prompt in place of a trained classification head."""
