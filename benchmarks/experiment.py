@@ -40,7 +40,7 @@ from dixtill_hf.workflow.data_stage import load_data
 from dixtill_hf.workflow.environment import describe_environment
 from dixtill_hf.workflow.predictions import assess, predict
 from dixtill_hf.workflow.recipe import DataArguments, StudentArguments
-from dixtill_hf.workflow.student_jobs import training_arguments
+from dixtill_hf.workflow.student_jobs import job_arguments
 
 PRESET = "default"
 QUALITY = ("accuracy", "macro_f1")
@@ -154,7 +154,7 @@ class Experiment:
             seed=seed,
         )
         with tempfile.TemporaryDirectory() as directory:
-            args = training_arguments(settings, PRESET, method, seed, Path(directory))
+            args = job_arguments(settings, PRESET, method, seed, Path(directory))
             trainer = kind(model, args, train_dataset=texts, processing_class=tokenizer)
             trainer.remove_callback(PrinterCallback)
             trainer.train()

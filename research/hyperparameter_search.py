@@ -45,7 +45,7 @@ from dixtill_hf.workflow.context import RunContext
 from dixtill_hf.workflow.data_stage import load_run_data
 from dixtill_hf.workflow.environment import describe_environment
 from dixtill_hf.workflow.recipe import RECIPE_PARTS, Recipe, StudentArguments
-from dixtill_hf.workflow.student_jobs import training_arguments
+from dixtill_hf.workflow.student_jobs import job_arguments
 from dixtill_hf.workflow.teacher_stage import prepare_teacher
 from research.compare_settings import SettingsStudy
 from research.student_settings import Setting
@@ -163,7 +163,7 @@ class Students:
 
     def trainer(self, directory: Path) -> DistillationTrainer:
         """A trainer that makes its students here."""
-        args = training_arguments(StudentArguments(), PRESET, METHOD, self._task.seed, directory)
+        args = job_arguments(StudentArguments(), PRESET, METHOD, self._task.seed, directory)
         trainer = DistillationTrainer(
             args=args,
             train_dataset=add_teacher_labelled_texts(

@@ -21,13 +21,13 @@ from datasets import Dataset, IterableDataset
 
 from dixtill_hf.annotation.shards import CACHE_VERSION, check_cache
 from dixtill_hf.artifacts.checksummed_files import (
-    TEMPORARY,
     DamagedFileError,
     check_version,
     read_whole,
     remove_leftovers,
     write_whole,
 )
+from dixtill_hf.artifacts.files import TEMPORARY
 from dixtill_hf.artifacts.hashing import hash_json
 from dixtill_hf.artifacts.process_group import ProcessGroup
 from dixtill_hf.data.columns import TEXT

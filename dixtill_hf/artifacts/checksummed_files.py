@@ -10,10 +10,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
-from uuid import uuid4
 
-# What the names of unfinished files end with.
-TEMPORARY = ".tmp"
+from dixtill_hf.artifacts.files import TEMPORARY, unfinished_file
+
 _BYTES_AT_ONCE = 1 << 20
 # No write pauses for so long: an unfinished file that is older was left by a killed process.
 _LEFT_OVER_SECONDS = 3600
@@ -41,17 +40,13 @@ def write_whole(
         OSError: The disk is full or cannot be written to; no other file is touched.
     """
     try:
-        directory.mkdir(parents=True, exist_ok=True)
-        temporary = directory / f"{uuid4().hex}{TEMPORARY}"
-        try:
+        with unfinished_file(directory) as temporary:
             with temporary.open("wb") as file:
                 write(file)
                 file.flush()
                 os.fsync(file.fileno())
             path = directory / f"{name}-{_checksum(temporary)}{suffix}"
             _put_in_place(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
         _sync_names(directory)
     except DamagedFileError:
         raise

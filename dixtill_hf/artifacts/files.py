@@ -4,14 +4,36 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
+# What the names of unfinished files end with.
+TEMPORARY = ".tmp"
 # What the Trainer of transformers calls its checkpoints, and what it writes into each of them last.
 _CHECKPOINTS = "checkpoint-*"
 _TRAINER_STATE = "trainer_state.json"
+
+
+@contextmanager
+def unfinished_file(directory: Path) -> Iterator[Path]:
+    """A path at which a file is written before it gets its name, by `Path.replace`.
+
+    Several processes may write the same file: each has a path of its own. What is there at the end
+    was not named, and is removed.
+
+    Args:
+        directory: The directory of the file, made if it is not there.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    temporary = directory / f"{uuid4().hex}{TEMPORARY}"
+    try:
+        yield temporary
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -24,11 +46,10 @@ def write_json(path: Path, value: Any) -> None:
     Raises:
         ValueError: A number is infinite or not a number.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")  # several processes may write it
-    temporary.write_text(text + "\n", encoding="utf-8")
-    temporary.replace(path)
+    with unfinished_file(path.parent) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
+        temporary.replace(path)
 
 
 def read_json(path: Path) -> Any:

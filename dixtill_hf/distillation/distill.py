@@ -113,8 +113,8 @@ def distill(
             directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         else:
             directory = _own_directory(Path(output_dir))
-        args = _training_arguments(
-            directory, preset, method, seed, output_dir is not None, arguments
+        args = training_arguments(
+            preset, directory, method, seed, resumable=output_dir is not None, **arguments
         )
         _check_settings(args, explainer, variants)
         data = load_text_classification(
@@ -190,19 +190,38 @@ def _own_directory(directory: Path) -> Path:
     return directory
 
 
-def _training_arguments(
-    directory: Path, preset: str, method: str, seed: int, keep: bool, given: Mapping[str, Any]
+def training_arguments(
+    preset: str,
+    output_dir: Path,
+    method: str,
+    seed: int,
+    *,
+    resumable: bool = True,
+    **given: Any,
 ) -> DistillationArguments:
-    """The training arguments; with `keep`, a training can be resumed at every epoch."""
+    """The arguments of a training that logs and reports nothing, as `distill` and runs have it.
+
+    Args:
+        preset: Name in `PRESETS`.
+        output_dir: Directory of the checkpoints.
+        method: Name in `METHODS`.
+        seed: Seed of the student's weights, the order of the texts and the dropouts.
+        resumable: Whether a checkpoint is kept of the last epoch, to resume the training from.
+        **given: Fields that differ from the preset's and from those that are set here.
+
+    Raises:
+        ValueError: There is no such preset or method, or a value is not allowed.
+        TypeError: There is no such field.
+    """
     defaults = {
-        "save_strategy": "epoch" if keep else "no",
+        "save_strategy": "epoch" if resumable else "no",
         "save_total_limit": 1,
         "logging_strategy": "no",
         "report_to": "none",
         "dataloader_pin_memory": torch.cuda.is_available(),
     }
     return DistillationArguments.from_preset(
-        preset, directory, method, seed=seed, **{**defaults, **given}
+        preset, output_dir, method, seed=seed, **{**defaults, **given}
     )
 
 

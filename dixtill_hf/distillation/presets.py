@@ -121,13 +121,16 @@ PRESETS: dict[str, Preset] = {
 }
 """Presets by the name that the user types."""
 
+# A student that is not taught to explain by attention explains itself by its exact contributions.
+_NO_EXPLANATION_LOSS = {"xai_weight": 0.0, "explanation": "contributions"}
 METHODS: dict[str, Mapping[str, Any]] = {
-    "none": {"alpha": 0.0, "kd_loss": "none", "xai_weight": 0.0},
-    "kl": {"alpha": 0.9, "kd_loss": "kl", "xai_weight": 0.0},
-    "mse": {"alpha": 0.9, "kd_loss": "mse", "xai_weight": 0.0},
+    "none": {"alpha": 0.0, "kd_loss": "none", **_NO_EXPLANATION_LOSS},
+    "kl": {"alpha": 0.9, "kd_loss": "kl", **_NO_EXPLANATION_LOSS},
+    "mse": {"alpha": 0.9, "kd_loss": "mse", **_NO_EXPLANATION_LOSS},
     "dixtill": {"alpha": 0.9, "kd_loss": "normalized_kl", "xai_weight": 1.0},
 }
-"""The methods that the paper compares, as fields of `DistillationArguments`."""
+"""The methods that the paper compares, as fields of `DistillationArguments`; they win over those of
+the preset."""
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from safetensors.numpy import save_file
 
+from dixtill_hf.artifacts.files import unfinished_file
 from dixtill_hf.data.words import words_of
 from dixtill_hf.student.word_vectors import DEFAULT_SIZE, principal_components
 from dixtill_hf.teacher.loading import Teacher
@@ -56,10 +57,9 @@ def save_teacher_vectors(
             f"{embedded.shape[-1]}: size must be between 1 and the smaller of the two."
         )
     reduced = _spread(principal_components(embedded, size))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    save_file({"vectors": reduced}, temporary, metadata={"words": json.dumps(words)})
-    return temporary.replace(path)
+    with unfinished_file(path.parent) as temporary:
+        save_file({"vectors": reduced}, temporary, metadata={"words": json.dumps(words)})
+        return temporary.replace(path)
 
 
 def _embedded(teacher: Teacher, words: Sequence[str]) -> np.ndarray:

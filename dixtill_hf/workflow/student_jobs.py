@@ -9,7 +9,6 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-import torch
 from datasets import Dataset
 
 from dixtill_hf.artifacts.hashing import hash_json
@@ -17,6 +16,7 @@ from dixtill_hf.data.columns import TEXT
 from dixtill_hf.data.names import check_name
 from dixtill_hf.distillation.arguments import DistillationArguments
 from dixtill_hf.distillation.building import student_vocabulary
+from dixtill_hf.distillation.distill import training_arguments
 from dixtill_hf.distillation.presets import METHODS, PRESETS, student_settings
 from dixtill_hf.student.word_vectors import NO_VECTORS
 from dixtill_hf.workflow.annotation_stage import Annotation
@@ -150,7 +150,7 @@ def check_students(arguments: StudentArguments) -> None:
             raise ValueError(f"{name} must be at least {least}, got {value}.")
     for preset in presets:
         for method in methods:
-            training_arguments(arguments, preset, method, seed=0, output_dir=Path())
+            job_arguments(arguments, preset, method, seed=0, output_dir=Path())
     check_explained_variants(arguments)
     check_replacement_words(arguments)
     check_word_vectors(arguments.word_vectors)
@@ -161,14 +161,14 @@ def check_students(arguments: StudentArguments) -> None:
         )
 
 
-def training_arguments(
-    arguments: StudentArguments,
-    preset: str,
-    method: str,
-    seed: int,
-    output_dir: Path,
+def job_arguments(
+    arguments: StudentArguments, preset: str, method: str, seed: int, output_dir: Path
 ) -> DistillationArguments:
-    """What one student is trained with: its preset, its method, and what the recipe overrides."""
+    """What one student is trained with: its preset, its method, and what the recipe overrides.
+
+    A weight that the method leaves at 0 stays 0: a recipe's `alpha` and `xai_weight` are those of
+    the methods that learn from the teacher and from its explanations.
+    """
     given: dict[str, Any] = {
         "num_train_epochs": arguments.epochs,
         "learning_rate": arguments.learning_rate,
@@ -179,23 +179,8 @@ def training_arguments(
         given["alpha"] = arguments.alpha
     if METHODS[method]["xai_weight"] > 0:
         given |= {"xai_weight": arguments.xai_weight, "explanation": arguments.explanation}
-    else:
-        # A student that was not taught to explain by attention explains itself exactly.
-        given["explanation"] = "contributions"
     overrides = {name: value for name, value in given.items() if value is not None}
-    return DistillationArguments.from_preset(
-        preset,
-        output_dir,
-        method,
-        seed=seed,
-        save_strategy="epoch",
-        save_total_limit=1,
-        logging_strategy="no",
-        report_to="none",
-        disable_tqdm=True,
-        dataloader_pin_memory=torch.cuda.is_available(),
-        **overrides,
-    )
+    return training_arguments(preset, output_dir, method, seed, disable_tqdm=True, **overrides)
 
 
 def describe_vocabularies(

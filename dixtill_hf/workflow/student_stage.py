@@ -32,7 +32,7 @@ from dixtill_hf.distillation.distill import one_thread_on_a_cpu
 from dixtill_hf.distillation.trainer import DistillationTrainer
 from dixtill_hf.evaluation.efficiency import directory_bytes, parameter_count
 from dixtill_hf.workflow.predictions import assess, predict
-from dixtill_hf.workflow.student_jobs import StudentJob, training_arguments
+from dixtill_hf.workflow.student_jobs import StudentJob, job_arguments
 
 VALIDATED = ("accuracy", "macro_f1", "teacher_agreement")
 PROBABILITIES = "test_probabilities.npy"
@@ -107,7 +107,7 @@ def _trainer(job: StudentJob, data: DatasetDict, checkpoints: Path) -> Distillat
     arguments = job.arguments
     trainer = build_trainer(
         data["train"],
-        training_arguments(arguments, job.preset, job.method, job.seed, checkpoints),
+        job_arguments(arguments, job.preset, job.method, job.seed, checkpoints),
         variants=None if job.variants is None else Dataset.load_from_disk(str(job.variants)),
         include_variant_words=arguments.replacement_words > 0,
         word_vectors=job.word_vectors,

@@ -8,7 +8,7 @@ from datasets import DatasetDict
 
 from dixtill_hf.workflow.annotation_stage import Annotation
 from dixtill_hf.workflow.recipe import StudentArguments
-from dixtill_hf.workflow.student_jobs import check_students, student_jobs, training_arguments
+from dixtill_hf.workflow.student_jobs import check_students, job_arguments, student_jobs
 from dixtill_hf.workflow.variant_stage import all_variant_settings
 
 
@@ -39,8 +39,8 @@ def test_more_seeds_and_other_workers_leave_the_others_valid():
 
 def test_overrides_reach_the_methods_that_know_them():
     arguments = StudentArguments(alpha=0.5, xai_weight=2.0, temperature=3.0, epochs=4)
-    none = training_arguments(arguments, "default", "none", 1, Path("out"))
-    dixtill = training_arguments(arguments, "default", "dixtill", 1, Path("out"))
+    none = job_arguments(arguments, "default", "none", 1, Path("out"))
+    dixtill = job_arguments(arguments, "default", "dixtill", 1, Path("out"))
     assert (none.alpha, none.xai_weight) == (0.0, 0.0)
     assert (dixtill.alpha, dixtill.xai_weight, dixtill.temperature) == (0.5, 2.0, 3.0)
     assert none.num_train_epochs == dixtill.num_train_epochs == 4
@@ -50,7 +50,7 @@ def test_overrides_reach_the_methods_that_know_them():
 def test_only_a_student_taught_by_attention_explains_by_attention():
     arguments = StudentArguments()
     for method, kind in (("kl", "contributions"), ("dixtill", "attention")):
-        assert training_arguments(arguments, "paper", method, 0, Path()).explanation == kind
+        assert job_arguments(arguments, "paper", method, 0, Path()).explanation == kind
 
 
 def test_missing_word_vectors_are_named():
