@@ -18,7 +18,7 @@ import argparse
 import json
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -146,15 +146,19 @@ def _measure_student(student: Student, test: LabelledTexts) -> dict[str, Any]:
             if name != "onnx float32":
                 quantize_dynamically(path / MODEL_FILE)
             size = sum((path / file).stat().st_size for file in (MODEL_FILE, "tokenizer.json"))
-            forms[name] = _form(size, measure_fidelity(trained, _onnx_answers(path), test))
+            forms[name] = _form(
+                size, measure_fidelity(trained, _onnx_answers(path), test, model.config)
+            )
     for bits in BITS:
         data = student_bytes(whole, bits)
-        forms[bits] = _form(len(data), measure_fidelity(trained, integer_answers(data), test))
+        forms[bits] = _form(
+            len(data), measure_fidelity(trained, integer_answers(data), test, model.config)
+        )
     return {"words": len(whole.words), "dimensions": whole.dimensions, "forms": forms}
 
 
 def _form(size: int, fidelity: Any) -> dict[str, Any]:
-    return {"bytes": size, **asdict(fidelity)}
+    return {"bytes": size, **fidelity.record()}
 
 
 def _onnx_answers(directory: Path) -> Callable[[str], TextAnswer]:
@@ -190,7 +194,9 @@ def _within_sizes(student: Student, data: DatasetDict, sizes: Sequence[int]) -> 
         except ValueError as refusal:
             found.append({"max_bytes": size, "refused": str(refusal)})
             continue
-        fidelity = measure_fidelity(trained, integer_answers(small.data), test)
+        fidelity = measure_fidelity(
+            trained, integer_answers(small.data), test, student.model.config
+        )
         chosen = {"max_bytes": size, "chosen": small.report[0]}
         found.append({**chosen, **_form(len(small.data), fidelity)})
     return found

@@ -33,7 +33,7 @@ from dixtill_hf.export.float_student import float_student
 from dixtill_hf.export.onnx import export_student
 from dixtill_hf.export.onnx_student import OnnxStudent
 from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification
-from dixtill_runtime import Classifier, __version__
+from dixtill_runtime import Classifier, Prediction, Word, __version__
 from dixtill_runtime._core import Core
 
 RESULTS = Path(__file__).parent / "results" / "device_speed.json"
@@ -57,7 +57,8 @@ def runtimes(student: Path, bits: str) -> tuple[dict[str, Run], dict[str, Any]]:
     with tempfile.TemporaryDirectory() as directory:
         onnx = OnnxStudent(export_student(model, tokenizer, directory), threads=1)
     file = student_bytes(float_student(model, tokenizer), bits)
-    classifier, best, portable = Classifier(file), Core(file), Core(file)
+    classifier = Classifier(file)
+    best, portable = (Core(file, Prediction, Word) for _ in range(2))
     portable.use_portable()
     runs: dict[str, Run] = {
         "ONNX Runtime": lambda text: onnx.explain(onnx.tokenize([text])),

@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dixtill_hf.export.fidelity import LabelledTexts
@@ -101,5 +101,14 @@ def _validation(given: argparse.Namespace, labels: Sequence[str]) -> LabelledTex
     return LabelledTexts(
         source=f"{given.validation}, validation",
         texts=split[TEXT][:],
-        labels=[list(labels).index(names[label]) for label in split[LABEL]],
+        labels=[_as_the_student_has_it(label, names, labels) for label in split[LABEL]],
     )
+
+
+def _as_the_student_has_it(label: Any, names: Sequence[str], labels: Sequence[str]) -> Any:
+    """A label, a list of labels, or the values of a regression, in the student's order."""
+    if isinstance(label, list):
+        return [_as_the_student_has_it(one, names, labels) for one in label]
+    if isinstance(label, dict):
+        return [label[name] for name in labels]
+    return label if isinstance(label, float) else list(labels).index(names[label])

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -197,7 +197,7 @@ def make_device_student(
 
     def measured(choice: Choice) -> tuple[bytes, Fidelity]:
         data = student_bytes(choice.student, choice.bits, record)
-        return data, measure_fidelity(trained, integer_answers(data), validation)
+        return data, measure_fidelity(trained, integer_answers(data), validation, model.config)
 
     if max_bytes is None:
         choice = Choice(student, bits or DEFAULT_BITS)
@@ -206,7 +206,7 @@ def make_device_student(
         choice = _best(choices_within(student, kinds, max_bytes, record), measured)
         lines.append(_choice_line(choice, len(student.words), student.dimensions))
     _, fidelity = measured(choice)
-    measurement = {"data": validation.source, **asdict(fidelity)}
+    measurement = {"data": validation.source, **fidelity.record()}
     data = student_bytes(choice.student, choice.bits, {**record, "measured": measurement})
     return DeviceStudent(data, (*lines, _size_line(data), *_fidelity_lines(fidelity)), fidelity)
 
@@ -247,7 +247,7 @@ def _best(
 ) -> Choice:
     def kept(choice: Choice) -> float:
         _, fidelity = measured(choice)
-        return fidelity.same_label + fidelity.same_top3
+        return fidelity.agreement + fidelity.same_top3
 
     return max(choices, key=kept)
 
@@ -264,12 +264,21 @@ def _size_line(data: bytes) -> str:
 
 
 def _fidelity_lines(fidelity: Fidelity) -> list[str]:
+    same = (
+        f"same three most important words {fidelity.same_top3:.2%}, cosine of the explanations "
+        f"{fidelity.cosine:.4f}."
+    )
+    if fidelity.macro_f1 is None or fidelity.float_macro_f1 is None:
+        return [
+            f"Mean absolute error {fidelity.mean_absolute_error:.4f} on {fidelity.texts:,} texts; "
+            f"of the trained student {fidelity.float_mean_absolute_error:.4f}.",
+            f"Correlation with its outputs {fidelity.agreement:.5f}, {same}",
+        ]
     lost = 100 * (fidelity.float_macro_f1 - fidelity.macro_f1)
     return [
         f"Macro F1 {fidelity.macro_f1:.4f} on {fidelity.texts:,} texts, {lost:+.2f} points below "
         f"the trained student ({fidelity.float_macro_f1:.4f}).",
-        f"Same label as before {fidelity.same_label:.2%}, same three most important words "
-        f"{fidelity.same_top3:.2%}, cosine of the explanations {fidelity.cosine:.4f}.",
+        f"Same labels as before {fidelity.agreement:.2%}, {same}",
     ]
 
 

@@ -17,7 +17,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dixtill_hf.export.float_student import LONGEST_WORD, DirectionWeights, Floats, FloatStudent
+from dixtill_hf.export.float_student import (
+    LONGEST_WORD,
+    ONE_LABEL,
+    PROBLEM_TYPES,
+    SEVERAL_LABELS,
+    DirectionWeights,
+    Floats,
+    FloatStudent,
+)
 from dixtill_hf.export.row_codes import INT8, PQ, RowCodes, blank_rows, encode_rows
 from dixtill_hf.export.unicode_profile import unicode_section, unicode_tables
 
@@ -130,8 +138,16 @@ def attention_section(weight: Floats, vector: Floats) -> tuple[bytes, int]:
     return section, bits + _STATE_BITS
 
 
-def classifier_section(weight: Floats, bias: Floats) -> tuple[bytes, int]:
-    """Section `CLSF` of a student that gives a text one label, and the logits' fractional bits.
+def classifier_section(
+    weight: Floats, bias: Floats, thresholds: Sequence[float] = ()
+) -> tuple[bytes, int]:
+    """Section `CLSF`, and the logits' fractional bits.
+
+    Args:
+        weight: `(labels, 2 * hidden)`.
+        bias: `(labels,)`.
+        thresholds: Probability from which on a text has each label; empty unless a text may have
+            several.
 
     Raises:
         ValueError: A bias is too large beside the weights.
@@ -144,7 +160,22 @@ def classifier_section(weight: Floats, bias: Floats) -> tuple[bytes, int]:
             f"The classifier's largest bias, {np.abs(bias).max():.3g}, is too large beside its "
             "weights for a device student. Export it with --target onnx."
         )
-    return _packed("i4", integers) + _packed("i2", rounded), bits
+    section = _packed("i4", integers) + _packed("i2", rounded)
+    return section + _packed("u4", probabilities_q24(thresholds)), bits
+
+
+def probabilities_q24(probabilities: Sequence[float]) -> Integers:
+    """Probabilities in 24 fractional bits, as thresholds are stored."""
+    return np.rint(np.asarray(probabilities, dtype=float) * (1 << 24)).astype(np.int64)
+
+
+def sigmoid_multiplier(bits: int, temperature: float = 1.0) -> int:
+    """The multiplier of a sigmoid of numbers with so many fractional bits.
+
+    Raises:
+        ValueError: The numbers are too coarse, or the temperature is too low.
+    """
+    return _checked_multiplier(2.0 ** (43 - bits) / temperature, "sigmoid", bits, temperature)
 
 
 def softmax_multiplier(bits: int, temperature: float = 1.0) -> int:
@@ -153,13 +184,17 @@ def softmax_multiplier(bits: int, temperature: float = 1.0) -> int:
     Raises:
         ValueError: The numbers are too coarse, or the temperature is too low.
     """
-    multiplier = round(math.log2(math.e) * 2.0 ** (44 - bits) / temperature)
-    if multiplier > _MOST_MULTIPLIER:
+    multiplier = math.log2(math.e) * 2.0 ** (44 - bits) / temperature
+    return _checked_multiplier(multiplier, "softmax", bits, temperature)
+
+
+def _checked_multiplier(multiplier: float, function: str, bits: int, temperature: float) -> int:
+    if round(multiplier) > _MOST_MULTIPLIER:
         raise ValueError(
-            f"A softmax over numbers of {bits} fractional bits at temperature {temperature} is "
+            f"A {function} of numbers of {bits} fractional bits at temperature {temperature} is "
             "out of a device student's range. Export it with --target onnx."
         )
-    return multiplier
+    return round(multiplier)
 
 
 def _int8_rows(weights: Floats) -> tuple[Integers, Floats]:
@@ -248,10 +283,12 @@ def _file(
 ) -> bytes:
     """The whole file of a student whose words are sorted."""
     attention, score_bits = attention_section(student.attention_weight, student.attention_vector)
-    classifier, logit_bits = classifier_section(student.classifier_weight, student.classifier_bias)
+    classifier, logit_bits = classifier_section(
+        student.classifier_weight, student.classifier_bias, student.thresholds
+    )
     head = struct.pack(
-        "<20If3I",
-        0,
+        "<20IfI2I",
+        PROBLEM_TYPES.index(student.problem_type),
         len(student.labels),
         len(student.words),
         len(student.vectors),
@@ -270,9 +307,9 @@ def _file(
         logit_bits,
         score_bits,
         softmax_multiplier(score_bits),
-        softmax_multiplier(logit_bits, student.temperature),
+        _probability_multiplier(student, logit_bits),
         student.temperature,
-        0,
+        int(probabilities_q24([student.answer_threshold])[0]),
         0,
         0,
     )
@@ -290,6 +327,14 @@ def _file(
     record = {**(meta or {}), "bytes": sizes}
     sections["meta"] = json.dumps(record, ensure_ascii=False, sort_keys=True).encode("utf-8")
     return container(sections)
+
+
+def _probability_multiplier(student: FloatStudent, logit_bits: int) -> int:
+    if student.problem_type == ONE_LABEL:
+        return softmax_multiplier(logit_bits, student.temperature)
+    if student.problem_type == SEVERAL_LABELS:
+        return sigmoid_multiplier(logit_bits, student.temperature)
+    return 0
 
 
 def _sorted(student: FloatStudent) -> FloatStudent:

@@ -26,6 +26,11 @@ LONGEST_WORD = 255
 _MOST_SIZES = {"embedding_size": 511, "hidden_size": 255, "attention_size": 4_096}
 _MOST_LITERALS = 16
 
+# In the order of the container's numbers.
+PROBLEM_TYPES = ("single_label_classification", "multi_label_classification", "regression")
+ONE_LABEL, SEVERAL_LABELS, REGRESSION = PROBLEM_TYPES
+_THRESHOLD = 0.5
+
 
 class DirectionWeights(NamedTuple):
     """One direction of the LSTM, gates in PyTorch's order.
@@ -59,7 +64,11 @@ class FloatStudent:
         classifier_bias: `(labels,)`.
         labels: Their names.
         explanation: `"contributions"` or `"attention"`.
-        temperature: Divides the logits before the softmax.
+        problem_type: One of `PROBLEM_TYPES`.
+        thresholds: Probability from which on a text has each label; empty unless a text may have
+            several.
+        answer_threshold: Least probability of a prediction that is an answer; 0 if every one is.
+        temperature: Divides the logits before they become probabilities.
     """
 
     words: tuple[str, ...]
@@ -74,6 +83,9 @@ class FloatStudent:
     classifier_bias: Floats
     labels: tuple[str, ...]
     explanation: str
+    problem_type: str = ONE_LABEL
+    thresholds: tuple[float, ...] = ()
+    answer_threshold: float = 0.0
     temperature: float = 1.0
 
     @property
@@ -142,7 +154,49 @@ def float_student(
         classifier_bias=arrays["classifier.bias"],
         labels=tuple(config.id2label[label] for label in range(config.num_labels)),
         explanation=config.explanation,
+        problem_type=problem_type_of(config),
+        thresholds=thresholds_of(config),
+        answer_threshold=getattr(config, "answer_threshold", 0.0),
     )
+
+
+def problem_type_of(config: Any) -> str:
+    """What a student's logits mean: one of `PROBLEM_TYPES`.
+
+    Args:
+        config: Its configuration. Without a `problem_type`, one output is a regression and several
+            are one label a text, as transformers has it.
+
+    Raises:
+        ValueError: The device knows no such problem.
+    """
+    found = config.problem_type or (REGRESSION if config.num_labels == 1 else ONE_LABEL)
+    if found not in PROBLEM_TYPES:
+        raise ValueError(
+            f"A device student has a problem_type of {', '.join(PROBLEM_TYPES)}, this one has "
+            f"{found!r}. Export it with --target onnx."
+        )
+    return found
+
+
+def thresholds_of(config: Any) -> tuple[float, ...]:
+    """Probability from which on a text has each label; empty unless a text may have several.
+
+    Args:
+        config: The student's configuration. Without `thresholds` they are 0.5.
+
+    Raises:
+        ValueError: There is not one probability for each label.
+    """
+    if problem_type_of(config) != SEVERAL_LABELS:
+        return ()
+    given = getattr(config, "thresholds", None) or [_THRESHOLD] * config.num_labels
+    if len(given) != config.num_labels or not all(0 <= one <= 1 for one in given):
+        raise ValueError(
+            f"thresholds must be {config.num_labels} probabilities, one for each label, got "
+            f"{given}. Correct them in the student's config.json."
+        )
+    return tuple(map(float, given))
 
 
 def _direction(arrays: Mapping[str, Floats], name: str) -> DirectionWeights:
@@ -165,11 +219,6 @@ def _check_model(config: Any) -> None:
                 f"A device student has {name} of at most {most}, this one has "
                 f"{getattr(config, name)}. Export it with --target onnx."
             )
-    if config.problem_type not in (None, "single_label_classification"):
-        raise ValueError(
-            f"This exporter writes students that give a text one label, not {config.problem_type}. "
-            "Export it with --target onnx."
-        )
 
 
 def _check_tokenizer(tokenizer: PreTrainedTokenizerFast) -> bool:

@@ -1,8 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-class Core:
-    """A student, loaded by the compiled engine. It may be used from several threads at once."""
+from dixtill_runtime.predictions import Prediction, Word
 
-    def __new__(cls, data: bytes) -> Core: ...
+class Core:
+    """A student, loaded by the compiled engine: an `engine.Engine`.
+
+    Args:
+        data: The bytes of a `.dxt` file.
+        prediction: The class of predictions.
+        word: The class of words.
+    """
+
+    def __new__(cls, data: bytes, prediction: type[Prediction], word: type[Word]) -> Core: ...
+    labels: tuple[str, ...]
+    problem_type: str
+    explanation: str
+    logit_unit: float
+    score_unit: float
+    thresholds: tuple[float, ...]
+    answer_threshold: float
+    meta: bytes
     def run(
         self, text: str, /
     ) -> tuple[
@@ -15,6 +31,9 @@ class Core:
         bool,
     ]:
         """The fields of an `Answer`."""
+
+    def predict(self, text: str, /) -> Prediction:
+        """Classify and explain a text."""
 
     def use_portable(self) -> None:
         """Use no vector instructions from now on; the answers are the same."""

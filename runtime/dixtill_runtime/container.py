@@ -13,6 +13,8 @@ from array import array
 from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
+from dixtill_runtime.errors import ContainerError
+
 MAGIC = b"\x89DXT\r\n\x1a\n"
 MAJOR, MINOR = 1, 0
 HEADER = struct.Struct("<8sHHIII8s")
@@ -27,10 +29,7 @@ EXPLANATIONS = ("contributions", "attention")
 ROW_KINDS = ("int8", "int4", "pq")
 MOST_WEIGHT = 65_535  # sum of the magnitudes of an i16 row
 _HEAD = struct.Struct("<20If3I")
-
-
-class ContainerError(ValueError):
-    """A file that is no student of this version; the message says why."""
+_ONE = 1 << 24  # A probability of 1, Q24.
 
 
 class Head(NamedTuple):
@@ -57,10 +56,11 @@ class Head(NamedTuple):
     attention_multiplier: int
     probability_multiplier: int
     temperature: float
+    answer_threshold: int = 0
 
     def pack(self) -> bytes:
         """The section's bytes."""
-        return _HEAD.pack(*self, 0, 0, 0)
+        return _HEAD.pack(*self, 0, 0)
 
 
 class Container(NamedTuple):
@@ -144,7 +144,7 @@ def read_container(data: bytes) -> Container:
     _check_lstm(SectionReader("LSTM", sections["LSTM"]), head)
     _check_attention(SectionReader("ATTN", sections["ATTN"]), head)
     _check_classifier(SectionReader("CLSF", sections["CLSF"]), head)
-    return Container(head, labels, words, sections, _meta(sections.get("meta")))
+    return Container(head, labels, words, sections, read_meta(sections.get("meta", b"")))
 
 
 def _sections(data: bytes) -> dict[str, memoryview]:
@@ -210,7 +210,7 @@ def _table(data: memoryview, count: int) -> dict[str, memoryview]:
 def _head(data: memoryview) -> Head:
     if len(data) != _HEAD.size:
         raise ContainerError(f"Section HEAD has {len(data)} bytes, not {_HEAD.size}.")
-    *fields, zero1, zero2, zero3 = _HEAD.unpack(data)
+    *fields, zero1, zero2 = _HEAD.unpack(data)
     head = Head(*fields)
     classes = head.problem_type == 0
     ranges = {
@@ -234,6 +234,7 @@ def _head(data: memoryview) -> Head:
         "score_bits": (0, 31),
         "attention_multiplier": (0, (1 << 31) - 1),
         "probability_multiplier": (0, (1 << 31) - 1),
+        "answer_threshold": (0, _ONE if classes else 0),
     }
     for name, (low, high) in ranges.items():
         value = getattr(head, name)
@@ -243,7 +244,7 @@ def _head(data: memoryview) -> Head:
         raise ContainerError("HEAD: scales and codes must divide the dimensions.")
     if head.row_kind < 2 and head.codes != head.dimensions:
         raise ContainerError("HEAD: codes must equal the dimensions, except product-quantised.")
-    if not 0 < head.temperature < float("inf") or zero1 or zero2 or zero3:
+    if not 0 < head.temperature < float("inf") or zero1 or zero2:
         raise ContainerError(f"HEAD is damaged: temperature {head.temperature}.")
     return head
 
@@ -397,7 +398,7 @@ def _check_classifier(reader: SectionReader, head: Head) -> None:
         raise ContainerError("CLSF: a bias is too large.")
     _check_sums("CLSF", reader.take(2 * head.labels * 2 * head.hidden), 2 * head.hidden)
     if PROBLEMS[head.problem_type] == "multi_label_classification" and any(
-        threshold > 1 << 24 for threshold in reader.numbers(head.labels)
+        threshold > _ONE for threshold in reader.numbers(head.labels)
     ):
         raise ContainerError("CLSF: a threshold is above 1.")
     reader.end()
@@ -411,8 +412,16 @@ def _check_sums(tag: str, data: memoryview, width: int) -> None:
         raise ContainerError(f"{tag}: the weights of a row sum to more than {MOST_WEIGHT}.")
 
 
-def _meta(data: memoryview | None) -> dict[str, Any]:
-    if data is None:
+def read_meta(data: bytes | memoryview) -> dict[str, Any]:
+    """Read section `meta`.
+
+    Args:
+        data: Its bytes; empty if there is none.
+
+    Raises:
+        ContainerError: It is no JSON object.
+    """
+    if not data:
         return {}
     import json
 

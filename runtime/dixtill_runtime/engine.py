@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
+from dixtill_runtime.predictions import Prediction
+
 
 class Answer(NamedTuple):
     """All that a student says of a text, in the integers of the specification.
@@ -29,7 +31,32 @@ class Answer(NamedTuple):
 
 
 class Engine(Protocol):
-    """A student, loaded. It may be used from several threads at once."""
+    """A student, loaded. It may be used from several threads at once.
 
-    def run(self, text: str) -> tuple:
+    Attributes:
+        labels: Names of the labels.
+        problem_type: `"single_label_classification"`, `"multi_label_classification"` or
+            `"regression"`.
+        explanation: What explains a prediction: `"contributions"` or `"attention"`.
+        logit_unit: One unit of the integer logits and contributions, a power of two.
+        score_unit: One unit of the integer attention scores, a power of two.
+        thresholds: Probability from which on a text has each label; empty unless a text may have
+            several.
+        answer_threshold: Least probability of a prediction that is an answer; 0 if every one is.
+        meta: The section `meta`, JSON; empty if there is none.
+    """
+
+    labels: tuple[str, ...]
+    problem_type: str
+    explanation: str
+    logit_unit: float
+    score_unit: float
+    thresholds: tuple[float, ...]
+    answer_threshold: float
+    meta: bytes
+
+    def run(self, text: str, /) -> tuple:
         """The fields of an `Answer`."""
+
+    def predict(self, text: str, /) -> Prediction:
+        """Classify and explain a text."""

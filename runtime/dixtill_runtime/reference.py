@@ -11,8 +11,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from dixtill_runtime.container import PROBLEMS, Container, SectionReader, read_container
+from dixtill_runtime.container import (
+    EXPLANATIONS,
+    PROBLEMS,
+    Container,
+    SectionReader,
+    read_container,
+)
 from dixtill_runtime.engine import Answer
+from dixtill_runtime.predictions import Prediction, make_prediction
 from dixtill_runtime.tokenizer import WordTokenizer
 
 Integers = NDArray[np.int64]
@@ -21,6 +28,7 @@ Integers = NDArray[np.int64]
 SIGMOID = np.minimum(32_767, np.rint(32_768 / (1 + np.exp(-np.arange(257) / 16)))).astype(np.int64)
 EXPONENTIAL = np.rint(65_536 * 2.0 ** (-np.arange(257) / 256)).astype(np.int64)
 MOST_GATE = 65_535
+_Q24 = 1 << 24
 
 
 def round_shift(value: Integers, bits: int) -> Integers:
@@ -113,6 +121,8 @@ class Network:
         classifier = SectionReader("CLSF", sections["CLSF"])
         self.bias = _take(classifier, "i4", head.labels)
         self.weight = _take(classifier, "i2", head.labels, 2 * head.hidden)
+        several = PROBLEMS[head.problem_type] == "multi_label_classification"
+        self.thresholds = _take(classifier, "u4", head.labels if several else 0)
 
     def states(self, rows: Integers) -> Integers:
         """The states H of the words of these rows, Q15, `(words, 2 * hidden)`."""
@@ -159,8 +169,17 @@ class ReferenceEngine:
 
     def __init__(self, data: bytes) -> None:
         container = read_container(data)
+        head = container.head
         self._tokenize = WordTokenizer(container)
         self._network = Network(container)
+        self.labels = container.labels
+        self.problem_type = PROBLEMS[head.problem_type]
+        self.explanation = EXPLANATIONS[head.explanation]
+        self.logit_unit = 2.0**-head.logit_bits
+        self.score_unit = 2.0**-head.score_bits
+        self.thresholds = tuple((self._network.thresholds / _Q24).tolist())
+        self.answer_threshold = head.answer_threshold / _Q24
+        self.meta = bytes(container.sections.get("meta", b""))
 
     def run(self, text: str) -> Answer:
         """Classify and explain a text."""
@@ -180,6 +199,10 @@ class ReferenceEngine:
             probabilities=tuple(network.probabilities(logits).tolist()),
             cut=cut,
         )
+
+    def predict(self, text: str) -> Prediction:
+        """Classify and explain a text."""
+        return make_prediction(text, self.run(text), self)
 
 
 def _take(reader: SectionReader, kind: str, *shape: int) -> Integers:

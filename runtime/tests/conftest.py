@@ -118,6 +118,24 @@ def random_file(student: bytes, repaired: Callable[[bytearray], bytes]) -> Calla
     return make
 
 
+@pytest.fixture
+def changed(student: bytes, repaired: Callable[[bytearray], bytes]) -> Callable[..., bytes]:
+    """Makes the student with other fields of `HEAD` and with thresholds of its labels, Q24."""
+    from dixtill_runtime.container import read_container
+
+    def change(thresholds: list[int], **fields: int) -> bytes:
+        container = read_container(student)
+        sections = {
+            **container.sections,
+            "HEAD": container.head._replace(**fields).pack(),
+            "CLSF": bytes(container.sections["CLSF"])
+            + struct.pack(f"<{len(thresholds)}I", *thresholds),
+        }
+        return repaired(written(sections))
+
+    return change
+
+
 def written(sections: dict[str, Any]) -> bytearray:
     """A file of these sections; its size and checksum are left to `repaired`."""
     table, body = b"", b""

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What people see: labels, probabilities, words with their exact parts."""
 
+import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -73,3 +75,29 @@ def test_wrong_arguments_are_named(
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     with pytest.raises(ImportError, match=r"dixtill-runtime\[hub\]"):
         Classifier.from_hub("user/student")
+
+
+def test_importing_loads_nothing_that_takes_long() -> None:
+    slow = {"typing", "enum", "re", "dataclasses", "json", "numpy", "logging", "struct"}
+    code = (
+        "import sys; before = set(sys.modules); import dixtill_runtime; "
+        "print(*(set(sys.modules) - before))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", f"import sys; sys.path[:0] = {sys.path}; {code}"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert not slow & set(done.stdout.split())
+
+
+def test_the_record_is_read_when_it_is_asked_for(
+    student: bytes, repaired: Callable[[bytearray], bytes]
+) -> None:
+    damaged = bytearray(student)
+    damaged[damaged.index(b'{"bytes"')] = 0
+    classifier = Classifier(repaired(damaged), engine=None)
+    if classifier.engine == "core":
+        with pytest.raises(ContainerError, match="meta is not JSON"):
+            _ = classifier.meta

@@ -90,7 +90,8 @@ def test_an_unknown_extra_section_is_skipped(student: bytes, repaired: Repair) -
         (10, 2, "layers"),
         (12, 3, "row_kind"),
         (18, 1 << 31, "attention_multiplier"),
-        (21, 1, "damaged"),
+        (21, (1 << 24) + 1, "answer_threshold"),
+        (22, 1, "damaged"),
     ],
 )
 def test_a_head_out_of_range_is_named(

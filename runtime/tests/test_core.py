@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dixtill_runtime import Classifier
+from dixtill_runtime import Classifier, Prediction, Word
 from dixtill_runtime.container import ContainerError, read_container
 from dixtill_runtime.reference import ReferenceEngine
 
@@ -46,7 +46,7 @@ ODD = [
 
 
 def core(data: bytes, instructions: str = "best") -> Any:
-    engine = _core.Core(data)
+    engine = _core.Core(data, Prediction, Word)
     if instructions == "portable":
         engine.use_portable()
     return engine
@@ -99,6 +99,51 @@ def test_any_text_and_any_weights_give_the_integers_of_the_reference(
         expected = tuple(reference.run(text))
         assert engine.run(text) == expected, ascii(text)
         assert portable.run(text) == expected, ascii(text)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"problem_type": 0},
+        {"problem_type": 0, "answer_threshold": 1 << 23},
+        {"problem_type": 0, "explanation": 1},
+        {"problem_type": 1},
+        {"problem_type": 2},
+    ],
+)
+def test_predictions_are_those_of_the_reference(
+    student: bytes,
+    answers: list[dict[str, Any]],
+    changed: Callable[..., bytes],
+    fields: dict[str, int],
+) -> None:
+    thresholds = [1 << 22, 1 << 23, 3 << 22] if fields["problem_type"] == 1 else []
+    data = changed(thresholds, **fields)
+    fast, slow = Classifier(data, "core"), Classifier(data, "reference")
+    for name in ("labels", "problem_type", "explanation", "logit_unit", "score_unit", "meta"):
+        assert getattr(fast, name) == getattr(slow, name)
+    assert fast.thresholds == slow.thresholds == tuple(value / (1 << 24) for value in thresholds)
+    assert fast.answer_threshold == slow.answer_threshold
+    for answer in answers:
+        prediction = fast(answer["text"])
+        assert prediction == slow(answer["text"])
+        assert isinstance(prediction, Prediction)
+        assert all(isinstance(word, Word) for word in prediction.words)
+        sure = prediction.probability is None or prediction.probability >= fast.answer_threshold
+        assert prediction.answered == sure
+
+
+def test_predictions_free_what_they_take(student: bytes) -> None:
+    engine = core(student)
+    label, before = engine.labels[0], sys.getrefcount(engine.labels[0])
+    for _ in range(100):
+        engine.predict("profit falls and rises")
+    assert sys.getrefcount(label) == before
+
+
+def test_classes_that_are_no_tuples_are_refused(student: bytes) -> None:
+    with pytest.raises(TypeError, match="must be tuples"):
+        _core.Core(student, dict, Word)
 
 
 def test_contributions_and_biases_sum_to_every_logit(student: bytes) -> None:
@@ -159,7 +204,7 @@ def test_damaged_files_are_refused_as_the_reference_refuses_them(
             bit = damaged[at] ^ 1 << random_.randrange(8)
             damaged[at] = random_.choice([0, 1, 127, 128, 255, bit])
         data = repaired(damaged)
-        assert is_refused(_core.Core, data) == is_refused(read_container, data)
+        assert is_refused(core, data) == is_refused(read_container, data)
 
 
 def is_refused(read: Callable[[bytes], object], data: bytes) -> bool:
@@ -173,7 +218,7 @@ def is_refused(read: Callable[[bytes], object], data: bytes) -> bool:
 @pytest.mark.parametrize("size", [0, 7, 31, 32, 100])
 def test_truncated_files_are_refused(student: bytes, size: int) -> None:
     with pytest.raises(ValueError, match="file"):
-        _core.Core(student[:size])
+        core(student[:size])
 
 
 def test_a_classifier_takes_the_compiled_engine_by_itself(student: bytes) -> None:
@@ -184,7 +229,7 @@ def test_a_classifier_takes_the_compiled_engine_by_itself(student: bytes) -> Non
 
 def test_the_engine_frees_what_it_takes(student: bytes) -> None:
     before = sys.getrefcount(student)
-    engine = _core.Core(student)
+    engine = core(student)
     engine.run("a b c")
     assert sys.getrefcount(student) == before + 1
     del engine

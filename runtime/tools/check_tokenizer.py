@@ -28,6 +28,7 @@ import tokenizers
 from dixtill_hf.export.dxt import container, labels_section, words_section
 from dixtill_hf.export.unicode_profile import unicode_section, unicode_tables
 from dixtill_hf.student.tokenization import SPECIAL_TOKENS, WordTokenizer, train_word_tokenizer
+from dixtill_runtime import Prediction, Word
 from dixtill_runtime._core import Core
 
 WORD_LIMIT = 65_535
@@ -138,7 +139,7 @@ def _core_with_words(tokenizer: WordTokenizer, with_literals: bool) -> tuple[Cor
     rows = dict.fromkeys(ids.values(), 0)
     rows |= {ids[word]: row for row, word in enumerate(words, 1)}
     rows |= {ids[literal]: row for literal, row in literals.items()}
-    return Core(_smallest_file(words, literals)), rows
+    return Core(_smallest_file(words, literals), Prediction, Word), rows
 
 
 def _smallest_file(words: list[str], literals: dict[str, int]) -> bytes:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Limits of size are kept, or refused with the smallest that can be."""
 
+import copy
 import re
 
 import pytest
@@ -27,7 +28,7 @@ def validation(sentences):
 def test_a_student_is_as_it_was_to_itself(device_model, validation):
     trained = float_answers(*device_model, validation.texts)
     answers = dict(zip(validation.texts, trained, strict=True))
-    fidelity = measure_fidelity(trained, answers.__getitem__, validation)
+    fidelity = measure_fidelity(trained, answers.__getitem__, validation, device_model[0].config)
     assert fidelity.same_label == fidelity.same_top3 == 1
     assert fidelity.cosine == pytest.approx(1)
     assert fidelity.macro_f1 == fidelity.float_macro_f1
@@ -85,3 +86,25 @@ def test_choices_fit_and_none_is_better_in_all(device_model):
     for choice in choices:
         assert choice.bits in ("8", "4")
         assert choice.student.dimensions <= student.dimensions
+
+
+@pytest.mark.parametrize(
+    ("problem_type", "labels"),
+    [
+        ("multi_label_classification", lambda index: [index % 3, (index + 1) % 3]),
+        ("regression", lambda index: [0.1 * index, 1.0, -0.2 * index]),
+    ],
+)
+def test_students_of_every_problem_are_measured(device_model, sentences, problem_type, labels):
+    model = copy.deepcopy(device_model[0])
+    model.config.problem_type = problem_type
+    texts = LabelledTexts("sentences", sentences, [labels(i) for i in range(len(sentences))])
+    student = make_device_student(model, device_model[1], "tiny", validation=texts)
+    measured = Classifier(student.data).meta["measured"]
+    assert student.fidelity.agreement > 0.9
+    assert ("macro_f1" in measured) == (problem_type != "regression")
+    assert ("mean_absolute_error" in measured) == (problem_type == "regression")
+    assert Classifier(student.data).problem_type == problem_type
+    limit = len(student.data) - 200
+    small = make_device_student(model, device_model[1], "tiny", max_bytes=limit, validation=texts)
+    assert len(small.data) <= limit

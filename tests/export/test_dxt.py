@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """A student in integers answers almost as the trained one does."""
 
+import copy
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 pytest.importorskip("dixtill_runtime", reason="needs dixtill-runtime, which lies in runtime/")
 
-from dixtill_hf.export.dxt import container, student_bytes, student_size, unicode_of
+from dixtill_hf.export.dxt import student_bytes, student_size, unicode_of
 from dixtill_hf.export.fidelity import float_answers
-from dixtill_hf.export.float_student import float_student
+from dixtill_hf.export.float_student import PROBLEM_TYPES, float_student
 from dixtill_runtime import Classifier
-from dixtill_runtime.container import read_container
 
 from .conftest import random_student
 
@@ -63,43 +65,91 @@ def test_the_size_is_known_before(device_model, bits):
     assert student_size(student, bits, unicode_of(student)) == len(student_bytes(student, bits))
 
 
-def with_problem(data, problem_type, thresholds=()):
-    """The same student for another type of problem, which the format has and no exporter yet."""
-    read = read_container(data)
-    sections = {tag: bytes(section) for tag, section in read.sections.items()}
-    multiplier = round(2.0 ** (43 - read.head.logit_bits))
-    head = read.head._replace(problem_type=problem_type, probability_multiplier=multiplier)
-    sections["HEAD"] = head.pack()
-    sections["CLSF"] += np.array(thresholds, dtype="<u4").tobytes()
-    return container(sections)
+@pytest.fixture
+def of_problem(device_model):
+    """Makes the student of another problem; its weights stay."""
+    model, tokenizer = device_model
+
+    def make(**fields):
+        changed = copy.deepcopy(model)
+        for name, value in fields.items():
+            setattr(changed.config, name, value)
+        return changed, tokenizer
+
+    return make
 
 
-def test_several_labels_have_a_sigmoid_and_a_threshold_each(device_model, sentences):
-    data = student_bytes(float_student(*device_model))
-    one = Classifier(data)
-    several = Classifier(with_problem(data, 1, [1 << 22, 1 << 23, 3 << 22]))
-    for text in sentences:
-        logits = one(text).logits
-        prediction = several(text)
-        assert prediction.logits == logits
-        expected = {name: 1 / (1 + np.exp(-logit)) for name, logit in logits.items()}
-        assert prediction.probabilities == pytest.approx(expected, abs=1e-3)
-        limits = zip(prediction.probabilities.items(), (0.25, 0.5, 0.75), strict=True)
+def test_several_labels_have_a_sigmoid_and_a_threshold_each(of_problem, sentences):
+    thresholds = (0.25, 0.5, 0.75)
+    model = of_problem(problem_type="multi_label_classification", thresholds=list(thresholds))
+    classifier = Classifier(student_bytes(float_student(*model)))
+    assert classifier.thresholds == thresholds
+    for text, trained in zip(sentences, float_answers(*model, sentences), strict=True):
+        prediction = classifier(text)
+        expected = dict(zip(classifier.labels, 1 / (1 + np.exp(-trained.logits)), strict=True))
+        assert prediction.probabilities == pytest.approx(expected, abs=5e-3)
+        limits = zip(prediction.probabilities.items(), thresholds, strict=True)
         assert prediction.labels == tuple(n for (n, value), least in limits if value >= least)
 
 
-def test_regression_has_outputs_and_no_probabilities(device_model, sentences):
-    data = student_bytes(float_student(*device_model))
-    prediction = Classifier(with_problem(data, 2))(sentences[0])
-    assert prediction.logits == Classifier(data)(sentences[0]).logits
+def test_thresholds_are_a_half_if_none_were_chosen(of_problem):
+    model = of_problem(problem_type="multi_label_classification")
+    assert Classifier(student_bytes(float_student(*model))).thresholds == (0.5, 0.5, 0.5)
+
+
+def test_thresholds_that_are_no_probabilities_are_refused(of_problem):
+    model = of_problem(problem_type="multi_label_classification", thresholds=[0.5, 2])
+    with pytest.raises(ValueError, match="thresholds must be 3 probabilities"):
+        float_student(*model)
+
+
+def test_regression_has_outputs_and_no_probabilities(of_problem, sentences):
+    model = of_problem(problem_type="regression")
+    prediction = Classifier(student_bytes(float_student(*model)))(sentences[0])
+    (trained,) = float_answers(*model, sentences[:1])
+    assert list(prediction.logits.values()) == pytest.approx(trained.logits, abs=0.02)
     assert prediction.probability is None
     assert prediction.probabilities == {}
 
 
-def test_engines_agree_on_every_type_of_problem(device_model, sentences):
+def test_a_regression_may_have_one_output(device_model, sentences):
+    several = float_student(*device_model)
+    one = replace(
+        several,
+        classifier_weight=several.classifier_weight[:1],
+        classifier_bias=several.classifier_bias[:1],
+        labels=("score",),
+        problem_type="regression",
+    )
+    (output,) = Classifier(student_bytes(one))(sentences[0]).logits.values()
+    first, *_ = Classifier(student_bytes(several))(sentences[0]).logits.values()
+    assert output == first
+
+
+def test_an_unsure_prediction_is_no_answer(device_model, sentences):
+    student = replace(float_student(*device_model), answer_threshold=0.5)
+    classifier = Classifier(student_bytes(student))
+    assert classifier.answer_threshold == 0.5
+    sure = {classifier(text).answered: classifier(text).probability for text in sentences}
+    assert sure[True] >= 0.5 > sure[False]
+
+
+def test_a_temperature_softens_the_probabilities_only(device_model, sentences):
+    student = float_student(*device_model)
+    plain, soft = (
+        Classifier(student_bytes(replace(student, temperature=temperature)))(sentences[0])
+        for temperature in (1.0, 2.0)
+    )
+    assert soft.logits == plain.logits
+    powers = np.exp(np.array(list(plain.logits.values())) / 2)
+    expected = powers / powers.sum()
+    assert list(soft.probabilities.values()) == pytest.approx(expected, abs=1e-5)
+
+
+def test_engines_agree_on_every_type_of_problem(of_problem, sentences):
     pytest.importorskip("dixtill_runtime._core", reason="needs the compiled engine")
-    data = student_bytes(float_student(*device_model))
-    for changed in (data, with_problem(data, 1, [1, 2, 3]), with_problem(data, 2)):
-        core, reference = (Classifier(changed, engine) for engine in ("core", "reference"))
+    for problem_type in PROBLEM_TYPES:
+        data = student_bytes(float_student(*of_problem(problem_type=problem_type)))
+        core, reference = (Classifier(data, engine) for engine in ("core", "reference"))
         for text in sentences:
             assert core.integers(text) == reference.integers(text)

@@ -288,6 +288,8 @@ static void fill_answer(const dxt_model *m, const workspace *w, int cut, dxt_ans
     answer->starts = w->starts;
     answer->ends = w->ends;
     answer->word_rows = w->rows;
+    answer->answered = m->problem != DXT_ONE_LABEL ||
+                       w->probabilities[answer->label] >= m->answer_threshold;
 }
 
 dxt_status dxt_classify(const dxt_model *m, const char *text, size_t size,
@@ -326,7 +328,11 @@ dxt_status dxt_classify(const dxt_model *m, const char *text, size_t size,
 int dxt_holds(const dxt_model *m, const dxt_answer *answer, uint32_t label) {
     if (label >= m->labels) return 0;
     if (!m->thresholds) return label == answer->label;
-    return answer->probabilities[label] >= dxt_u32(m->thresholds + 4 * (size_t)label);
+    return answer->probabilities[label] >= dxt_threshold(m, label);
+}
+
+uint32_t dxt_threshold(const dxt_model *m, uint32_t label) {
+    return m->thresholds && label < m->labels ? dxt_u32(m->thresholds + 4 * (size_t)label) : 0;
 }
 
 /* --- Choice of instructions ---------------------------------------------------------------- */

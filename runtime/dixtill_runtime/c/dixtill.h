@@ -49,6 +49,7 @@ typedef enum {
 enum { DXT_TRUSTED = 1 };
 
 enum { DXT_ONE_LABEL = 0, DXT_SEVERAL_LABELS = 1, DXT_REGRESSION = 2 };
+enum { DXT_CONTRIBUTIONS = 0, DXT_ATTENTION = 1 };
 
 typedef struct dxt_kernels dxt_kernels;
 
@@ -62,12 +63,13 @@ typedef struct {
 /* An opened file; pointers into it, nothing of its own. Read the sizes, leave the rest. */
 typedef struct {
     uint32_t problem, labels, words, rows, dimensions, hidden, attention, word_limit;
-    uint32_t explanation;             /* 0: contributions, 1: attention scores. */
+    uint32_t explanation;             /* DXT_CONTRIBUTIONS or DXT_ATTENTION. */
     uint32_t logit_bits, score_bits;  /* Fractional bits of logits and of scores. */
+    uint32_t answer_threshold; /* Least probability of an answer, Q24; 0 if every one is. */
     uint32_t row_kind, scales, codes, centroids, attention_multiplier, probability_multiplier;
-    uint32_t blocks;
+    uint32_t blocks, meta_size;
     const uint8_t *label_ends, *label_names, *block_starts, *entries, *row_scales, *levels, *row_codes;
-    const uint8_t *score_multiplier, *score_vector, *bias, *weight, *thresholds;
+    const uint8_t *score_multiplier, *score_vector, *bias, *weight, *thresholds, *meta;
     const int8_t *attention_weight;
     size_t entries_size;
     dxt_direction directions[2];
@@ -94,6 +96,7 @@ typedef struct {
     const int32_t *scores;         /* [words]: attention scores. */
     const uint32_t *starts, *ends; /* [words]: bytes of the text. */
     const uint32_t *word_rows;     /* [words]: 0 is an unknown word. */
+    int answered;                  /* Whether the label's probability reaches the answer threshold. */
 } dxt_answer;
 
 /* Open a file. Everything is checked, unless `flags` has DXT_TRUSTED; nothing is read beyond
@@ -116,6 +119,12 @@ const char *dxt_label(const dxt_model *model, uint32_t label, uint32_t *length);
 
 /* Whether a label holds: it is the best, or reaches its threshold if a text may have several. */
 int dxt_holds(const dxt_model *model, const dxt_answer *answer, uint32_t label);
+
+/* Probability from which on a text has a label, Q24; only if a text may have several. */
+uint32_t dxt_threshold(const dxt_model *model, uint32_t label);
+
+/* The record of what was measured: JSON without a final NUL, empty if there is none. */
+const char *dxt_meta(const dxt_model *model, uint32_t *size);
 
 /* What a status means, in English. */
 const char *dxt_message(dxt_status status);

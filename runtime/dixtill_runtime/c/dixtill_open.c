@@ -4,7 +4,7 @@
 
 #include "dixtill_kernels.h"
 
-enum { FILE_HEADER = 32, ENTRY = 16, NEEDED = 8, MOST_SECTIONS = 64, MOST_WORD = 255, BLOCK = 16 };
+enum { FILE_HEADER = 32, ENTRY = 16, KNOWN = 9, META = 8, MOST_SECTIONS = 64, MOST_WORD = 255, BLOCK = 16 };
 
 /* An array after the other is taken from a section, each from a multiple of 4 bytes on. */
 typedef struct {
@@ -57,10 +57,10 @@ static uint32_t checksum(const uint8_t *data, size_t size) {
 
 static int is_letter(uint8_t c) { return (c | 32) >= 'a' && (c | 32) <= 'z'; }
 
-/* Find the needed sections; see section 2. */
+/* Find the sections, of which only the last may be missing; see section 2. */
 static dxt_status read_table(const uint8_t *file, size_t size, reader *sections) {
-    static const char tags[NEEDED][5] = {"HEAD", "LABL", "UNIC", "WORD",
-                                         "ROWS", "LSTM", "ATTN", "CLSF"};
+    static const char tags[KNOWN][5] = {"HEAD", "LABL", "UNIC", "WORD", "ROWS",
+                                        "LSTM", "ATTN", "CLSF", "meta"};
     uint32_t n = dxt_u32(file + 20), found = 0, k, j;
     size_t last;
     if (n < 1 || n > MOST_SECTIONS || !all_zero(file + 24, 8)) return DXT_BAD_TABLE;
@@ -82,8 +82,8 @@ static dxt_status read_table(const uint8_t *file, size_t size, reader *sections)
             return DXT_BAD_TABLE;
         }
         last = (size_t)offset + length;
-        for (j = 0; j < NEEDED && memcmp(entry, tags[j], 4) != 0; j++) continue;
-        if (j == NEEDED) {
+        for (j = 0; j < KNOWN && memcmp(entry, tags[j], 4) != 0; j++) continue;
+        if (j == KNOWN) {
             if (entry[0] <= 'Z') return DXT_BAD_TABLE; /* Needed, and not known. */
             continue;
         }
@@ -93,7 +93,7 @@ static dxt_status read_table(const uint8_t *file, size_t size, reader *sections)
         sections[j].failed = 0;
         found |= 1u << j;
     }
-    if (found != (1u << NEEDED) - 1 || !all_zero(file + last, size - last)) return DXT_BAD_TABLE;
+    if ((found | 1u << META) != (2u << META) - 1 || !all_zero(file + last, size - last)) return DXT_BAD_TABLE;
     return DXT_OK;
 }
 
@@ -111,7 +111,8 @@ static int read_head(dxt_model *m, const reader *r) {
     if (v[12] == 0 ? v[15] != 0 : v[12] == 1 ? v[15] != 16 : v[15] < 1 || v[15] > 256) return -1;
     if (v[16] > 31 || v[17] > 31 || v[18] >> 31 || v[19] >> 31) return -1;
     /* Temperature: a float that is finite and above 0. */
-    if (v[20] == 0 || v[20] >= 0x7F800000 || v[21] || v[22] || v[23]) return -1;
+    if (v[20] == 0 || v[20] >= 0x7F800000 || v[22] || v[23]) return -1;
+    if (v[21] > (v[0] == DXT_ONE_LABEL ? 1u << 24 : 0)) return -1;
     m->problem = v[0];
     m->labels = v[1];
     m->words = v[2];
@@ -129,6 +130,7 @@ static int read_head(dxt_model *m, const reader *r) {
     m->score_bits = v[17];
     m->attention_multiplier = v[18];
     m->probability_multiplier = v[19];
+    m->answer_threshold = v[21];
     return 0;
 }
 
@@ -308,7 +310,7 @@ static int read_classifier(dxt_model *m, reader *r) {
 dxt_status dxt_open(dxt_model *m, const void *file, size_t size, int flags) {
     static const uint8_t magic[8] = {0x89, 'D', 'X', 'T', '\r', '\n', 0x1A, '\n'};
     const uint8_t *data = file;
-    reader sections[NEEDED];
+    reader sections[KNOWN];
     int trusted = flags & DXT_TRUSTED;
     dxt_status status;
     if (!m || !file) return DXT_BAD_ARGUMENT;
@@ -321,6 +323,8 @@ dxt_status dxt_open(dxt_model *m, const void *file, size_t size, int flags) {
     memset(sections, 0, sizeof sections);
     status = read_table(data, size, sections);
     if (status != DXT_OK) return status;
+    m->meta = sections[META].data;
+    m->meta_size = (uint32_t)sections[META].size;
     if (read_head(m, &sections[0])) return DXT_BAD_HEAD;
     if (read_labels(m, &sections[1])) return DXT_BAD_LABELS;
     if (dxt_unicode_open(&m->unicode, sections[2].data, sections[2].size, m->rows)) {
@@ -344,6 +348,11 @@ const char *dxt_label(const dxt_model *m, uint32_t label, uint32_t *length) {
     start = label ? dxt_u32(m->label_ends + 4 * (size_t)label - 4) : 0;
     *length = dxt_u32(m->label_ends + 4 * (size_t)label) - start;
     return (const char *)m->label_names + start;
+}
+
+const char *dxt_meta(const dxt_model *m, uint32_t *size) {
+    *size = m->meta_size;
+    return m->meta ? (const char *)m->meta : "";
 }
 
 const char *dxt_message(dxt_status status) {
