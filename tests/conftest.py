@@ -107,6 +107,22 @@ def _unigrams() -> PreTrainedTokenizerFast:
     return _between_cls_and_sep(tokenizer, token_types=True)
 
 
+def _unigrams_with_an_end() -> PreTrainedTokenizerFast:
+    """SentencePiece's way, as T5 has it: a token that ends a text, and none that begins it."""
+    tokenizer = Tokenizer(models.Unigram())
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    tokenizer.decoder = decoders.Metaspace()
+    special = ["<pad>", "</s>", "<unk>"]
+    trainer = trainers.UnigramTrainer(
+        vocab_size=160, special_tokens=special, unk_token="<unk>", show_progress=False
+    )
+    tokenizer.train_from_iterator(SENTENCES, trainer)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="$A </s>", pair="$A </s> $B </s>", special_tokens=[("</s>", 1)]
+    )
+    return _wrap(tokenizer, pad_token="<pad>", eos_token="</s>", unk_token="<unk>")
+
+
 def _byte_pairs(special: list[str]) -> Tokenizer:
     """Pairs of bytes, merged: any text is known, and a token's span may begin with a space."""
     tokenizer = Tokenizer(models.BPE())
@@ -191,9 +207,55 @@ ARCHITECTURES: dict[str, tuple[Callable[[], PreTrainedTokenizerFast], dict[str, 
     "llama": (_llama_byte_pairs, {**_SMALL, "bos_token_id": 0, "eos_token_id": 1}),
 }
 
+_BART = {
+    "d_model": 16,
+    "encoder_layers": 2,
+    "decoder_layers": 2,
+    "encoder_attention_heads": 2,
+    "decoder_attention_heads": 2,
+    "encoder_ffn_dim": 32,
+    "decoder_ffn_dim": 32,
+    "max_position_embeddings": 64,
+    "init_std": 0.2,
+    "scale_embedding": True,
+}
+_T5 = {"d_model": 16, "d_kv": 8, "d_ff": 32, "num_layers": 2, "num_heads": 2}
+_T5_TOKENS = {"pad_token_id": 0, "eos_token_id": 1, "decoder_start_token_id": 0}
+_GPT_NEOX = {**_SMALL, "bos_token_id": 0, "eos_token_id": 1}
+_GROUPED = {**_SMALL, "bos_token_id": 0, "eos_token_id": 1, "num_key_value_heads": 1}
+_OPT = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "ffn_dim": 32}
+_OPT |= {"max_position_embeddings": 64, "word_embed_proj_dim": 16, "init_std": 0.2}
+
+# Families that are read but not explained in every way in the tests.
+OTHER_ARCHITECTURES: dict[str, tuple[Callable[[], PreTrainedTokenizerFast], dict[str, Any]]] = {
+    "bart": (_roberta_byte_pairs, _BART),
+    "mbart": (_roberta_byte_pairs, _BART),
+    "t5": (_unigrams_with_an_end, {**_T5, **_T5_TOKENS, "initializer_factor": 1.0}),
+    "umt5": (_unigrams_with_an_end, {**_T5, **_T5_TOKENS, "initializer_factor": 1.0}),
+    "xlm-roberta": (_roberta_byte_pairs, _ROBERTA),
+    "camembert": (_roberta_byte_pairs, _ROBERTA),
+    "xlm-roberta-xl": (_roberta_byte_pairs, _ROBERTA),
+    "albert": (_unigrams, {**_SMALL, "embedding_size": 8}),
+    "deberta": (_roberta_byte_pairs, {**_DEBERTA, "type_vocab_size": 0, "pad_token_id": 1}),
+    "rembert": (_unigrams, {**_SMALL, "input_embedding_size": 8, "output_embedding_size": 8}),
+    "ernie": (_word_pieces, _SMALL),
+    "big_bird": (_unigrams, {**_SMALL, "attention_type": "original_full"}),
+    "longformer": (_roberta_byte_pairs, {**_ROBERTA, "attention_window": [8, 8]}),
+    "mobilebert": (
+        _word_pieces,
+        {**_SMALL, "embedding_size": 8, "intra_bottleneck_size": 8, "true_hidden_size": 8},
+    ),
+    "qwen3": (_llama_byte_pairs, {**_GROUPED, "head_dim": 8}),
+    "mistral": (_llama_byte_pairs, {**_GROUPED, "head_dim": 8}),
+    "phi": (_llama_byte_pairs, {**_SMALL, "bos_token_id": 0, "eos_token_id": 1}),
+    "gpt_neox": (_llama_byte_pairs, _GPT_NEOX),
+    "opt": (_llama_byte_pairs, {**_OPT, "bos_token_id": 0, "eos_token_id": 1}),
+    "bloom": (_llama_byte_pairs, {"hidden_size": 16, "n_layer": 2, "n_head": 2}),
+}
+
 
 def _save_tiny_teacher(directory: Path, architecture: str) -> Path:
-    make_tokenizer, settings = ARCHITECTURES[architecture]
+    make_tokenizer, settings = {**ARCHITECTURES, **OTHER_ARCHITECTURES}[architecture]
     tokenizer = make_tokenizer()
     config = AutoConfig.for_model(
         architecture,
@@ -215,8 +277,8 @@ def _save_tiny_teacher(directory: Path, architecture: str) -> Path:
 def tiny_teacher_dir(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """A function from an architecture to the directory of a tiny classifier with its tokenizer.
 
-    Architectures: those of `ARCHITECTURES`. Three labels (`teacher_labels`), at most 64 tokens, 16
-    hidden units. The two decoders have no padding token.
+    Architectures: those of `ARCHITECTURES` and `OTHER_ARCHITECTURES`. Three labels
+    (`teacher_labels`), at most 64 tokens, 16 hidden units. The decoders have no padding token.
     """
     directory = tmp_path_factory.mktemp("teachers")
     built: dict[str, Path] = {}
@@ -305,3 +367,17 @@ def tiny_language_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[..
         return path
 
     return build
+
+
+@pytest.fixture(
+    scope="session",
+    params=[
+        name if name in ("bart", "t5") else pytest.param(name, marks=pytest.mark.slow)
+        for name in OTHER_ARCHITECTURES
+    ],
+)
+def other_teacher_dir(
+    request: pytest.FixtureRequest, tiny_teacher_dir: Callable[[str], Path]
+) -> Path:
+    """The directory of a tiny teacher of each further family."""
+    return tiny_teacher_dir(request.param)

@@ -69,12 +69,13 @@ def _read(teacher: Teacher, batch: EncodedBatch) -> tuple[torch.Tensor, Sequence
     """
     with _eager_attention(teacher.model):
         found = teacher.model(**batch.inputs, output_attentions=True)
-    if not found.attentions or found.attentions[0] is None:
+    maps = getattr(found, "attentions", None)  # encoder-decoders name theirs otherwise
+    if not maps or maps[0] is None:
         raise ValueError(
             f"The teacher {teacher.name!r} ({type(teacher.model).__name__}) gives no attention "
             "maps, so attention_rollout cannot explain it. Choose another explainer."
         )
-    return found.logits[:, list(teacher.label_order)].float(), found.attentions
+    return found.logits[:, list(teacher.label_order)].float(), maps
 
 
 @contextmanager

@@ -12,7 +12,11 @@ import torch
 
 from dixtill_hf.explainers.base import TargetedExplainer, register_explainer
 from dixtill_hf.explainers.batched_gradients import BatchedExplainer, BatchScores
-from dixtill_hf.explainers.embeddings import check_differentiable, replaced_embeddings
+from dixtill_hf.explainers.embeddings import (
+    check_differentiable,
+    replaced_embeddings,
+    word_embedding,
+)
 from dixtill_hf.teacher.encoding import EncodedBatch, EncodedText, collate
 from dixtill_hf.teacher.loading import Teacher
 
@@ -104,7 +108,7 @@ def _captum_scores(
 
     ids = batch.inputs["input_ids"]
     baselines = ids.masked_fill(batch.ordinary, teacher.tokenizer.pad_token_id)
-    embed = teacher.model.get_input_embeddings()
+    embed = word_embedding(teacher.model)
     with torch.no_grad():
         ends, starts = embed(ids), embed(baselines)
     with warnings.catch_warnings():

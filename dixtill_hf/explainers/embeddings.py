@@ -14,6 +14,7 @@ from functools import cache
 
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
+from transformers import PreTrainedModel
 
 from dixtill_hf.teacher.encoding import EncodedText, collate, encode_texts
 from dixtill_hf.teacher.loading import Teacher
@@ -201,7 +202,7 @@ class EmbeddedTexts:
     def _ends_of(self, rows: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
         """Word embeddings of some texts and of their baselines, `(rows, tokens, dims)` each."""
         index, width = self._index(rows), self._width_of(rows)
-        embed = self._teacher.model.get_input_embeddings()
+        embed = word_embedding(self._teacher.model)
         with torch.no_grad():
             return (
                 embed(self._inputs["input_ids"][index, :width]),
@@ -234,7 +235,7 @@ def check_gradients(teacher: Teacher) -> None:
     """
     (text,) = encode_texts(teacher, ["word"])
     ids = collate(teacher, [text]).inputs
-    embedded = teacher.model.get_input_embeddings()(ids["input_ids"]).detach().requires_grad_(True)
+    embedded = word_embedding(teacher.model)(ids["input_ids"]).detach().requires_grad_(True)
     with replaced_embeddings(teacher, embedded):
         logits = teacher.logits(ids)
     check_differentiable(teacher, logits)
@@ -251,28 +252,61 @@ def _no_gradients(teacher: Teacher) -> ValueError:
     )
 
 
+def word_embedding(model: PreTrainedModel) -> torch.nn.Module:
+    """The module that embeds the tokens of a text; of an encoder-decoder, that of its encoder."""
+    if model.config.is_encoder_decoder:
+        return model.base_model.get_encoder().get_input_embeddings()
+    return model.get_input_embeddings()
+
+
 @contextmanager
 def replaced_embeddings(teacher: Teacher, embeddings: torch.Tensor) -> Iterator[None]:
     """Within it, the teacher's word embeddings are these, `(rows, tokens, dims)`.
 
+    An encoder-decoder reads a text twice: its decoder reads it one place further on, behind a token
+    that starts it. A token has one embedding in both, so it gets one attribution.
+
     Raises:
         ValueError: The model does not read its words through its input embeddings.
     """
-    used = False
+    model, calls = teacher.model, 0
+    twice = model.config.is_encoder_decoder
 
     def replace(module: torch.nn.Module, args: tuple, output: torch.Tensor) -> torch.Tensor:
-        nonlocal used
-        used = True
-        return embeddings
+        nonlocal calls
+        calls += 1
+        if twice and calls == 2:
+            return torch.cat([output[:, :1], embeddings[:, :-1]], 1)
+        # Longformer adds padding of its own, up to a multiple of its window.
+        return torch.cat([embeddings, output[:, embeddings.shape[1] :]], 1)
 
-    handle = teacher.model.get_input_embeddings().register_forward_hook(replace)
+    modules = {word_embedding(model)}
+    if twice:
+        modules.add(_decoder_embedding(teacher))
+    handles = [module.register_forward_hook(replace) for module in modules]
     try:
         yield
     finally:
-        handle.remove()
-    if not used:
+        for handle in handles:
+            handle.remove()
+    if calls < 1 + twice:
         raise ValueError(
-            f"The teacher {teacher.name!r} ({type(teacher.model).__name__}) does not call what its "
+            f"The teacher {teacher.name!r} ({type(model).__name__}) does not call what its "
             "get_input_embeddings() returns, so its words cannot be attributed. Let that method "
             "return the module that embeds the tokens, or choose another teacher."
         )
+
+
+def _decoder_embedding(teacher: Teacher) -> torch.nn.Module:
+    """The module that embeds the tokens for the decoder of an encoder-decoder.
+
+    Raises:
+        ValueError: Its weights are not those of the encoder's.
+    """
+    module = teacher.model.base_model.get_decoder().get_input_embeddings()
+    if module.weight.data_ptr() != word_embedding(teacher.model).weight.data_ptr():
+        raise ValueError(
+            f"Encoder and decoder of the teacher {teacher.name!r} embed words differently, so a "
+            "word has two attributions. Choose another teacher."
+        )
+    return module

@@ -20,7 +20,7 @@ import torch
 
 from dixtill_hf.data.words import word_spans
 from dixtill_hf.explainers.base import Attribution, TargetedExplainer, check_count, seeded_for
-from dixtill_hf.explainers.embeddings import replaced_embeddings
+from dixtill_hf.explainers.embeddings import replaced_embeddings, word_embedding
 from dixtill_hf.explainers.token_budget import TokenBudget
 from dixtill_hf.teacher.encoding import EncodedText, collate
 from dixtill_hf.teacher.loading import Teacher
@@ -140,7 +140,7 @@ def _logits_without(
     """
     ids = inputs["input_ids"].masked_fill(absent, teacher.tokenizer.pad_token_id)
     with torch.inference_mode():
-        embeddings = teacher.model.get_input_embeddings()(ids)
+        embeddings = word_embedding(teacher.model)(ids)
         with replaced_embeddings(teacher, embeddings):
             return teacher.logits(inputs)
 

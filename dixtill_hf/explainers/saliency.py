@@ -11,7 +11,11 @@ import torch
 
 from dixtill_hf.explainers.base import TargetedExplainer, register_explainer
 from dixtill_hf.explainers.batched_gradients import BatchedExplainer, BatchScores
-from dixtill_hf.explainers.embeddings import check_differentiable, replaced_embeddings
+from dixtill_hf.explainers.embeddings import (
+    check_differentiable,
+    replaced_embeddings,
+    word_embedding,
+)
 from dixtill_hf.teacher.encoding import EncodedText, collate
 from dixtill_hf.teacher.loading import Teacher
 
@@ -32,7 +36,7 @@ class Saliency(BatchedExplainer, TargetedExplainer):
         """Explain texts that fit into memory together."""
         batch = collate(teacher, texts)
         with torch.no_grad():
-            embeddings = teacher.model.get_input_embeddings()(batch.inputs["input_ids"])
+            embeddings = word_embedding(teacher.model)(batch.inputs["input_ids"])
         with replaced_embeddings(teacher, embeddings.requires_grad_(True)):
             logits = teacher.logits(batch.inputs)
         check_differentiable(teacher, logits)

@@ -185,22 +185,16 @@ def has_classification_head(config: PretrainedConfig) -> bool:
 
 
 def check_architecture(config: PretrainedConfig, name: str) -> None:
-    """Refuse models whose tokens cannot be told apart from padding, or are embedded twice.
+    """Refuse models whose tokens cannot be told apart from padding.
 
     Raises:
-        ValueError: An encoder-decoder, in which a token would have two attributions, or XLNet.
+        ValueError: It is an XLNet.
     """
     if config.model_type == "xlnet":
         raise ValueError(
             f"{name!r} is an XLNet, which classifies by the last place of a batch, padding or not; "
-            "such teachers are not supported. Name an encoder (BERT, RoBERTa, DeBERTa, ...) or a "
-            "decoder (GPT-2, Llama, ...)."
-        )
-    if config.is_encoder_decoder:
-        raise ValueError(
-            f"{name!r} ({config.model_type}) is an encoder-decoder, whose two halves both read the "
-            "text; such teachers are not supported. Name an encoder (BERT, RoBERTa, DeBERTa, ...) "
-            "or a decoder (GPT-2, Llama, ...)."
+            "such teachers are not supported. Name an encoder (BERT, RoBERTa, DeBERTa, ...), a "
+            "decoder (GPT-2, Llama, ...) or an encoder-decoder (BART, T5)."
         )
 
 
@@ -295,6 +289,9 @@ def complete_padding(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast)
         ValueError: There is no such token.
     """
     tokenizer.padding_side = "right"
+    if model.config.is_encoder_decoder:
+        # It classifies by the token that ends a text, and no text may hold another one.
+        tokenizer.split_special_tokens = True
     place = _padding_of(model, tokenizer)
     if place is None:
         raise ValueError(

@@ -119,7 +119,14 @@ def build_trainer(
             offsets or belongs to another model.
     """
     names = label_names(dataset["train"])
-    check_architecture(load_config(encoder), str(encoder))
+    config = load_config(encoder)
+    check_architecture(config, str(encoder))
+    if config.is_encoder_decoder:
+        raise ValueError(
+            f"{str(encoder)!r} ({config.model_type}) is an encoder-decoder: it can be a teacher "
+            "once it is a classifier, but is not fine-tuned here. Name an encoder (BERT, RoBERTa, "
+            "DeBERTa, ...) or a decoder (GPT-2, Llama, ...)."
+        )
     set_seed(settings.seed)
     tokenizer = load_tokenizer(encoder)
     model, missing = load_weights(

@@ -6,6 +6,7 @@ Labels of the teacher and of the data are matched by name, never by position.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -38,6 +39,9 @@ from dixtill_hf.teacher.checkpoints import (
 # All but cuDNN's, which builds a plan for each size of batch that it meets: a tenth of a second or
 # more, while batches of texts have hundreds of sizes.
 _WITHOUT_PLANS = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
+
+
+logger = logging.getLogger(__name__)
 
 
 class LabelMismatchError(ValueError):
@@ -163,6 +167,17 @@ class Teacher:
         """Where the model's weights are."""
         return self.model.device
 
+    def __str__(self) -> str:
+        """What was found, in one line."""
+        names = list_few(map(repr, self.labels or self.model.config.id2label.values()))
+        millions = self.model.num_parameters() / 1e6
+        return (
+            f"Teacher {self.name!r}: {type(self.model).__name__}, {millions:.1f} M parameters in "
+            f"{str(self.model.dtype).removeprefix('torch.')} on {self.device}, "
+            f"{len(self.label_order)} labels ({names}), {type(self.tokenizer).__name__}, texts of "
+            f"up to {self.max_length} tokens."
+        )
+
     def logits(self, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """Logits `(batch, labels)` in float32, in the order of the data's labels."""
         with attention_of_any_size(self.device):
@@ -192,7 +207,7 @@ def load_teacher(
         OSError: The model is neither a directory nor reachable on the Hub, or one of its files is
             missing or cannot be read.
         LabelMismatchError: Labels cannot be matched by name.
-        ValueError: The model is an encoder-decoder, no single-label classifier or has weights that
+        ValueError: The model is no single-label classifier, reads padding or has weights that
             were never trained; its labels are not numbered from 0; or its tokenizer gives no
             offsets or belongs to another model.
     """
@@ -212,7 +227,37 @@ def load_teacher(
             "name the directory of the fine-tuned model."
         )
     device = device or default_device()
-    return Teacher(model.to(device), tokenizer, order, name, labels=labels)
+    teacher = Teacher(model.to(device), tokenizer, order, name, labels=labels)
+    check_padding_is_not_read(teacher)
+    logger.info("%s", teacher)
+    return teacher
+
+
+# How far the logits of a text may be from those of the same text in a batch, as a share of the
+# largest, or of 1: rounding of other sizes of batch.
+_ROUNDING = {torch.float32: 1e-3}
+_ROUNDING_OF_HALVES = 0.1
+
+
+def check_padding_is_not_read(teacher: Teacher) -> None:
+    """Try a short text by itself and next to a longer one, before any hour is spent.
+
+    Raises:
+        ValueError: The teacher answers differently: it reads the padding too.
+    """
+    from dixtill_hf.teacher.encoding import collate, encode_texts  # which needs this module
+
+    texts = encode_texts(teacher, ["good", " ".join(["good"] * 12)])
+    with torch.inference_mode():
+        alone = teacher.logits(collate(teacher, texts[:1]).inputs)
+        together = teacher.logits(collate(teacher, texts).inputs)[:1]
+    allowed = _ROUNDING.get(teacher.model.dtype, _ROUNDING_OF_HALVES)
+    if (alone - together).abs().max() > allowed * alone.abs().max().clamp(min=1):
+        raise ValueError(
+            f"The teacher {teacher.name!r} ({type(teacher.model).__name__}) answers otherwise for "
+            "a text that is padded in a batch, so what it says of a text depends on others. Such "
+            "models, like ConvBERT and XLNet, are not supported. Choose another teacher."
+        )
 
 
 def check_same_labels(teacher: Teacher, data_labels: Sequence[str] | None) -> None:

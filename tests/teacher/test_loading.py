@@ -11,8 +11,7 @@ from transformers import (
     AutoModel,
     AutoModelForSequenceClassification,
     AutoTokenizer,
-    BartConfig,
-    T5Config,
+    ConvBertConfig,
     XLNetConfig,
 )
 
@@ -70,12 +69,52 @@ def test_a_missing_model_says_what_is_missing():
         load_teacher("nobody/no-such-model", ["a", "b"])
 
 
-@pytest.mark.parametrize("config_class", [BartConfig, T5Config])
-def test_an_encoder_decoder_is_refused_before_its_weights_are_read(config_class, tmp_path):
-    name = config_class.__name__.replace("Config", "ForSequenceClassification")
-    config_class(architectures=[name]).save_pretrained(tmp_path)
-    with pytest.raises(ValueError, match="is an encoder-decoder"):
-        load_teacher(tmp_path, ["a", "b", "c"])
+def test_a_text_that_spells_the_end_token_keeps_one_end(tiny_teacher_dir, teacher_labels):
+    """An encoder-decoder classifies by the end token, and refuses batches with more than one."""
+    teacher = load_teacher(tiny_teacher_dir("bart"), teacher_labels)
+    _reads_a_batch_as_single_texts(teacher, ["Acme </s> falls", "up"])
+
+
+def test_a_model_that_reads_padding_is_refused(tmp_path, tiny_teacher_dir):
+    tokenizer = AutoTokenizer.from_pretrained(tiny_teacher_dir("bert"))
+    sizes = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "head_ratio": 1}
+    config = ConvBertConfig(
+        vocab_size=len(tokenizer), embedding_size=8, num_labels=3, initializer_range=0.5, **sizes
+    )
+    torch.manual_seed(0)
+    AutoModelForSequenceClassification.from_config(config).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match="answers otherwise for a text that is padded"):
+        load_teacher(tmp_path)
+
+
+def test_what_was_found_is_said_in_one_line(tiny_teacher_dir, teacher_labels, caplog):
+    with caplog.at_level("INFO", logger="dixtill_hf.teacher.loading"):
+        teacher = load_teacher(tiny_teacher_dir("roberta"), teacher_labels, device="cpu")
+    (line,) = caplog.messages
+    assert line == str(teacher)
+    assert "RobertaForSequenceClassification, 0.0 M parameters in float32 on cpu" in line
+    assert "3 labels ('bearish', 'bullish', 'neutral')" in line
+    assert line.endswith("texts of up to 64 tokens.")
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_checkpoints_in_halves_and_shards_are_read_whole(
+    tiny_teacher_dir, teacher_labels, sentences, tmp_path, dtype
+):
+    source = tiny_teacher_dir("bert")
+    halves = AutoModelForSequenceClassification.from_pretrained(source, dtype=dtype)
+    halves.save_pretrained(tmp_path, max_shard_size="5KB")
+    AutoTokenizer.from_pretrained(source).save_pretrained(tmp_path)
+    assert len(list(tmp_path.glob("model-*.safetensors"))) > 2
+    teacher, whole = (load_teacher(path, teacher_labels) for path in (tmp_path, source))
+    for name, weight in whole.model.named_parameters():
+        found = teacher.model.get_parameter(name)
+        assert found.dtype == torch.float32
+        assert torch.equal(found, weight.to(dtype).float())
+    next(tmp_path.glob("model-*.safetensors")).unlink()
+    with pytest.raises(OSError, match="could not be read"):
+        load_teacher(tmp_path, teacher_labels)
 
 
 def test_xlnet_is_refused_before_its_weights_are_read(tmp_path):
