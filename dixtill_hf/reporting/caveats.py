@@ -43,6 +43,16 @@ def _left_out(metrics: Mapping[str, Any], series: Sequence[Series]) -> str | Non
     return f"Left out, because it does not work for this teacher: {fmt.text('; '.join(reasons))}"
 
 
+def _no_people(metrics: Mapping[str, Any], series: Sequence[Series]) -> str | None:
+    if "test" not in metrics["dataset"].get("labelled_by_teacher", []):
+        return None
+    return (
+        "No test text has a label by people. The teacher's own labels are taken in their place: "
+        "accuracy, F1 and the like tell how far the students agree with the teacher, and nothing "
+        "tells how good the teacher is. Label some test texts to find out."
+    )
+
+
 def _synthetic_data(metrics: Mapping[str, Any], series: Sequence[Series]) -> str | None:
     if metrics["dataset"]["source"] != "embedded":
         return None
@@ -217,6 +227,7 @@ def _undefined_metrics(metrics: Mapping[str, Any], series: Sequence[Series]) -> 
 _CHECKS: tuple[Check, ...] = (
     _quick,
     _left_out,
+    _no_people,
     _synthetic_data,
     _weak_teacher,
     _beaten_by_bag_of_words,

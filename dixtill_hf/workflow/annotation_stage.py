@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from datasets import DatasetDict, load_from_disk
 
 from dixtill_hf.annotation.annotate import annotate
 from dixtill_hf.annotation.annotator import ENGINE_VERSION
 from dixtill_hf.annotation.ensemble import annotate_cross_fitted
+from dixtill_hf.data.columns import LABEL, TEACHER_LOGITS
 from dixtill_hf.teacher.ensemble import TeacherEnsemble
 from dixtill_hf.workflow.context import RunContext
-from dixtill_hf.workflow.data_stage import RunData
+from dixtill_hf.workflow.data_stage import RunData, labelled_classes
 from dixtill_hf.workflow.teacher_stage import RunTeacher
 
 
@@ -51,6 +53,8 @@ def annotate_data(context: RunContext, data: RunData, teacher: RunTeacher) -> An
             annotated = annotate(
                 data.splits, teacher.model, explainer, **context.annotation_settings
             )
+        if context.teacher_source.prompted:
+            annotated = labelled_by_teacher(annotated)
         if context.cache.processes.is_main:
             annotated.save_to_disk(str(directory))
         return {"explainer": explainer.settings()}
@@ -59,6 +63,26 @@ def annotate_data(context: RunContext, data: RunData, teacher: RunTeacher) -> An
         output = context.cache.output("annotated", depends_on, make)
         annotated = load_from_disk(str(output.directory))
     return Annotation(annotated, output.directory, output.fingerprint)
+
+
+def labelled_by_teacher(annotated: DatasetDict) -> DatasetDict:
+    """The splits, with the teacher's labels on validation and test texts if none there has one.
+
+    What is measured on them is then the agreement with the teacher. Training texts stay as they
+    are: students learn from the teacher's logits.
+    """
+    filled = dict(annotated)
+    for name in without_labels(annotated):
+        split = annotated[name]
+        predicted = np.asarray(split[TEACHER_LOGITS]).argmax(-1)
+        feature = split.features[LABEL]
+        filled[name] = split.remove_columns(LABEL).add_column(LABEL, predicted, feature=feature)
+    return DatasetDict(filled)
+
+
+def without_labels(data: DatasetDict) -> list[str]:
+    """The names of the splits other than `train` in which no text has a label."""
+    return [name for name in data if name != "train" and not labelled_classes(data[name])]
 
 
 def load_annotated(directory: str | Path, split: str) -> DatasetDict:

@@ -6,6 +6,7 @@ Mistakes in the recipe are found here, before the data are read.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,12 @@ from dixtill_hf.artifacts.stage_cache import StageCache
 from dixtill_hf.data.packaged import packaged_encoder
 from dixtill_hf.explainers.base import Explainer, get_explainer
 from dixtill_hf.teacher.checkpoints import has_classification_head, load_config
+from dixtill_hf.teacher.prompted.teacher import load_language_config
 from dixtill_hf.workflow.recipe import AnnotationArguments, Recipe, TeacherArguments
 
 PACKAGED = "packaged"
 PACKAGED_NAME = "all-MiniLM-L6-v2"
+_PROMPTING = ("labels", "verbalizers", "examples", "calibrate")
 _FINETUNING = (
     "teacher_epochs",
     "teacher_learning_rate",
@@ -40,12 +43,14 @@ class TeacherSource:
         name: What a report calls the teacher.
         config: Configuration of the model.
         fine_tuned: Whether it teaches as it is. If not, the run fine-tunes it first.
+        prompted: Whether it is a language model that is given a prompt.
     """
 
     path: str | Path
     name: str
     config: PretrainedConfig
     fine_tuned: bool
+    prompted: bool = False
 
 
 @dataclass(frozen=True)
@@ -106,6 +111,9 @@ def find_teacher(arguments: TeacherArguments) -> TeacherSource:
         OSError: The teacher cannot be read.
         ImportError: It is the packaged encoder, which is not installed.
     """
+    if arguments.instruction is not None:
+        return _find_language_model(arguments)
+    _refuse_set(arguments, _PROMPTING, "for a language model, which needs an instruction")
     packaged = arguments.teacher == PACKAGED
     path = packaged_encoder() if packaged else arguments.teacher
     config = load_config(path)
@@ -115,16 +123,42 @@ def find_teacher(arguments: TeacherArguments) -> TeacherSource:
             f"label_map={arguments.label_map} is for a teacher that has labels of its own, and "
             f"{arguments.teacher!r} gets the data's labels as it is fine-tuned: leave it out."
         )
-    defaults = TeacherArguments()
-    changed = [n for n in _FINETUNING if getattr(arguments, n) != getattr(defaults, n)]
-    if changed and not encoder:
-        raise ValueError(
-            f"{', '.join(changed)}: for fine-tuning, and {arguments.teacher!r} is fine-tuned "
-            "already. Leave it out, or have the teacher fine-tuned once more on the data with "
-            "teacher_finetune."
+    if not encoder:
+        _refuse_set(
+            arguments,
+            _FINETUNING,
+            f"for fine-tuning, and {arguments.teacher!r} is fine-tuned already (have it fine-tuned "
+            "once more on the data with teacher_finetune)",
         )
     name, folds = PACKAGED_NAME if packaged else arguments.teacher, arguments.teacher_folds
     return TeacherSource(path, f"{name} (mean of {folds})" if folds else name, config, not encoder)
+
+
+def _find_language_model(arguments: TeacherArguments) -> TeacherSource:
+    _refuse_set(
+        arguments,
+        (*_FINETUNING, "teacher_finetune", "label_map"),
+        "not for a language model that is given an instruction",
+    )
+    if arguments.teacher == PACKAGED:
+        raise ValueError(
+            "The instruction is for a language model, and the packaged teacher is none: name one "
+            "with --teacher."
+        )
+    config = load_language_config(arguments.teacher)
+    return TeacherSource(arguments.teacher, arguments.teacher, config, True, prompted=True)
+
+
+def _refuse_set(arguments: TeacherArguments, names: Sequence[str], reason: str) -> None:
+    """Refuse settings that have no effect on the teacher.
+
+    Raises:
+        ValueError: One of them is not at its default.
+    """
+    defaults = TeacherArguments()
+    changed = [n for n in names if getattr(arguments, n) != getattr(defaults, n)]
+    if changed:
+        raise ValueError(f"{', '.join(changed)}: {reason}. Leave it out.")
 
 
 def explainer_of(arguments: AnnotationArguments) -> Explainer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -51,8 +51,23 @@ class RunData:
 def load_run_data(context: RunContext, require_test: bool = True) -> RunData:
     """Read and check the data of a run; see `load_data`."""
     arguments, reads = context.recipe.data, context.explainer.reads
+    if context.teacher_source.prompted:
+        arguments = replace(
+            arguments,
+            unlabelled=True,
+            label_names=_labels_of_prompt(arguments.label_names, context.recipe.teacher.labels),
+        )
     with context.cache.timed("load", context.recipe.to_dict()):
         return RunData(arguments.source, load_data(arguments, require_test, reads))
+
+
+def _labels_of_prompt(of_data: list[str] | None, of_prompt: list[str] | None) -> list[str] | None:
+    if of_data is not None and of_prompt is not None and set(of_data) != set(of_prompt):
+        raise ValueError(
+            f"label_names {of_data} and labels {of_prompt} are not the same: the teacher's labels "
+            "are the data's. Leave one of the two out, or correct it."
+        )
+    return of_data or of_prompt
 
 
 def load_data(

@@ -87,6 +87,31 @@ class TeacherArguments:
         "Teacher label → data label, if the names differ: --label_map positive=Bullish "
         "negative=Bearish, or a mapping in YAML.",
     )
+    instruction: str | None = described(
+        None,
+        "What a language model is told to do with a text. The teacher is then any causal language "
+        "model, by Hub id, directory or GGUF file, and nothing is fine-tuned; texts need no label.",
+    )
+    labels: list[str] | None = described(
+        None,
+        "With instruction: the labels that the language model chooses from, --labels Bearish "
+        "Bullish Neutral. Default: those of the data.",
+    )
+    verbalizers: dict[str, str] | None = described(
+        None,
+        "With instruction: label → the answer that stands for it, if its name is not what the "
+        "model would say: --verbalizers Bearish=bad Bullish=good.",
+    )
+    examples: str | None = described(
+        None,
+        "With instruction: a file (csv, jsonl, ...) of texts with their labels, all of which are "
+        "shown in the prompt.",
+    )
+    calibrate: bool = described(
+        False,
+        "With instruction: subtract what the prompt says of texts that say nothing (contextual "
+        "calibration).",
+    )
     teacher_finetune: bool = described(
         False,
         "Fine-tune a teacher that is fine-tuned already once more, on these data: for labels that "

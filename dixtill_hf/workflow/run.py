@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from dixtill_hf.explainers.base import Explainer
 from dixtill_hf.reporting.measurements import METRICS_FORMAT
 from dixtill_hf.reporting.report import write_report
 from dixtill_hf.teacher.loading import Teacher
-from dixtill_hf.workflow.annotation_stage import Annotation, annotate_data
+from dixtill_hf.workflow.annotation_stage import Annotation, annotate_data, without_labels
 from dixtill_hf.workflow.context import RunContext
 from dixtill_hf.workflow.data_stage import RunData, labelled_classes, load_run_data
 from dixtill_hf.workflow.environment import describe_environment
@@ -44,6 +45,8 @@ from dixtill_hf.workflow.word_vector_stage import (
     make_word_vectors,
     without_teachers_vectors,
 )
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -135,7 +138,11 @@ def complete_run(recipe: Recipe, command: str) -> FinishedRun:
     context = RunContext.open(recipe)
     _check_explainer(recipe, context.explainer)
     data = load_run_data(context)
-    _check_labelled(recipe, data)
+    prompted = context.teacher_source.prompted
+    if prompted:
+        recipe = _taught_by_prompt(recipe, data)
+        context = replace(context, recipe=recipe)
+    _check_labelled(recipe, data, test_by_teacher=prompted)
     # These find what cannot be built.
     check_teachers_vectors(recipe.student, context.teacher_source.config, data.splits)
     untaught = without_teachers_vectors(recipe.student)
@@ -153,7 +160,10 @@ def complete_run(recipe: Recipe, command: str) -> FinishedRun:
         measured = evaluate_students(annotation.splits, jobs, results)
     metrics = {
         "format": METRICS_FORMAT,
-        "dataset": data.describe(),
+        "dataset": {
+            **data.describe(),
+            "labelled_by_teacher": without_labels(data.splits) if prompted else [],
+        },
         "teacher": {
             **describe_teacher(teacher, annotation.splits),
             "explainer": context.explainer.settings(),
@@ -188,12 +198,21 @@ def _check_explainer(recipe: Recipe, explainer: Explainer) -> None:
         )
 
 
-def _check_labelled(recipe: Recipe, data: RunData) -> None:
+def _taught_by_prompt(recipe: Recipe, data: RunData) -> Recipe:
+    """The recipe without the method 'none' if a training text has no label to learn from."""
+    methods = [name for name in recipe.student.methods if name != "none"]
+    if LABEL_UNKNOWN not in data.splits["train"][LABEL] or methods == recipe.student.methods:
+        return recipe
+    logger.warning("The method 'none' learns only from labels, and texts have none: left out.")
+    return replace(recipe, student=replace(recipe.student, methods=methods))
+
+
+def _check_labelled(recipe: Recipe, data: RunData, test_by_teacher: bool) -> None:
     """Refuse what needs labels if there are none, before anything is computed."""
     if "none" in recipe.student.methods and LABEL_UNKNOWN in data.splits["train"][LABEL]:
         raise ValueError(
             "The method 'none' learns only from labels, and some training texts have none: leave "
             "it out with --methods kl mse dixtill."
         )
-    if not labelled_classes(data.splits["test"]):
+    if not test_by_teacher and not labelled_classes(data.splits["test"]):
         raise ValueError("No test text has a label, so nothing can be scored: label some.")

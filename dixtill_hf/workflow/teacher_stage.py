@@ -8,13 +8,18 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 
+from dixtill_hf.data.columns import LABEL, TEXT
+from dixtill_hf.data.conventions import find_label_column, find_text_column
 from dixtill_hf.data.labels import label_names
+from dixtill_hf.data.sources import read_source
 from dixtill_hf.evaluation.efficiency import directory_bytes
 from dixtill_hf.teacher.ensemble import TeacherEnsemble, cross_fit, hash_of
 from dixtill_hf.teacher.finetuning import FinetuningSettings, finetune_teacher
 from dixtill_hf.teacher.loading import Teacher, load_teacher
+from dixtill_hf.teacher.prompted.teacher import PromptedTeacher
 from dixtill_hf.workflow.context import RunContext
 from dixtill_hf.workflow.data_stage import RunData
+from dixtill_hf.workflow.recipe import TeacherArguments
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,8 @@ def prepare_teacher(context: RunContext, data: RunData) -> RunTeacher:
         OSError: It cannot be read.
     """
     arguments, source = context.recipe.teacher, context.teacher_source
+    if source.prompted:
+        return RunTeacher(source.name, _prompted(arguments, data), finetuned=False)
     if source.fine_tuned:
         teacher = load_teacher(source.path, label_names(data.splits), arguments.label_map)
         return RunTeacher(source.name, teacher, finetuned=False)
@@ -78,7 +85,38 @@ def prepare_teacher(context: RunContext, data: RunData) -> RunTeacher:
     )
 
 
+def _prompted(arguments: TeacherArguments, data: RunData) -> PromptedTeacher:
+    examples: list[tuple[str, str]] = []
+    if arguments.examples is not None:
+        shown = read_examples(arguments.examples)
+        examples = list(zip(shown[TEXT], shown[LABEL], strict=True))
+    return PromptedTeacher(
+        arguments.teacher,
+        label_names(data.splits),
+        arguments.instruction or "",
+        examples=examples,
+        verbalizers=arguments.verbalizers,
+        calibrate=arguments.calibrate,
+    )
+
+
+def read_examples(source: str) -> dict[str, list[str]]:
+    """The texts and the names of their labels in a file of examples for a prompt.
+
+    Raises:
+        ValueError: It has no columns of texts and labels.
+        FileNotFoundError: There is no such file.
+    """
+    (split,) = read_source(source).values()
+    text = find_text_column(split.column_names, None, "train")
+    label = find_label_column(split.column_names, None, "train")
+    return {TEXT: split[text][:], LABEL: [str(name) for name in split[label]]}
+
+
 def _bytes_of(teacher: Teacher) -> int:
-    if Path(teacher.name).is_dir():
-        return directory_bytes(Path(teacher.name))
+    path = Path(teacher.name)
+    if path.is_dir():
+        return directory_bytes(path)
+    if path.is_file():
+        return path.stat().st_size
     return sum(p.numel() * p.element_size() for p in teacher.model.parameters())

@@ -9,7 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, PreTrainedModel, PreTrainedTokenizerFast
+from transformers import (
+    AutoModelForCausalLM,
+    PretrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+)
 
 from dixtill_hf.teacher.checkpoints import (
     check_tokenizer,
@@ -173,22 +178,8 @@ def load_language_model(
         ImportError: It is a GGUF file, and the package `gguf` is not installed.
         ValueError: It is no causal language model, or weights are missing.
     """
-    name = str(name_or_path)
-    if name.endswith(_GGUF):
-        path = Path(name)
-        if not path.is_file():
-            raise OSError(f"There is no file {name!r}: give the path of a GGUF file.")
-        if find_spec("gguf") is None:
-            raise ImportError(f'{name!r} needs the package gguf: pip install "dixtill_hf[llm]".')
-        loading = {**loading, "gguf_file": path.name}
-        name = str(path.parent)
-    config = load_config(name, **loading)
-    if config.is_encoder_decoder or type(config) not in AutoModelForCausalLM._model_mapping:
-        raise ValueError(
-            f"{str(name_or_path)!r} ({config.model_type}) is no causal language model. Name one "
-            "(Llama, Qwen, Gemma, GPT-2, ...); a fine-tuned classifier is a teacher without an "
-            "instruction."
-        )
+    load_language_config(name_or_path, **loading)
+    name, loading = _place(name_or_path, loading)
     tokenizer = load_tokenizer(name, **loading)
     model, missing = load_weights(AutoModelForCausalLM, name, dtype=dtype, **loading)
     if missing:
@@ -198,6 +189,32 @@ def load_language_model(
             "whole."
         )
     return model, tokenizer
+
+
+def load_language_config(name_or_path: str | Path, **loading: Any) -> PretrainedConfig:
+    """Read the configuration of a causal language model; see `load_language_model`."""
+    name, loading = _place(name_or_path, loading)
+    config = load_config(name, **loading)
+    if config.is_encoder_decoder or type(config) not in AutoModelForCausalLM._model_mapping:
+        raise ValueError(
+            f"{str(name_or_path)!r} ({config.model_type}) is no causal language model. Name one "
+            "(Llama, Qwen, Gemma, GPT-2, ...); a fine-tuned classifier is a teacher without an "
+            "instruction."
+        )
+    return config
+
+
+def _place(name_or_path: str | Path, loading: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """What `from_pretrained` calls a model, and its further arguments."""
+    name = str(name_or_path)
+    if not name.endswith(_GGUF):
+        return name, loading
+    path = Path(name)
+    if not path.is_file():
+        raise OSError(f"There is no file {name!r}: give the path of a GGUF file.")
+    if find_spec("gguf") is None:
+        raise ImportError(f'{name!r} needs the package gguf: pip install "dixtill_hf[llm]".')
+    return str(path.parent), {**loading, "gguf_file": path.name}
 
 
 def _room(
