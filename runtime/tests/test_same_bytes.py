@@ -9,6 +9,7 @@ picolibc-riscv64-unknown-elf, qemu-system-misc. Without a tool its targets are s
 
 import random
 import shutil
+import struct
 import subprocess
 from collections.abc import Callable
 from itertools import chain
@@ -74,7 +75,7 @@ def cortex(core: str, machine: str, flash: int = 0, ram: int = 0x20000000) -> Ta
     return bare("arm-none-eabi-gcc", machine, options, flash, ram)
 
 
-RISCV = ("-march=rv32imac", "-mabi=ilp32")
+RISCV = ("-march=rv32imac", "-mabi=ilp32", "-msave-restore")
 TARGETS = {
     "portable": Target("gcc", ("-O3", "-DDXT_PORTABLE_ONLY")),
     "avx2": Target("gcc", ("-O3",), kernels="avx2"),
@@ -113,14 +114,19 @@ def texts(file: bytes) -> list[str]:
 
 def header(file: bytes, texts: list[str]) -> str:
     """`model.h`: the file and the texts as C."""
-    numbers = ",".join(map(str, file))
+    numbers = ",".join(f"{number:#x}" for (number,) in struct.iter_unpack("<I", padded(file)))
     strings = "".join(f"{{{literal(text.encode())}, {len(text.encode())}}},\n" for text in texts)
     return (
-        f"static const uint8_t dxt_model_file[] = {{{numbers}}};\n"
-        "static const size_t dxt_model_size = sizeof dxt_model_file;\n"
+        f"static const uint32_t dxt_model_file[] = {{{numbers}}};\n"
+        f"static const size_t dxt_model_size = {len(file)};\n"
         f"static const struct {{ const char *text; size_t size; }} texts[] = {{\n{strings}}};\n"
         "static const size_t n_texts = sizeof texts / sizeof texts[0];\n"
     )
+
+
+def padded(file: bytes) -> bytes:
+    """The file and zeros up to a multiple of 4 bytes: as numbers it lies where it may."""
+    return file + bytes(-len(file) % 4)
 
 
 def literal(data: bytes) -> str:

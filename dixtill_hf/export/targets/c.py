@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import random
+import struct
 from collections.abc import Iterable, Sequence
 from importlib.resources import files
 from itertools import chain
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 # The core; kernels of other machines than the one that is compiled for leave nothing behind.
 SOURCES = (
-    *("dixtill.h", "dixtill_words.h", "dixtill_kernels.h"),
+    *("dixtill.h", "dixtill_words.h", "dixtill_kernels.h", "dixtill_bytes.h"),
     *("dixtill.c", "dixtill_open.c", "dixtill_words.c"),
     *("dixtill_portable.c", "dixtill_avx2.c", "dixtill_simd128.c", "dixtill_tables.c"),
 )
@@ -27,7 +28,7 @@ WORDS = 64
 TESTS = 32
 # FNV-1a, over 32 bits at a time.
 _FOLD_START, _FOLD_FACTOR = 2_166_136_261, 16_777_619
-_NUMBERS_A_LINE = 16
+_NUMBERS_A_LINE = 8
 
 _README = """\
 # {name}
@@ -97,18 +98,20 @@ def _student_header(container: Container) -> str:
         "/* The student and the memory that a call needs. */\n"
         "#ifndef STUDENT_H\n#define STUDENT_H\n\n#include <stddef.h>\n#include <stdint.h>\n\n"
         f"#define STUDENT_WORDS {words}\n#define STUDENT_MEMORY {memory_size(container)}\n\n"
-        "extern const uint8_t student_file[];\nextern const size_t student_size;\n\n#endif\n"
+        "extern const uint32_t student_file[];\nextern const size_t student_size;\n\n#endif\n"
     )
 
 
 def _student_source(data: bytes) -> str:
+    # As numbers of 32 bits, little-endian, the file lies at a multiple of 4 bytes.
+    numbers = [f"{n:#x}" for (n,) in struct.iter_unpack("<I", data + bytes(-len(data) % 4))]
     lines = (
-        ",".join(map(str, data[start : start + _NUMBERS_A_LINE]))
-        for start in range(0, len(data), _NUMBERS_A_LINE)
+        ",".join(numbers[start : start + _NUMBERS_A_LINE])
+        for start in range(0, len(numbers), _NUMBERS_A_LINE)
     )
     return (
         '#include "student.h"\n\nconst size_t student_size = '
-        f"{len(data)};\nconst uint8_t student_file[] = {{\n" + ",\n".join(lines) + "};\n"
+        f"{len(data)};\nconst uint32_t student_file[] = {{\n" + ",\n".join(lines) + "};\n"
     )
 
 

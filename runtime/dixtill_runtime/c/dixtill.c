@@ -129,23 +129,26 @@ static int read_words(const dxt_model *m, const char *text, size_t size, uint32_
 
 /* The input vector of a row: section 6. */
 static void read_vector(const dxt_model *m, uint32_t row, int16_t *vector) {
-    uint32_t group = m->dimensions / m->scales, part_size = m->dimensions / m->codes, d;
+    uint32_t group = m->dimensions / m->scales, part_size = m->dimensions / m->codes, d, k;
     const uint8_t *scales = m->row_scales + (size_t)2 * m->scales * row;
-    const uint8_t *codes = m->row_codes;
+    const uint8_t *codes = m->row_codes, *centroids = m->levels;
     codes += (size_t)row * (m->row_kind == 1 ? (m->dimensions + 1) / 2 : m->codes);
-    for (d = 0; d < m->dimensions; d++) {
-        int32_t scale = (int32_t)dxt_u16(scales + 2 * (d / group)), value;
-        if (m->row_kind == 0) {
-            value = (int8_t)codes[d];
-        } else if (m->row_kind == 1) {
-            value = (int8_t)m->levels[codes[d / 2] >> (d % 2 * 4) & 15];
-        } else {
-            uint32_t code = d / part_size;
-            const uint8_t *centroid =
-                m->levels + ((size_t)code * m->centroids + codes[code]) * part_size;
-            value = (int8_t)centroid[d % part_size];
+    /* First the 8-bit numbers, then their product with the scales. */
+    if (m->row_kind == 0) {
+        for (d = 0; d < m->dimensions; d++) vector[d] = (int8_t)codes[d];
+    } else if (m->row_kind == 1) {
+        for (d = 0; d < m->dimensions; d++) {
+            vector[d] = (int8_t)m->levels[codes[d / 2] >> (d % 2 * 4) & 15];
         }
-        vector[d] = (int16_t)((value * scale + 128) >> 8);
+    } else {
+        for (d = 0; d < m->dimensions; d += part_size, centroids += m->centroids * part_size) {
+            const uint8_t *centroid = centroids + (size_t)*codes++ * part_size;
+            for (k = 0; k < part_size; k++) vector[d + k] = (int8_t)centroid[k];
+        }
+    }
+    for (d = 0; d < m->dimensions; d += group, scales += 2) {
+        int32_t scale = (int32_t)dxt_u16(scales);
+        for (k = d; k < d + group; k++) vector[k] = (int16_t)((vector[k] * scale + 128) >> 8);
     }
 }
 
@@ -209,6 +212,21 @@ static void go_backward(const dxt_model *m, workspace *w, aim what, const uint32
     }
 }
 
+/* floor(2^56 / sum) for a sum from 2^24 on. Bit by bit: small machines have no such division. */
+static uint64_t inverse_of(uint64_t sum) {
+    uint64_t rest = (uint64_t)1 << 23, quotient = 0;
+    int k;
+    for (k = 0; k <= 32; k++) {
+        rest <<= 1;
+        quotient <<= 1;
+        if (rest >= sum) {
+            rest -= sum;
+            quotient |= 1;
+        }
+    }
+    return quotient;
+}
+
 /* Section 8: Q24 weights of at least one value. */
 static void softmax(const int32_t *values, uint32_t count, uint32_t multiplier, uint32_t *weights) {
     int32_t most = values[0];
@@ -226,7 +244,7 @@ static void softmax(const int32_t *values, uint32_t count, uint32_t multiplier, 
         weights[i] = weight;
         sum += weight;
     }
-    inverse = ((uint64_t)1 << 56) / sum;
+    inverse = inverse_of(sum);
     for (i = 0; i < count; i++) {
         weights[i] = (uint32_t)((weights[i] * inverse + ((uint64_t)1 << 31)) >> 32);
     }

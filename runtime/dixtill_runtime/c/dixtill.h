@@ -42,7 +42,8 @@ typedef enum {
     DXT_BAD_ATTENTION,
     DXT_BAD_CLASSIFIER,
     DXT_TOO_LITTLE_MEMORY, /* See dxt_memory_size(). */
-    DXT_BAD_ARGUMENT       /* A null pointer, a label out of range, or a text of 4 GiB. */
+    DXT_BAD_ARGUMENT       /* A null pointer, a file at no multiple of 4, a label out of range, or
+                              a text of 4 GiB. */
 } dxt_status;
 
 /* Flags of dxt_open(): check size and checksum only, for a file in trusted flash. */
@@ -100,7 +101,7 @@ typedef struct {
 } dxt_answer;
 
 /* Open a file. Everything is checked, unless `flags` has DXT_TRUSTED; nothing is read beyond
-   `size`. The file must stay where it is as long as the model is used. */
+   `size`. The file lies at a multiple of 4 bytes, and stays there as long as the model is used. */
 dxt_status dxt_open(dxt_model *model, const void *file, size_t size, int flags);
 
 /* Bytes that dxt_classify() needs, at any address; 0 if they are too many to count. */

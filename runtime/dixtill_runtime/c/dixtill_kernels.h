@@ -4,10 +4,7 @@
 #define DIXTILL_KERNELS_H
 
 #include "dixtill.h"
-
-#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
-#error "The file is read where it lies: only little-endian machines are supported."
-#endif
+#include "dixtill_bytes.h"
 
 /* Which kernels are compiled besides the portable ones. */
 #if !defined(DXT_PORTABLE_ONLY)
@@ -54,14 +51,6 @@ extern const uint16_t dxt_halvings[257];
 
 /* An i64 shifted right arithmetically is what the specification's floor means. */
 typedef char dxt_arithmetic_shift[(-1 >> 1) == -1 ? 1 : -1];
-
-static inline uint32_t dxt_u16(const uint8_t *p) { return (uint32_t)p[0] | (uint32_t)p[1] << 8; }
-
-static inline uint32_t dxt_u32(const uint8_t *p) { return dxt_u16(p) | dxt_u16(p + 2) << 16; }
-
-static inline int32_t dxt_i16(const uint8_t *p) { return (int16_t)dxt_u16(p); }
-
-static inline int32_t dxt_i32(const uint8_t *p) { return (int32_t)dxt_u32(p); }
 
 /* rs(v, k) for k of at least 1. */
 static inline int64_t dxt_round_shift(int64_t value, int bits) {

@@ -97,22 +97,27 @@ static dxt_status read_table(const uint8_t *file, size_t size, reader *sections)
     return DXT_OK;
 }
 
+/* The least and the most that each number of section HEAD may be; what depends on another number is
+   checked apart. Temperature is a float that is finite and above 0. */
+static const struct {
+    uint32_t least, most;
+} head_ranges[24] = {{0, 2},          {1, 65535},      {1, 1 << 24},    {2, (1 << 24) + 17},
+                     {1, 511},        {1, 255},        {1, 4096},       {1, 65535},
+                     {0, 1},          {0, 0},          {1, 1},          {2, 2},
+                     {0, 2},          {1, 511},        {1, 511},        {0, 256},
+                     {0, 31},         {0, 31},         {0, 0x7FFFFFFF}, {0, 0x7FFFFFFF},
+                     {1, 0x7F7FFFFF}, {0, 1 << 24},    {0, 0},          {0, 0}};
+
 static int read_head(dxt_model *m, const reader *r) {
     uint32_t v[24], k;
-    if (r->size != 96) return -1;
-    for (k = 0; k < 24; k++) v[k] = dxt_u32(r->data + 4 * k);
-    if (v[0] > 2 || v[1] < (v[0] == 0 ? 2u : 1u) || v[1] > 65535) return -1;
-    if (v[2] < 1 || v[2] > 1u << 24 || v[3] < v[2] + 1 || v[3] > v[2] + 17) return -1;
-    if (v[4] < 1 || v[4] > 511 || v[5] < 1 || v[5] > 255 || v[6] < 1 || v[6] > 4096) return -1;
-    if (v[7] < 1 || v[7] > 65535 || v[8] > 1) return -1;
-    if (v[9] != 0 || v[10] != 1 || v[11] != 2 || v[12] > 2) return -1;
-    if (v[13] < 1 || v[13] > v[4] || v[4] % v[13]) return -1;
-    if (v[14] < 1 || v[14] > v[4] || v[4] % v[14] || (v[12] < 2 && v[14] != v[4])) return -1;
-    if (v[12] == 0 ? v[15] != 0 : v[12] == 1 ? v[15] != 16 : v[15] < 1 || v[15] > 256) return -1;
-    if (v[16] > 31 || v[17] > 31 || v[18] >> 31 || v[19] >> 31) return -1;
-    /* Temperature: a float that is finite and above 0. */
-    if (v[20] == 0 || v[20] >= 0x7F800000 || v[22] || v[23]) return -1;
-    if (v[21] > (v[0] == DXT_ONE_LABEL ? 1u << 24 : 0)) return -1;
+    if (r->size != sizeof v) return -1;
+    memcpy(v, r->data, sizeof v);
+    for (k = 0; k < 24; k++) {
+        if (v[k] < head_ranges[k].least || v[k] > head_ranges[k].most) return -1;
+    }
+    if (v[0] == DXT_ONE_LABEL ? v[1] < 2 : v[21] > 0) return -1;
+    if (v[3] <= v[2] || v[3] > v[2] + 17 || v[4] % v[13] || v[4] % v[14]) return -1;
+    if (v[12] < 2 ? v[14] != v[4] || v[15] != 16 * v[12] : v[15] == 0) return -1;
     m->problem = v[0];
     m->labels = v[1];
     m->words = v[2];
@@ -313,7 +318,7 @@ dxt_status dxt_open(dxt_model *m, const void *file, size_t size, int flags) {
     reader sections[KNOWN];
     int trusted = flags & DXT_TRUSTED;
     dxt_status status;
-    if (!m || !file) return DXT_BAD_ARGUMENT;
+    if (!m || !file || (uintptr_t)file % 4) return DXT_BAD_ARGUMENT;
     memset(m, 0, sizeof *m);
     if (size < FILE_HEADER) return DXT_TOO_SHORT;
     if (memcmp(data, magic, 8) != 0) return DXT_FOREIGN;
@@ -373,7 +378,7 @@ const char *dxt_message(dxt_status status) {
     case DXT_BAD_ATTENTION: return "Section ATTN breaks the specification.";
     case DXT_BAD_CLASSIFIER: return "Section CLSF breaks the specification.";
     case DXT_TOO_LITTLE_MEMORY: return "Give as much memory as dxt_memory_size() says.";
-    case DXT_BAD_ARGUMENT: return "A pointer is null, a label is out of range or the text too long.";
+    case DXT_BAD_ARGUMENT: return "A pointer, label or text size is none that this call takes.";
     }
     return "Unknown status.";
 }

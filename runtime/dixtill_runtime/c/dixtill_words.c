@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "dixtill_bytes.h"
+
 enum {
     REMOVED = 1,
     SPACE = 2,
@@ -21,9 +23,6 @@ enum { ASCII_REMOVED, ASCII_SPACE, ASCII_LETTER, ASCII_PUNCTUATION, ASCII_OTHER 
 /* States of the composition of a segment. */
 enum { NO_SEGMENT, STARTER, MARKS };
 
-static uint32_t u16(const uint8_t *p) { return (uint32_t)p[0] | (uint32_t)p[1] << 8; }
-static uint32_t u32(const uint8_t *p) { return u16(p) | u16(p + 2) << 16; }
-
 /* --- Tables ------------------------------------------------------------------------------- */
 
 /* The last of `count` rows of `width` bytes whose key, a u32 shifted right, is at most `code`;
@@ -33,7 +32,7 @@ static uint32_t last_row(const uint8_t *rows, uint32_t count, uint32_t width, in
     uint32_t low = 0, high = count;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
-        if (u32(rows + (size_t)middle * width) >> shift <= code) low = middle + 1;
+        if (dxt_u32(rows + (size_t)middle * width) >> shift <= code) low = middle + 1;
         else high = middle;
     }
     return low ? low - 1 : count;
@@ -52,14 +51,14 @@ static uint32_t lower(const dxt_unicode *u, uint32_t code, uint32_t *second) {
     uint32_t row = last_row(u->expansions, u->n_expansions, 12, 0, code);
     const uint8_t *r = u->expansions + (size_t)12 * row;
     *second = 0;
-    if (row < u->n_expansions && u32(r) == code) {
-        *second = u32(r + 8);
-        return u32(r + 4);
+    if (row < u->n_expansions && dxt_u32(r) == code) {
+        *second = dxt_u32(r + 8);
+        return dxt_u32(r + 4);
     }
     row = last_row(u->cases, u->n_cases, 12, 0, code);
     r = u->cases + (size_t)12 * row;
-    if (row < u->n_cases && code <= (u32(r + 4) & 0xFFFFFF) && (code - u32(r)) % r[7] == 0) {
-        return code + u32(r + 8);
+    if (row < u->n_cases && code <= (dxt_u32(r + 4) & 0xFFFFFF) && (code - dxt_u32(r)) % r[7] == 0) {
+        return code + dxt_u32(r + 8);
     }
     return code;
 }
@@ -71,10 +70,10 @@ static int decompose_once(const dxt_unicode *u, uint32_t code, uint32_t *first, 
     while (low < high) {
         uint32_t middle = low + (high - low) / 2, composite;
         r = u->short_pairs + (size_t)6 * middle;
-        composite = u16(r);
+        composite = dxt_u16(r);
         if (composite == code) {
-            *first = u16(r + 2);
-            *second = u16(r + 4);
+            *first = dxt_u16(r + 2);
+            *second = dxt_u16(r + 4);
             return 2;
         }
         if (composite < code) low = middle + 1;
@@ -82,13 +81,13 @@ static int decompose_once(const dxt_unicode *u, uint32_t code, uint32_t *first, 
     }
     low = last_row(u->long_pairs, u->n_long_pairs, 12, 0, code);
     r = u->long_pairs + (size_t)12 * low;
-    if (low == u->n_long_pairs || u32(r) != code) {
+    if (low == u->n_long_pairs || dxt_u32(r) != code) {
         low = last_row(u->others, u->n_others, 12, 0, code);
         r = u->others + (size_t)12 * low;
-        if (low == u->n_others || u32(r) != code) return 0;
+        if (low == u->n_others || dxt_u32(r) != code) return 0;
     }
-    *first = u32(r + 4);
-    *second = u32(r + 8);
+    *first = dxt_u32(r + 4);
+    *second = dxt_u32(r + 8);
     return *second ? 2 : 1;
 }
 
@@ -103,16 +102,14 @@ static uint32_t compose(const dxt_unicode *u, uint32_t first, uint32_t second) {
         return first + (second - T_BASE);
     }
     if (first <= 0xFFFF && second <= 0xFFFF) {
-        uint32_t both = first | second << 16;
         for (k = 0; k < u->n_short_pairs; k++) {
-            if (u32(u->short_pairs + (size_t)6 * k + 2) == both) {
-                return u16(u->short_pairs + (size_t)6 * k);
-            }
+            const uint8_t *r = u->short_pairs + (size_t)6 * k;
+            if (dxt_u16(r + 2) == first && dxt_u16(r + 4) == second) return dxt_u16(r);
         }
     }
     for (k = 0; k < u->n_long_pairs; k++) {
         const uint8_t *r = u->long_pairs + (size_t)12 * k;
-        if (u32(r + 4) == first && u32(r + 8) == second) return u32(r);
+        if (dxt_u32(r + 4) == first && dxt_u32(r + 8) == second) return dxt_u32(r);
     }
     return 0;
 }
@@ -177,9 +174,9 @@ static size_t encode(uint32_t code, uint8_t *bytes) {
 static int check_rows(const uint8_t *rows, uint32_t count, uint32_t width, int shift,
                       int from_zero) {
     uint32_t k, previous = 0;
-    if (from_zero && (count == 0 || u32(rows) >> shift != 0)) return -1;
+    if (from_zero && (count == 0 || dxt_u32(rows) >> shift != 0)) return -1;
     for (k = 0; k < count; k++) {
-        uint32_t key = u32(rows + (size_t)k * width) >> shift;
+        uint32_t key = dxt_u32(rows + (size_t)k * width) >> shift;
         if (key > LAST || (k && key <= previous)) return -1;
         previous = key;
     }
@@ -190,7 +187,7 @@ static int check_rows(const uint8_t *rows, uint32_t count, uint32_t width, int s
 static int check_targets(const uint8_t *rows, uint32_t count) {
     uint32_t k;
     for (k = 0; k < count; k++) {
-        if (u32(rows + (size_t)12 * k + 4) > LAST || u32(rows + (size_t)12 * k + 8) > LAST) {
+        if (dxt_u32(rows + (size_t)12 * k + 4) > LAST || dxt_u32(rows + (size_t)12 * k + 8) > LAST) {
             return -1;
         }
     }
@@ -209,11 +206,11 @@ static int check_cases(const dxt_unicode *u) {
     uint32_t k, previous = 0;
     for (k = 0; k < u->n_cases; k++) {
         const uint8_t *r = u->cases + (size_t)12 * k;
-        uint32_t first = u32(r), last = u32(r + 4) & 0xFFFFFF, stride = r[7];
+        uint32_t first = dxt_u32(r), last = dxt_u32(r + 4) & 0xFFFFFF, stride = r[7];
         if (last > LAST || first > last || (k && first <= previous)) return -1;
         if (stride != 1 && stride != 2) return -1;
         /* Both ends move to characters; between them the distance is the same. */
-        if (first + u32(r + 8) > LAST || last + u32(r + 8) > LAST) return -1;
+        if (first + dxt_u32(r + 8) > LAST || last + dxt_u32(r + 8) > LAST) return -1;
         previous = last;
     }
     return 0;
@@ -223,7 +220,7 @@ static int check_short_pairs(const dxt_unicode *u) {
     uint32_t k;
     for (k = 0; k < u->n_short_pairs; k++) {
         const uint8_t *r = u->short_pairs + (size_t)6 * k;
-        if (k && u16(r) <= u16(r - 6)) return -1;
+        if (k && dxt_u16(r) <= dxt_u16(r - 6)) return -1;
     }
     return 0;
 }
@@ -232,10 +229,10 @@ static int check_literals(dxt_unicode *u, uint32_t rows, uint32_t bytes) {
     uint32_t k, start = 0;
     memset(u->literal_first, 0, sizeof u->literal_first);
     for (k = 0; k < u->n_literals; k++) {
-        uint32_t end = u32(u->literal_ends + 4 * k);
+        uint32_t end = dxt_u32(u->literal_ends + 4 * k);
         uint8_t first;
         if (end <= start || end > bytes || !dxt_is_utf8(u->literals + start, end - start)) return -1;
-        if (u32(u->literal_rows + 4 * k) >= rows) return -1;
+        if (dxt_u32(u->literal_rows + 4 * k) >= rows) return -1;
         first = u->literals[start];
         u->literal_first[first >> 3] |= (uint8_t)(1 << (first & 7));
         start = end;
@@ -286,7 +283,7 @@ int dxt_unicode_open(dxt_unicode *u, const uint8_t *data, size_t size, uint32_t 
     uint32_t counts[10], literal_bytes = 0, k;
     const uint8_t *origin;
     if (size < HEADER) return -1;
-    for (k = 0; k < 10; k++) counts[k] = u32(data + 4 * k);
+    for (k = 0; k < 10; k++) counts[k] = dxt_u32(data + 4 * k);
     if (counts[0] > 1 || counts[1] > MOST_LITERALS) return -1;
     u->white_space = (uint8_t)counts[0];
     u->n_literals = counts[1];
@@ -300,7 +297,7 @@ int dxt_unicode_open(dxt_unicode *u, const uint8_t *data, size_t size, uint32_t 
     u->literal_rows = part(data, size, &at, u->n_literals, 4);
     u->literal_ends = part(data, size, &at, u->n_literals, 4);
     if (at > size) return -1;
-    if (u->n_literals) literal_bytes = u32(u->literal_ends + 4 * (size_t)u->n_literals - 4);
+    if (u->n_literals) literal_bytes = dxt_u32(u->literal_ends + 4 * (size_t)u->n_literals - 4);
     u->literals = part(data, size, &at, literal_bytes, 1);
     u->classes = part(data, size, &at, u->n_classes, 4);
     u->cases = part(data, size, &at, u->n_cases, 12);
@@ -559,7 +556,7 @@ static void find_literal(dxt_words *w, size_t from) {
         uint32_t k, start = 0, longest = 0;
         if (!(u->literal_first[first >> 3] >> (first & 7) & 1)) continue;
         for (k = 0; k < u->n_literals; k++) {
-            uint32_t end = u32(u->literal_ends + 4 * k), length = end - start;
+            uint32_t end = dxt_u32(u->literal_ends + 4 * k), length = end - start;
             if (length > longest && length <= w->whole - at &&
                 memcmp(u->literals + start, w->text + at, length) == 0) {
                 longest = length;
@@ -684,11 +681,11 @@ int dxt_words_next(dxt_words *w, dxt_word *word, uint8_t *buffer, size_t capacit
     if (piece_word(w, word, buffer, capacity)) return 1;
     k = w->literal;
     if (k >= w->unicode->n_literals) return 0;
-    start = k ? u32(w->unicode->literal_ends + 4 * k - 4) : 0;
-    end = u32(w->unicode->literal_ends + 4 * k);
+    start = k ? dxt_u32(w->unicode->literal_ends + 4 * k - 4) : 0;
+    end = dxt_u32(w->unicode->literal_ends + 4 * k);
     word->start = w->size;
     word->end = w->at = w->size + (end - start);
-    word->row = (int32_t)u32(w->unicode->literal_rows + 4 * k);
+    word->row = (int32_t)dxt_u32(w->unicode->literal_rows + 4 * k);
     w->state = NO_SEGMENT;
     w->after_i = 0;
     find_literal(w, w->at);

@@ -97,16 +97,19 @@ static int a_trusted_file_gives_the_same(const dxt_model *m, const uint8_t *file
     EXPECT(dxt_classify(&trusted, text, strlen(text), NULL, memory, size, &a) == DXT_OK);
     EXPECT(a.logits[0] == logit);
     EXPECT(dxt_open(&trusted, file, file_size - 1, DXT_TRUSTED) == DXT_WRONG_SIZE);
+    EXPECT(dxt_open(&trusted, file + 1, file_size - 1, 0) == DXT_BAD_ARGUMENT);
     return 0;
 }
 
 int main(int count, char **arguments) {
-    static uint8_t file[1 << 20], memory[1 << 20];
+    static uint32_t words[1 << 18]; /* A file lies at a multiple of 4 bytes. */
+    static uint8_t memory[1 << 20];
+    uint8_t *file = (uint8_t *)words;
     dxt_model m;
     size_t size;
     FILE *opened = count == 2 ? fopen(arguments[1], "rb") : NULL;
     if (!opened) return 2;
-    size = fread(file, 1, sizeof file, opened);
+    size = fread(file, 1, sizeof words, opened);
     fclose(opened);
     EXPECT(dxt_open(&m, file, size, 0) == DXT_OK);
     EXPECT(m.labels == 3);

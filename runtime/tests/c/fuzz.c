@@ -144,6 +144,7 @@ int main(int count, char **arguments) {
         free(damaged);
         if (dxt_open(&model, exact, left, 0) == DXT_OK) {
             opened++;
+            if (draw(2)) dxt_use_portable(&model);
             for (j = 0; j < TEXTS; j++, texts++) sum += read_text(&model);
         }
         free(exact);
