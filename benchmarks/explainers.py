@@ -35,7 +35,7 @@ from dixtill_hf.data import columns
 from dixtill_hf.data.names import check_name
 from dixtill_hf.data.words import word_spans
 from dixtill_hf.distillation.trainer import DistillationTrainer
-from dixtill_hf.evaluation.agreement import explanation_agreement
+from dixtill_hf.evaluation.agreement.base import explanation_agreement
 from dixtill_hf.evaluation.faithfulness import (
     SHARES,
     faithfulness,

@@ -98,7 +98,7 @@ _MODULES = {
     "cross_fit": "teacher.ensemble",
     "distill": "distillation.distill",
     "dixtill_pipeline": "student.pipeline",
-    "explanation_agreement": "evaluation.agreement",
+    "explanation_agreement": "evaluation.agreement.base",
     "export_student": "export.onnx",
     "finetune_teacher": "teacher.finetuning",
     "label_names": "data.labels",
@@ -163,7 +163,7 @@ if TYPE_CHECKING:  # what type checkers and editors read
     from dixtill_hf.distillation.losses.base import register_kd_loss
     from dixtill_hf.distillation.teacher_vectors import save_teacher_vectors
     from dixtill_hf.distillation.trainer import DistillationTrainer
-    from dixtill_hf.evaluation.agreement import explanation_agreement
+    from dixtill_hf.evaluation.agreement.base import explanation_agreement
     from dixtill_hf.explainers.base import Explainer, register_explainer
     from dixtill_hf.explainers.integrated_gradients import IntegratedGradients
     from dixtill_hf.export.onnx import export_student

@@ -34,7 +34,7 @@ from benchmarks.experiment import (
 )
 from dixtill_hf.cli.arguments import read_arguments
 from dixtill_hf.data import columns
-from dixtill_hf.evaluation.agreement import explanation_agreement
+from dixtill_hf.evaluation.agreement.base import explanation_agreement
 from dixtill_hf.explainers.base import OUTPUTS
 from dixtill_hf.explainers.integrated_gradients import IntegratedGradients
 from dixtill_hf.reporting import formatting as fmt

@@ -15,7 +15,7 @@ from dixtill_hf.distillation.dataset import (
     LENGTH,
     TEACHER_LOGITS,
 )
-from dixtill_hf.evaluation.agreement import explanation_agreement
+from dixtill_hf.evaluation.agreement.base import explanation_agreement
 from dixtill_hf.evaluation.classification import classification_metrics, softmax
 
 TERMS = ("ce", "kd", "xai")

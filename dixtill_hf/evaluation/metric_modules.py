@@ -1,28 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the agreement metrics of the `evaluate` library share; their folders are in `metrics/`.
 
-Each folder holds a script that names its measures, a card, and what a Space on the Hub needs.
+Each folder is a Space for the Hub: a script that names its measures and starts the Space's page, a
+card, and what the script requires.
 """
 
+from __future__ import annotations
+
+import json
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from os import PathLike
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import evaluate
 from datasets import Features, Value
 from datasets import Sequence as ListOf
 
-from dixtill_hf.evaluation.agreement import explanation_agreement
+from dixtill_hf.evaluation.agreement.base import explanation_agreement, known_measures
 
-MEASURES = {
-    "cosine": "mean cosine of the scores over texts, in [-1, 1].",
-    "kendall": "mean Kendall's tau-b of the scores over texts, in [-1, 1].",
-    "spearman": "mean Spearman's rank correlation of the scores over texts, in [-1, 1].",
-    "feature_agreement": "mean share of common important words over texts, in [0, 1].",
-    "sign_agreement": "the same of those whose scores have the same sign.",
-    "rank_agreement": "the same of those with the same place in both rankings.",
-    "signed_rank_agreement": "the same of those with the same place and the same sign.",
-}
-"""What each measure of `explanation_agreement` is, in a line."""
+if TYPE_CHECKING:
+    import gradio as gr
 
 _COUNTS = {
     "texts": "number of texts that the means are over.",
@@ -72,7 +69,7 @@ class AgreementMetric(evaluate.Metric):
     """Some of the measures of `explanation_agreement`, as a metric of the `evaluate` library.
 
     Attributes:
-        measures: Which ones: names in `MEASURES`.
+        measures: Which ones: names in `known_measures()`.
         summary: What they measure, in a sentence or two.
     """
 
@@ -94,18 +91,19 @@ class AgreementMetric(evaluate.Metric):
         )
 
     def _inputs(self) -> str:
+        chosen = [known_measures()[name] for name in self.measures]
         lines = [
-            f"{name}@k: for each k, {MEASURES[name]}"
-            if name.endswith("_agreement")
-            else f"{name}: {MEASURES[name]}"
-            for name in self.measures
+            f"{measure.name}@k: for each k, {measure.summary}"
+            if measure.at_k
+            else f"{measure.name}: {measure.summary}"
+            for measure in chosen
         ]
         lines += [f"{name}: {_COUNTS[name]}" for name in self._counts()]
         folder = type(self).__module__.rpartition(".")[2]
         return _INPUTS.format(returns="\n    ".join(lines), name=folder)
 
     def _counts(self) -> list[str]:
-        ranked = "kendall" in self.measures
+        ranked = any(known_measures()[name].needs_ranking for name in self.measures)
         return [name for name in _COUNTS if ranked or name != "unranked"]
 
     def _compute(
@@ -117,3 +115,35 @@ class AgreementMetric(evaluate.Metric):
         kept = {*self.measures, *self._counts()}
         result = explanation_agreement(references, predictions, ks)
         return {name: value for name, value in result.items() if name.partition("@")[0] in kept}
+
+
+def page(script: str | PathLike[str]) -> gr.Interface:
+    """The page of a metric's Space: two lists of explanations in, their agreement out.
+
+    Args:
+        script: The metric's script, as `evaluate.load` takes it.
+    """
+    import gradio as gr
+
+    metric = evaluate.load(str(script))
+
+    def compare(predictions: str, references: str) -> dict[str, Any]:
+        """The metric of explanations written as JSON: one list of word scores per text."""
+        try:
+            return metric.compute(
+                predictions=json.loads(predictions), references=json.loads(references)
+            )
+        except (TypeError, ValueError) as error:
+            raise gr.Error(str(error)) from error
+
+    return gr.Interface(
+        fn=compare,
+        inputs=[
+            gr.Textbox(label="predictions: word scores of each text, by the model to judge"),
+            gr.Textbox(label="references: word scores of the same texts, by the reference model"),
+        ],
+        outputs=gr.JSON(label="agreement"),
+        examples=[["[[0.1, -0.9, 0.4], [1.0, 0.2]]", "[[0.2, -0.8, 0.1], [0.7, -0.1]]"]],
+        title=metric.name.replace("_", " ").capitalize(),
+        description=metric.description,
+    )

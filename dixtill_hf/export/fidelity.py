@@ -15,7 +15,7 @@ from sklearn.metrics import f1_score
 from transformers import PreTrainedTokenizerFast
 
 from dixtill_hf.data.words import word_limit
-from dixtill_hf.evaluation.agreement import cosine
+from dixtill_hf.evaluation.agreement.base import agreement
 from dixtill_hf.export.float_student import (
     ONE_LABEL,
     REGRESSION,
@@ -153,7 +153,7 @@ def measure_fidelity(
     ]
     return Fidelity(
         **_qualities(before, after, data.labels, config),
-        cosine=float(np.mean([cosine(old, new) for old, new in pairs])),
+        cosine=float(np.mean([agreement("cosine", old, new) for old, new in pairs])),
         same_top3=float(np.mean([top_words(old) == top_words(new) for old, new in pairs])),
         texts=len(data.texts),
     )

@@ -25,6 +25,7 @@ from dixtill_hf.data.columns import (
     TRUNCATED,
 )
 from dixtill_hf.data.labels import label_names
+from dixtill_hf.evaluation.agreement.base import known_measures
 from dixtill_hf.evaluation.classification import softmax
 from dixtill_hf.evaluation.efficiency import directory_bytes, parameter_count
 from dixtill_hf.evaluation.significance import interval, paired_bootstrap
@@ -206,4 +207,4 @@ def _series(result: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _is_agreement(name: str) -> bool:
-    return name in ("cosine", "kendall", "spearman") or "@" in name
+    return name.partition("@")[0] in known_measures()

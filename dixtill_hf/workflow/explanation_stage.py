@@ -28,7 +28,7 @@ from dixtill_hf.data.columns import (
 )
 from dixtill_hf.data.splitting import seeded_sample
 from dixtill_hf.data.words import word_limit, word_spans
-from dixtill_hf.evaluation.agreement import explanation_agreement
+from dixtill_hf.evaluation.agreement.base import explanation_agreement
 from dixtill_hf.evaluation.classifiers import PyTorchClassifier, predict_probabilities
 from dixtill_hf.evaluation.faithfulness import Predict, faithfulness, word_scores
 from dixtill_hf.evaluation.plausibility import plausibility

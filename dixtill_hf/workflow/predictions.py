@@ -23,7 +23,7 @@ from dixtill_hf.distillation.dataset import (
     LENGTH,
     prepare_dataset,
 )
-from dixtill_hf.evaluation.agreement import explanation_agreement
+from dixtill_hf.evaluation.agreement.base import explanation_agreement
 from dixtill_hf.evaluation.classification import (
     calibration_error,
     classification_metrics,

@@ -13,15 +13,14 @@ import numpy as np
 import pytest
 import yaml
 
-from dixtill_hf.evaluation import agreement
-from dixtill_hf.evaluation.metric_modules import MEASURES
+from dixtill_hf.evaluation import metric_modules
+from dixtill_hf.evaluation.agreement.base import explanation_agreement, known_measures
 
-FOLDERS = sorted((Path(agreement.__file__).parent / "metrics").iterdir())
+METRICS = Path(metric_modules.__file__).parent / "metrics"
+FOLDERS = sorted(METRICS.iterdir())
 # What each folder promises beside `texts` and `left_out`.
-PROMISED = {
-    f"{measure}_agreement": {f"{measure}_agreement"} for measure in agreement.TOP_K_MEASURES
-}
-PROMISED["explanation_agreement"] = {*MEASURES, "unranked"}
+PROMISED = {name: {name} for name, measure in known_measures().items() if measure.at_k}
+PROMISED["explanation_agreement"] = {*known_measures(), "unranked"}
 
 
 def refuse(*_: object) -> None:
@@ -49,7 +48,7 @@ def metric(folder):
 
 
 def load(name: str) -> evaluate.Metric:
-    return evaluate.load(str(Path(agreement.__file__).parent / "metrics" / name))
+    return evaluate.load(str(METRICS / name))
 
 
 def test_there_is_one_for_every_measure_at_k_and_one_for_all():
@@ -59,7 +58,7 @@ def test_there_is_one_for_every_measure_at_k_and_one_for_all():
 def test_metric_equals_the_function(metric):
     generator = np.random.default_rng(0)
     predictions, references = ([generator.normal(size=n) for n in (1, 4, 9)] for _ in range(2))
-    expected = agreement.explanation_agreement(references, predictions)
+    expected = explanation_agreement(references, predictions)
     result = metric.compute(predictions=predictions, references=references)
     names = {name.partition("@")[0] for name in result}
     assert names == PROMISED[metric.name] | {"texts", "left_out"}
@@ -105,7 +104,7 @@ def test_the_space_card_starts_the_app_and_carries_the_tags(folder):
     _, front_matter, _ = (folder / "README.md").read_text(encoding="utf-8").split("---\n", 2)
     card = yaml.safe_load(front_matter)
     assert card["sdk"] == "gradio"
-    assert f'"{folder.name}.py"' in (folder / card["app_file"]).read_text(encoding="utf-8")
+    assert "page(__file__).launch()" in (folder / card["app_file"]).read_text(encoding="utf-8")
     assert {"evaluate", "metric"} <= set(card["tags"])
     assert card["description"].startswith("How far")
 
@@ -118,12 +117,8 @@ def test_the_page_shows_the_metric_and_its_errors(folder, monkeypatch):
         JSON=lambda **given: given,
     )
     monkeypatch.setitem(sys.modules, "gradio", fake)
-    monkeypatch.delitem(sys.modules, "dixtill_hf.evaluation.metric_page", raising=False)
-    from dixtill_hf.evaluation.metric_page import page
-
-    form = page(folder / f"{folder.name}.py")
+    form = metric_modules.page(folder / f"{folder.name}.py")
     (example,) = form.examples
     assert form.fn(*example)["texts"] == 2
     with pytest.raises(fake.Error, match="shape"):
         form.fn("[[1.0]]", "[[1.0, 2.0]]")
-    monkeypatch.delitem(sys.modules, "dixtill_hf.evaluation.metric_page")

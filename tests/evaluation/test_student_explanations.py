@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from dixtill_hf.distillation.building import build_student
-from dixtill_hf.evaluation.agreement import explanation_agreement
+from dixtill_hf.evaluation.agreement.base import explanation_agreement
 from dixtill_hf.evaluation.student_explanations import (
     integrated_gradients_of_student,
     shuffled_student,

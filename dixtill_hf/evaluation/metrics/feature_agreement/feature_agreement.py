@@ -13,3 +13,7 @@ class FeatureAgreement(metric_modules.AgreementMetric):
         "reference's k most important words that are among the other model's k most important "
         "words too."
     )
+
+
+if __name__ == "__main__":  # the Space's page
+    metric_modules.page(__file__).launch()

@@ -12,3 +12,7 @@ class RankAgreement(metric_modules.AgreementMetric):
         "How far two models rank the words of the same texts alike: the share of the reference's "
         "k most important words that have the same place in the other model's ranking."
     )
+
+
+if __name__ == "__main__":  # the Space's page
+    metric_modules.page(__file__).launch()

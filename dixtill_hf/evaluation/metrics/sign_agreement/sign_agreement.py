@@ -13,3 +13,7 @@ class SignAgreement(metric_modules.AgreementMetric):
         "share of the reference's k most important words that are among the other model's too, "
         "with scores of the same sign."
     )
+
+
+if __name__ == "__main__":  # the Space's page
+    metric_modules.page(__file__).launch()

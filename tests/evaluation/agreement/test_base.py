@@ -2,22 +2,29 @@
 """Agreement measures against hand arithmetic, and their edges."""
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
 from scipy.stats import kendalltau, spearmanr
 
-from dixtill_hf.evaluation.agreement import (
-    TOP_K_MEASURES,
-    cosine,
+from dixtill_hf.evaluation.agreement import base
+from dixtill_hf.evaluation.agreement.base import (
+    agreement,
     explanation_agreement,
-    feature_agreement,
-    kendall,
-    rank_agreement,
-    sign_agreement,
-    signed_rank_agreement,
-    spearman,
+    known_measures,
+    register_measure,
 )
+
+cosine, kendall, spearman, *AT_K = (
+    partial(agreement, name)
+    for name in (
+        *("cosine", "kendall", "spearman"),
+        *("feature_agreement", "sign_agreement", "rank_agreement", "signed_rank_agreement"),
+    )
+)
+feature_agreement, sign_agreement, rank_agreement, signed_rank_agreement = AT_K
+KINDS = ("feature", "rank", "sign", "signed_rank")
 
 TEACHER = [0.9, -0.5, 0.1, 0.3, -0.2]
 STUDENT = [0.2, 0.6, -0.1, 0.5, -0.3]
@@ -119,7 +126,7 @@ def test_means_are_over_the_texts_that_have_an_agreement():
         "cosine": pytest.approx((24 / 25 + 1) / 2),
         "kendall": pytest.approx((-1 + 1) / 2),
         "spearman": pytest.approx((-1 + 1) / 2),
-        **{f"{measure}_agreement@1": 0.5 for measure in TOP_K_MEASURES},
+        **{f"{measure}_agreement@1": 0.5 for measure in KINDS},
         "texts": 2,
         "left_out": 2,
         "unranked": 0,
@@ -145,10 +152,9 @@ def test_means_are_none_when_every_text_is_left_out():
 
 def test_default_ks_and_plain_floats():
     result = explanation_agreement([TEACHER], [STUDENT])
-    measures = ("feature", "sign", "rank", "signed_rank")
     assert list(result) == [
         *("cosine", "kendall", "spearman"),
-        *(f"{kind}_agreement@{k}" for k in (1, 3, 5) for kind in measures),
+        *(f"{kind}_agreement@{k}" for k in (1, 3, 5) for kind in KINDS),
         *("texts", "left_out", "unranked"),
     ]
     assert {type(value) for value in result.values()} == {float, int}
@@ -214,3 +220,26 @@ def test_bad_scores_are_named(measure, teacher, student, message):
 def test_bad_texts_are_named(arguments, message):
     with pytest.raises(ValueError, match=message):
         explanation_agreement(*arguments)
+
+
+def test_k_is_for_the_measures_at_k():
+    with pytest.raises(ValueError, match="k is 2, but cosine reads all words"):
+        agreement("cosine", TEACHER, STUDENT, 2)
+    with pytest.raises(ValueError, match="k is None, but rank_agreement needs a number"):
+        agreement("rank_agreement", TEACHER, STUDENT)
+    with pytest.raises(ValueError, match="Did you mean 'cosine'"):
+        agreement("cosin", TEACHER, STUDENT)
+
+
+def test_a_measure_is_known_by_being_registered(monkeypatch):
+    monkeypatch.setattr(base, "_MEASURES", dict(known_measures()))
+
+    @register_measure("first_sign", "share of texts whose first word has the same sign.")
+    def first_sign(pair):
+        return float(pair.teacher[0] * pair.student[0] > 0)
+
+    result = explanation_agreement([[1, 2], [3, 4]], [[1, 2], [-3, 4]], ks=[1])
+    assert result["first_sign"] == 0.5
+    assert agreement("first_sign", [1, 2], [-1, 2]) == 0
+    with pytest.raises(ValueError, match="already is a measure of agreement 'cosine'"):
+        register_measure("cosine", "another one.")

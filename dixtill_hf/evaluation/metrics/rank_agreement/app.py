@@ -1,9 +1,0 @@
-# SPDX-License-Identifier: Apache-2.0
-"""Starts the page of the metric's Space."""
-
-from pathlib import Path
-
-from dixtill_hf.evaluation.metric_page import page
-
-if __name__ == "__main__":
-    page(Path(__file__).with_name("rank_agreement.py")).launch()
