@@ -200,7 +200,9 @@ class DistillationArguments(TrainingArguments):
         if self.metric_for_best_model and self.greater_is_better is None:
             # Trainer looks at the end of the name, and would take the greatest loss_kd.
             metric = self.metric_for_best_model.removeprefix("eval_")
-            self.greater_is_better = not (metric.startswith("loss") or metric.endswith("loss"))
+            self.greater_is_better: bool | None = not (
+                metric.startswith("loss") or metric.endswith("loss")
+            )
         super().__post_init__()
 
     def check_trial(self, before: "DistillationArguments") -> None:

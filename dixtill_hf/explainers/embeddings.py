@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
+from typing import Any
 
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -303,7 +304,8 @@ def _decoder_embedding(teacher: Teacher) -> torch.nn.Module:
     Raises:
         ValueError: Its weights are not those of the encoder's.
     """
-    module = teacher.model.base_model.get_decoder().get_input_embeddings()
+    base: Any = teacher.model.base_model
+    module = base.get_decoder().get_input_embeddings()
     if module.weight.data_ptr() != word_embedding(teacher.model).weight.data_ptr():
         raise ValueError(
             f"Encoder and decoder of the teacher {teacher.name!r} embed words differently, so a "
