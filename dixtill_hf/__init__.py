@@ -42,6 +42,7 @@ __all__ = [
     "build_student",
     "calibrate",
     "compress_teacher",
+    "count_quotes",
     "cross_fit",
     "distill",
     "dixtill_pipeline",
@@ -95,6 +96,7 @@ _MODULES = {
     "build_student": "distillation.building",
     "calibrate": "selective.calibrate",
     "compress_teacher": "baselines.quantization",
+    "count_quotes": "data.quotes",
     "cross_fit": "teacher.ensemble",
     "distill": "distillation.distill",
     "dixtill_pipeline": "student.pipeline",
@@ -129,6 +131,7 @@ EXPERIMENTAL = frozenset(
         "annotate_cross_fitted",
         "average_annotations",
         "compress_teacher",
+        "count_quotes",
         "cross_fit",
         "export_student",
         "load_compressed",
@@ -151,6 +154,7 @@ if TYPE_CHECKING:  # what type checkers and editors read
     from dixtill_hf.data.labels import label_names
     from dixtill_hf.data.loading import add_unlabelled_texts, load_text_classification
     from dixtill_hf.data.packaged import packaged_encoder
+    from dixtill_hf.data.quotes import count_quotes
     from dixtill_hf.distillation.arguments import DistillationArguments
     from dixtill_hf.distillation.augmentation import (
         add_teacher_labelled_texts,
