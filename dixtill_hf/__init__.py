@@ -29,6 +29,7 @@ __all__ = [
     "Explanation",
     "IntegratedGradients",
     "OnnxStudent",
+    "PretrainingSettings",
     "PromptedTeacher",
     "Student",
     "Teacher",
@@ -59,6 +60,7 @@ __all__ = [
     "load_word_vectors",
     "packaged_encoder",
     "prepare_dataset",
+    "pretrain_student",
     "prune_heads",
     "register_explainer",
     "register_kd_loss",
@@ -84,6 +86,7 @@ _MODULES = {
     "Explanation": "student.explaining",
     "IntegratedGradients": "explainers.integrated_gradients",
     "OnnxStudent": "export.onnx_student",
+    "PretrainingSettings": "pretraining.pretrain",
     "PromptedTeacher": "teacher.prompted.teacher",
     "Student": "student.student",
     "Teacher": "teacher.loading",
@@ -113,6 +116,7 @@ _MODULES = {
     "load_word_vectors": "student.word_vectors",
     "packaged_encoder": "data.packaged",
     "prepare_dataset": "distillation.dataset",
+    "pretrain_student": "pretraining.pretrain",
     "prune_heads": "baselines.attention_heads",
     "register_explainer": "explainers.base",
     "register_kd_loss": "distillation.losses.base",
@@ -172,6 +176,7 @@ if TYPE_CHECKING:  # what type checkers and editors read
     from dixtill_hf.explainers.integrated_gradients import IntegratedGradients
     from dixtill_hf.export.onnx import export_student
     from dixtill_hf.export.onnx_student import OnnxStudent
+    from dixtill_hf.pretraining.pretrain import PretrainingSettings, pretrain_student
     from dixtill_hf.selective.calibrate import Calibration, calibrate
     from dixtill_hf.selective.cascade import Cascade
     from dixtill_hf.student.configuration_dixtill import DixtillConfig

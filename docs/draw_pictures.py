@@ -80,7 +80,8 @@ def architecture() -> Picture:
         name: next(order)
         for name in (
             *("artifacts", "data", "student", "teacher", "explainers", "annotation"),
-            *("evaluation", "distillation", "export", "baselines", "reporting", "workflow", "cli"),
+            *("evaluation", "distillation", "pretraining", "export", "baselines", "reporting"),
+            *("workflow", "cli"),
         )
     }
 
@@ -98,7 +99,7 @@ def architecture() -> Picture:
         picture.text(936, y + 26, str(numbers[name]), 12, color=QUIET, anchor="end")
 
     columns = (30, 275, 520, 764)
-    bar("cli", 26, "the commands: run, benchmark, annotate, train, evaluate, explain, export")
+    bar("cli", 26, "the commands: run, annotate, train, pretrain, evaluate, explain, export, ...")
     bar("workflow", 76, "runs the stages below in their order, one file a stage, and keeps results")
 
     first, second, third = 150, 320, 458
@@ -123,6 +124,8 @@ def architecture() -> Picture:
     picture.arrow((706, second + 42), (761, second + 42))
     picture.text(733, second + 34, "JSON", 12, color=QUIET)
 
+    folder("pretraining", columns[0], third, ORANGE, "layers that know a", "language, for students")
+    picture.arrow((123, third), (123, second + 87))
     folder("export", columns[1], third, ORANGE, "the student for devices,", "without torch")
     folder("baselines", columns[2], third, GREEN, "int8, pruned heads,", "bag of words")
     picture.arrow((368, second + 84), (368, third - 3))

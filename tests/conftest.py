@@ -381,3 +381,20 @@ def other_teacher_dir(
 ) -> Path:
     """The directory of a tiny teacher of each further family."""
     return tiny_teacher_dir(request.param)
+
+
+@pytest.fixture(scope="session")
+def student_start_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory of a small pretrained student: 3 dimensions, 4 units, four words."""
+    from dixtill_hf.student.configuration_dixtill import DixtillConfig
+    from dixtill_hf.student.modeling_dixtill import DixtillModel
+    from dixtill_hf.student.tokenization import train_word_tokenizer
+
+    path = tmp_path_factory.mktemp("start")
+    tokenizer = train_word_tokenizer(["shares rise and shares fall"])
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        config = DixtillConfig(vocab_size=len(tokenizer), embedding_size=3, hidden_size=4)
+        DixtillModel(config).save_pretrained(path)
+    tokenizer.save_pretrained(path)
+    return path

@@ -25,6 +25,7 @@ FOLDERS = [
     "evaluation",
     "selective",
     "distillation",
+    "pretraining",
     "export",
     "baselines",
     "reporting",

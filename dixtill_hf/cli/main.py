@@ -15,6 +15,7 @@ COMMANDS = {
     "benchmark": "a run, and its students against int8, pruned heads and a bag of words",
     "annotate": "add a teacher's logits and word attributions to a dataset",
     "train": "distil an annotated dataset into one student",
+    "pretrain": "teach a student a language, from which tasks are then distilled",
     "evaluate": "score a student on an annotated dataset",
     "calibrate": "make a student's probabilities true, and say from which one on it may answer",
     "explain": "classify a text and show which words decided",

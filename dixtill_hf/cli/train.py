@@ -41,6 +41,13 @@ class TrainArguments:
             "Default: the preset's."
         },
     )
+    student_start: str | None = field(
+        default=None,
+        metadata={
+            "help": "Pretrained student to start from: a directory that dixtill-hf pretrain has "
+            "written, a Hub id, or 'packaged'. Default: none."
+        },
+    )
     embedding_size: int | None = field(
         default=None,
         metadata={
@@ -48,8 +55,12 @@ class TrainArguments:
             "components. Default: those of the word vectors, 50 without them."
         },
     )
-    hidden_size: int = field(
-        default=50, metadata={"help": "Units of the bi-LSTM in each direction."}
+    hidden_size: int | None = field(
+        default=None,
+        metadata={
+            "help": "Units of the bi-LSTM in each direction. Default: those of student_start, 50 "
+            "without it."
+        },
     )
     ngram_buckets: int | None = field(
         default=None,

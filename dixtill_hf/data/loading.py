@@ -6,6 +6,8 @@ Texts without a label can be added for training: a student learns of them what i
 
 import logging
 from collections.abc import Mapping, Sequence
+from os import PathLike
+from pathlib import Path
 from typing import Any
 
 from datasets import Dataset, DatasetDict, Value, concatenate_datasets
@@ -181,7 +183,7 @@ def add_unlabelled_texts(
         FileNotFoundError: If there is no such file, directory or dataset.
         ConnectionError: If the Hub is needed and cannot be reached.
     """
-    texts = _texts_of(source, text_column)
+    texts = read_texts(source, text_column)
     known = {text for split in data.values() for text in split[TEXT]}
     new = [text for text in dict.fromkeys(texts) if text not in known]
     if not new:
@@ -197,7 +199,22 @@ def add_unlabelled_texts(
     return DatasetDict({**data, "train": concatenate_datasets([train, further])})
 
 
-def _texts_of(source: Source, text_column: str | None) -> list[str]:
+def read_texts(source: Source, text_column: str | None = None) -> list[str]:
+    """Read texts without their labels.
+
+    Args:
+        source: As for `add_unlabelled_texts`; or a `.txt` file with one text on each line, whose
+            empty lines are left out.
+        text_column: Column of the text; by default the one called text, sentence, tweet or content.
+
+    Raises:
+        ValueError: The source has no such split or column, or an empty text.
+        FileNotFoundError: If there is no such file, directory or dataset.
+        ConnectionError: If the Hub is needed and cannot be reached.
+    """
+    if isinstance(source, str | PathLike) and Path(source).suffix.lower() == ".txt":
+        lines = Path(source).expanduser().read_text(encoding="utf-8").split("\n")
+        return [line.strip() for line in lines if line.strip()]
     splits = read_source(source)
     name = next((one for one in _SERVING if one in splits), None)
     if name is None and len(splits) == 1:

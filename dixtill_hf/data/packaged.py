@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from dixtill_hf.artifacts.hashing import hash_file
 
 ENCODER_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+STUDENT_MODULE = "dixtill_student_en"
 GLOVE_SHA256 = "2d85b9db2ad8ddeb2e07474af9c9fb45a925d21c40878d4b365d189f13eb5a15"
 
 
@@ -48,6 +49,30 @@ def packaged_glove() -> tuple[list[str], np.ndarray]:
     _check_sha256(matrix, GLOVE_SHA256)
     index = pq.read_table(directory / "glove_6B_index.parquet", columns=["index"])
     return index["index"].to_pylist(), np.load(matrix, mmap_mode="r", allow_pickle=False)
+
+
+def packaged_student() -> Path:
+    """Directory of the packaged English student, pretrained, loadable by ``from_pretrained``.
+
+    Returns:
+        The directory in the installed package ``dixtill-student-en``.
+
+    Raises:
+        ImportError: If the package is not installed.
+    """
+    spec = find_spec(STUDENT_MODULE)
+    if spec is None or not spec.submodule_search_locations:
+        raise ImportError(
+            "The package 'dixtill-student-en' is not installed: it lies in the folder pretrained/ "
+            "of the repository (`pip install ./pretrained`). Or set student_start to a directory "
+            "that dixtill-hf pretrain has written, or to none."
+        )
+    return Path(spec.submodule_search_locations[0]) / "student"
+
+
+def has_packaged_student() -> bool:
+    """Return whether the package of the pretrained student is installed."""
+    return find_spec(STUDENT_MODULE) is not None
 
 
 def has_packaged_glove() -> bool:

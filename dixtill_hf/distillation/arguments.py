@@ -52,6 +52,8 @@ class DistillationArguments(TrainingArguments):
             paper's.
         attribution_reduction: Whether a word gets the "sum" (the default) or the "mean" of the
             teacher's tokens in it.
+        pretrained_lr_ratio: Learning rate of the layers of a student that starts from a pretrained
+            one (`student_start`), as a share of `learning_rate`, above 0. Default 0.25.
         max_words: Longer texts are cut to this number of words. Default 512.
         bucket_by_length: Whether a batch holds texts of similar length, which saves padding.
             Default True.
@@ -108,6 +110,13 @@ class DistillationArguments(TrainingArguments):
         metadata={
             "help": "Whether a word gets the sum or the mean of the teacher's tokens in it; a sum "
             "keeps the total."
+        },
+    )
+    pretrained_lr_ratio: float = field(
+        default=0.25,
+        metadata={
+            "help": "Learning rate of the layers that start from a pretrained student, as a share "
+            "of learning_rate; above 0."
         },
     )
     max_words: int = field(
@@ -246,6 +255,11 @@ class DistillationArguments(TrainingArguments):
             raise ValueError(
                 f"xai_weight must be 0 or more and finite, got {self.xai_weight}: a negative one "
                 "would teach the opposite of the teacher's explanation."
+            )
+        if not 0 < self.pretrained_lr_ratio < math.inf:
+            raise ValueError(
+                f"pretrained_lr_ratio must be above 0 and finite, got {self.pretrained_lr_ratio}: "
+                "it is a share of learning_rate."
             )
         if self.max_words < 1:
             raise ValueError(

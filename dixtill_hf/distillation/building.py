@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from dixtill_hf.distillation.presets import StudentSettings, student_settings
 from dixtill_hf.distillation.trainer import DistillationTrainer
 from dixtill_hf.student.configuration_dixtill import DixtillConfig
 from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification
+from dixtill_hf.student.pretrained_start import StudentStart, load_student_start
 from dixtill_hf.student.tokenization import hashed_ngrams, train_word_tokenizer
 from dixtill_hf.student.word_vectors import (
     NO_VECTORS,
@@ -34,6 +35,7 @@ def build_student(
     preset: str | DistillationArguments = "default",
     *,
     word_vectors: str | Path | None = None,
+    student_start: str | Path | None = None,
     min_frequency: int | None = None,
     extra_vocab_size: int = 0,
     variant_texts: Sequence[str] = (),
@@ -52,6 +54,9 @@ def build_student(
         word_vectors: Start of the embedding, a source of `load_word_vectors`; "none" draws it at
             random. Default: the preset's. If the preset's are the packaged GloVe and it is not
             installed, the embedding is random, and a warning says so.
+        student_start: A pretrained student whose embedding, bi-LSTM and attention the new one
+            starts from, a source of `load_student_start`. All words that it knows stay known. They
+            are trained as the words of `extra_vocab_size` are. Default: none.
         min_frequency: Words that the texts have less often become [UNK]. Default: the preset's.
         extra_vocab_size: How many of the most frequent words of `word_vectors` are added to the
             vocabulary. Training then shows words now and then with the vectors that they started
@@ -64,14 +69,16 @@ def build_student(
             folded into the words' own: `DistillationTrainer` does so after the training,
             `model.fold_ngrams()` after another one. Default: the preset's for so many texts.
         seed: Seed of the random weights and vectors. Default: that of the arguments, else 0.
-        **config: Fields of `DixtillConfig` that differ from the preset's.
+        **config: Fields of `DixtillConfig` that differ from the preset's; None leaves a field as it
+            is.
 
     Returns:
         The student and its tokenizer.
 
     Raises:
-        ValueError: The preset is unknown, no words are left, the vectors do not fit, or
-            `extra_vocab_size` is given without word vectors.
+        ValueError: The preset is unknown, no words are left, the vectors do not fit,
+            `extra_vocab_size` is given without word vectors, or the student has another shape than
+            `student_start`, or word vectors too.
         FileNotFoundError: There is no such file of word vectors.
         ImportError: `word_vectors` is "glove-packaged", and it is not installed.
     """
@@ -86,11 +93,16 @@ def build_student(
         min_frequency=min_frequency,
         ngram_buckets=ngram_buckets,
     )
+    start = None if student_start is None else load_student_start(student_start)
+    if start is not None:
+        check_start(start, word_vectors, extra_vocab_size, embedding_size, config)
+        config |= start.shape
     tokenizer, vectors = student_vocabulary(
-        texts, settings, extra_vocab_size, variant_texts, embedding_size
+        texts, settings, extra_vocab_size, variant_texts, embedding_size, start
     )
     words = tokenizer.get_vocab()
-    fields = {**settings.config, **config}
+    given = {name: value for name, value in config.items() if value is not None}
+    fields = {**settings.config, **given}
     ngrams = hashed_ngrams(words, fields.get("ngram_buckets", 0))
     fields["ngrams_per_word"] = ngrams.shape[1]
     set_seed(seed)
@@ -109,7 +121,9 @@ def build_student(
         model.ngrams.ngrams.copy_(ngrams)
     with torch.no_grad():
         model.embedding.weight.copy_(vectors.embedding_matrix(words, seed))
-    if extra_vocab_size:
+    if start is not None:
+        start.copy_layers(model)
+    if extra_vocab_size or start is not None:
         has_vector = torch.zeros(len(words), dtype=torch.bool)
         has_vector[[words[word] for word in vectors.rows]] = True
         model.keep_initial_vectors(has_vector)
@@ -122,11 +136,17 @@ def student_vocabulary(
     extra_vocab_size: int = 0,
     variant_texts: Sequence[str] = (),
     embedding_size: int | None = None,
+    start: StudentStart | None = None,
 ) -> tuple[PreTrainedTokenizerFast, WordVectors]:
     """Make a student's tokenizer, and load the vectors that there are of its words.
 
-    Arguments and errors are those of `build_student`.
+    Arguments and errors are those of `build_student`; `start` is what `student_start` names.
     """
+    if start is not None:
+        tokenizer = train_word_tokenizer(
+            texts, **settings.vocabulary, extra_words=start.words, variant_texts=variant_texts
+        )
+        return tokenizer, start.vectors_of(list(tokenizer.get_vocab()))
     if extra_vocab_size and settings.word_vectors == NO_VECTORS:
         raise ValueError(
             f"extra_vocab_size is {extra_vocab_size}, but there are no word_vectors that these "
@@ -138,6 +158,34 @@ def student_vocabulary(
     )
     vectors = load_word_vectors(settings.word_vectors, tokenizer.get_vocab(), embedding_size)
     return tokenizer, vectors
+
+
+def check_start(
+    start: StudentStart,
+    word_vectors: str | Path | None = None,
+    extra_vocab_size: int = 0,
+    embedding_size: int | None = None,
+    config: Mapping[str, Any] | None = None,
+) -> None:
+    """Refuse what contradicts a pretrained student.
+
+    Arguments are those of `build_student`; `start` is what `student_start` names.
+
+    Raises:
+        ValueError: There are word vectors too, or a size is another one.
+    """
+    if word_vectors is not None or extra_vocab_size:
+        raise ValueError(
+            "student_start brings words and their vectors: leave word_vectors and extra_vocab_size "
+            "out, or student_start."
+        )
+    has = {**start.shape, "embedding_size": start.model.config.embedding_size}
+    for name, value in {**(config or {}), "embedding_size": embedding_size}.items():
+        if name in has and value is not None and value != has[name]:
+            raise ValueError(
+                f"{name} is {value}, and that of student_start is {has[name]}: leave {name} out, "
+                "or pretrain a student of that size."
+            )
 
 
 def build_trainer(

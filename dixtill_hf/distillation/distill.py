@@ -26,10 +26,11 @@ from dixtill_hf.data.loading import load_text_classification
 from dixtill_hf.data.sources import Source
 from dixtill_hf.distillation.arguments import DistillationArguments
 from dixtill_hf.distillation.augmentation import label_variants
-from dixtill_hf.distillation.building import build_trainer, student_vocabulary
+from dixtill_hf.distillation.building import build_trainer, check_start, student_vocabulary
 from dixtill_hf.distillation.presets import METHODS, PRESETS, student_settings
 from dixtill_hf.distillation.trainer import DistillationTrainer
 from dixtill_hf.explainers.base import Explainer, get_explainer
+from dixtill_hf.student.pretrained_start import load_student_start
 from dixtill_hf.student.student import Student, load_student
 from dixtill_hf.teacher.checkpoints import has_classification_head, load_config
 from dixtill_hf.teacher.finetuning import finetune_teacher
@@ -54,6 +55,7 @@ def distill(
     label_map: Mapping[str, str] | None = None,
     unlabelled: bool = False,
     word_vectors: str | Path | None = None,
+    student_start: str | Path | None = None,
     variants: int | None = None,
     **arguments: Any,
 ) -> Student:
@@ -92,6 +94,8 @@ def distill(
         unlabelled: Whether texts may lack a label; they learn from the teacher only.
         word_vectors: Start of the student's embedding, a source of `load_word_vectors`; "none"
             draws it at random. Default: the preset's.
+        student_start: Pretrained student to start from, of `pretrain_student`: a directory or Hub
+            id, or "packaged" for the English one. Default: none.
         variants: Variants of every training text that the teacher labels. Default: the preset's.
         **arguments: Fields of `DistillationArguments` that differ from the preset's:
             `num_train_epochs`, `learning_rate`, `use_cpu`, ...
@@ -126,7 +130,7 @@ def distill(
             unlabelled=unlabelled,
             keep_columns=explainer.reads,
         )
-        _check_learnable(args, data, word_vectors)
+        _check_learnable(args, data, word_vectors, student_start)
         teacher = _ready_teacher(teacher, data, label_map, output_dir)
         cache_dir = None if output_dir is None else directory / "cache" / "annotations"
         data = annotate(data, teacher, explainer, cache_dir=cache_dir)
@@ -142,6 +146,7 @@ def distill(
                 eval_dataset=data["validation"],
                 label_names=_names(data) or teacher.labels,
                 word_vectors=word_vectors,
+                student_start=student_start,
             )
             return _trained(trainer, data, None if output_dir is None else directory, arguments)
 
@@ -249,16 +254,23 @@ def _check_settings(
 
 
 def _check_learnable(
-    args: DistillationArguments, data: DatasetDict, word_vectors: str | Path | None
+    args: DistillationArguments,
+    data: DatasetDict,
+    word_vectors: str | Path | None,
+    student_start: str | Path | None,
 ) -> None:
-    """Refuse data and word vectors that no student can be made of."""
+    """Refuse data, word vectors and starts that no student can be made of."""
     if args.alpha == 0 and LABEL_UNKNOWN in data["train"][LABEL]:
         raise ValueError(
             f"The method {args.method!r} learns from labels only, and some training texts have "
             "none: label them, leave them out, or name another method."
         )
     texts = data["train"][TEXT][:]
-    student_vocabulary(texts, student_settings(args.preset, len(texts), word_vectors=word_vectors))
+    settings = student_settings(args.preset, len(texts), word_vectors=word_vectors)
+    start = None if student_start is None else load_student_start(student_start)
+    if start is not None:
+        check_start(start, word_vectors)
+    student_vocabulary(texts, settings, start=start)
 
 
 def _names(data: DatasetDict) -> list[str] | None:
@@ -345,6 +357,7 @@ def _fingerprint(trainer: DistillationTrainer, given: Mapping[str, Any]) -> str:
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
     args = trainer.args.to_dict()
     names = {"seed", "temperature", "attribution_reduction", "max_words", "bucket_by_length"}
+    names |= {"pretrained_lr_ratio"}
     names |= {"num_train_epochs", "per_device_train_batch_size", *given}
     names |= {*PRESETS[trainer.args.preset].training, *METHODS[trainer.args.method]}
     settings = {name: str(args[name]) for name in names}

@@ -3,7 +3,7 @@
 
 import copy
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -333,6 +333,14 @@ class DistillationTrainer(Trainer):
         directory.mkdir(parents=True, exist_ok=True)
         (directory / "README.md").write_text(card, encoding="utf-8")
 
+    def create_optimizer(self, *args: Any, **kwargs: Any) -> torch.optim.Optimizer:
+        """As `Trainer`'s; layers that are pretrained have a lower learning rate."""
+        made = self.optimizer is None
+        optimizer = super().create_optimizer(*args, **kwargs)
+        if made and self.model.is_pretrained:
+            slow_down(optimizer, self.model.base_model.parameters(), self.args.pretrained_lr_ratio)
+        return optimizer
+
     @staticmethod
     def get_optimizer_cls_and_kwargs(
         args: TrainingArguments, model: PreTrainedModel | None = None
@@ -444,6 +452,24 @@ class _StartOfEpoch(TrainerCallback):
 
 def _forward(model: nn.Module, inputs: Batch) -> DixtillOutput:
     return model(input_ids=inputs[INPUT_IDS], attention_mask=inputs["attention_mask"])
+
+
+def slow_down(
+    optimizer: torch.optim.Optimizer, parameters: Iterable[nn.Parameter], ratio: float
+) -> None:
+    """Give parameters of an optimizer a learning rate of their own, in groups of their own.
+
+    Args:
+        optimizer: Before its first step, and before its schedule is made.
+        parameters: The parameters.
+        ratio: Their learning rate as a share of what they had.
+    """
+    slow = {id(parameter) for parameter in parameters}
+    for group in list(optimizer.param_groups):
+        moved = [parameter for parameter in group["params"] if id(parameter) in slow]
+        if moved:
+            group["params"] = [one for one in group["params"] if id(one) not in slow]
+            optimizer.add_param_group({**group, "params": moved, "lr": group["lr"] * ratio})
 
 
 def _as_list(given: str | list[str] | None) -> list[str]:

@@ -206,6 +206,9 @@ class DixtillPreTrainedModel(PreTrainedModel):
         self.encoder = DixtillEncoder(config)
         self.attention = DixtillAttention(config)
         self.register_buffer("initial_vectors", None, persistent=False)
+        # Whether the layers below the classifier started from a pretrained student's: training
+        # then changes them more slowly.
+        self.is_pretrained = False
 
     def get_input_embeddings(self) -> nn.Embedding:
         """Return the embedding table."""

@@ -183,12 +183,20 @@ class StudentArguments:
         "file, 'teacher' (made of the teacher's own embedding), or 'none' (random). Default: the "
         "preset's, which are 'glove-packaged', or 'none' if these are not installed.",
     )
+    student_start: str | None = described(
+        None,
+        "Pretrained student to start from: a directory that dixtill-hf pretrain has written, a Hub "
+        "id, or 'packaged' for the English one. Default: none.",
+    )
     embedding_size: int | None = described(
         None,
         "Embedding dimensions; word vectors with more are reduced to their principal components. "
         "Default: those of the word vectors, 50 without them.",
     )
-    hidden_size: int = described(50, "Units of the bi-LSTM in each direction.")
+    hidden_size: int | None = described(
+        None,
+        "Units of the bi-LSTM in each direction. Default: those of student_start, 50 without it.",
+    )
     ngram_buckets: int | None = described(
         None,
         "Number of vectors that words share by their character n-grams in training, which are then "

@@ -15,9 +15,10 @@ from dixtill_hf.artifacts.hashing import hash_json
 from dixtill_hf.data.columns import TEXT
 from dixtill_hf.data.names import check_name
 from dixtill_hf.distillation.arguments import DistillationArguments
-from dixtill_hf.distillation.building import student_vocabulary
+from dixtill_hf.distillation.building import check_start, student_vocabulary
 from dixtill_hf.distillation.distill import training_arguments
 from dixtill_hf.distillation.presets import METHODS, PRESETS, student_settings
+from dixtill_hf.student.pretrained_start import identify_student_start, load_student_start
 from dixtill_hf.student.word_vectors import NO_VECTORS
 from dixtill_hf.workflow.annotation_stage import Annotation
 from dixtill_hf.workflow.recipe import StudentArguments
@@ -102,6 +103,7 @@ def student_jobs(
         preset: identify_word_vectors(chosen_word_vectors(word_vectors, preset))
         for preset in arguments.presets
     }
+    start = identify_student_start(arguments.student_start)
     jobs = []
     for seed, preset, method in product(
         range(arguments.seeds), arguments.presets, arguments.methods
@@ -112,7 +114,7 @@ def student_jobs(
             asdict(PRESETS[preset]),
             dict(METHODS[method]),
             seed,
-            {**shared, "word_vectors": vectors[preset]},
+            {**shared, "word_vectors": vectors[preset], "student_start": start},
         ]
         wanted = variant_settings(arguments, preset, method, word_vectors)
         jobs.append(
@@ -154,6 +156,14 @@ def check_students(arguments: StudentArguments) -> None:
     check_explained_variants(arguments)
     check_replacement_words(arguments)
     check_word_vectors(arguments.word_vectors)
+    if arguments.student_start is not None:
+        check_start(
+            load_student_start(arguments.student_start),
+            arguments.word_vectors,
+            arguments.extra_vocab_size,
+            arguments.embedding_size,
+            {"hidden_size": arguments.hidden_size},
+        )
     none = (chosen_word_vectors(arguments.word_vectors, preset) == NO_VECTORS for preset in presets)
     if arguments.extra_vocab_size and any(none):
         raise ValueError(
@@ -200,6 +210,9 @@ def describe_vocabularies(
     Raises:
         ValueError: No words are left, or the vectors do not fit.
     """
+    start = None
+    if arguments.student_start is not None:
+        start = load_student_start(arguments.student_start)
     described = {}
     for preset in arguments.presets:
         settings = student_settings(
@@ -213,6 +226,7 @@ def describe_vocabularies(
             arguments.extra_vocab_size,
             _texts_with_new_words(arguments, variants.get(preset)),
             arguments.embedding_size,
+            start,
         )
         described[preset] = {
             "min_frequency": settings.vocabulary["min_frequency"],

@@ -111,6 +111,7 @@ def _trainer(job: StudentJob, data: DatasetDict, checkpoints: Path) -> Distillat
         variants=None if job.variants is None else Dataset.load_from_disk(str(job.variants)),
         include_variant_words=arguments.replacement_words > 0,
         word_vectors=job.word_vectors,
+        student_start=arguments.student_start,
         min_frequency=arguments.min_frequency,
         extra_vocab_size=arguments.extra_vocab_size,
         hidden_size=arguments.hidden_size,

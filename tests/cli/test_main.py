@@ -21,6 +21,7 @@ EXPLAINED = {
     "benchmark": "Other small classifiers to compare with",
     "annotate": "Nodes on the path of Integrated Gradients",
     "train": "Weight of the teacher against the labels",
+    "pretrain": "Most words that the student knows",
     "evaluate": "The split to score",
     "export": "find the best student of at most so many bytes",
     "explain": "reads them from standard input",

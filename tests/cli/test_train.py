@@ -63,3 +63,11 @@ def test_a_dataset_without_splits_is_refused(annotated_dir, tmp_path):
     where = ["--annotated", str(tmp_path / "single"), "--output_dir", str(tmp_path / "student")]
     with pytest.raises(ValueError, match=r"a dataset without splits.*DatasetDict\(\{'train'"):
         main(where)
+
+
+def test_a_student_starts_from_a_pretrained_one(annotated_dir, student_start_dir, tmp_path):
+    given = ["--annotated", str(annotated_dir), "--output_dir", str(tmp_path / "student")]
+    given += ["--method", "kl", "--num_train_epochs", "1", "--variants", "none", "--use_cpu"]
+    main([*given, "--student_start", str(student_start_dir), "--report_to", "none"])
+    student = json.loads((tmp_path / "student" / "config.json").read_text())
+    assert (student["embedding_size"], student["hidden_size"]) == (3, 4)

@@ -6,6 +6,7 @@ import torch
 
 from dixtill_hf.distillation.arguments import DistillationArguments
 from dixtill_hf.distillation.building import build_student
+from dixtill_hf.student.pretrained_start import load_student_start
 from dixtill_hf.student.tokenization import hashed_ngrams
 
 TEXTS = ["profit rises", "profit falls", "profit falls again"]
@@ -113,3 +114,33 @@ def test_fields_of_the_configuration_win_over_the_preset():
 def test_an_unknown_preset_gives_the_nearest():
     with pytest.raises(ValueError, match="default"):
         build_student(TEXTS, LABELS, "defualt")
+
+
+def test_a_pretrained_student_gives_layers_words_and_vectors(student_start_dir):
+    start = load_student_start(student_start_dir)
+    model, tokenizer = build_student(TEXTS, LABELS, student_start=student_start_dir)
+    words = tokenizer.get_vocab()
+    assert sorted(words, key=words.get) == ["[PAD]", "[UNK]", "profit", "falls", *start.words]
+    rows = start.vectors_of(start.words).matrix.tolist()
+    assert model.embedding.weight[[words[word] for word in start.words]].tolist() == rows
+    assert (model.config.hidden_size, model.config.embedding_size) == (4, 3)
+    assert model.is_pretrained
+    for name, value in start.model.encoder.state_dict().items():
+        assert torch.equal(model.encoder.state_dict()[name], value)
+    # Those that the start lacks are replaced by the unknown word when words are dropped.
+    assert model.initial_vectors[words["profit"]].isnan().all()
+    assert not model.initial_vectors[words["fall"]].isnan().any()
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"word_vectors": "none"}, "word_vectors"),
+        ({"extra_vocab_size": 5}, "extra_vocab_size"),
+        ({"embedding_size": 4}, "embedding_size is 4"),
+        ({"hidden_size": 5}, "hidden_size is 5"),
+    ],
+)
+def test_what_contradicts_a_pretrained_student_is_refused(student_start_dir, given, named):
+    with pytest.raises(ValueError, match=named):
+        build_student(TEXTS, LABELS, student_start=student_start_dir, **given)

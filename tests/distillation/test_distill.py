@@ -162,3 +162,12 @@ def test_several_processes_are_refused(texts, teacher, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(ValueError, match=r"one of 2.*run_distillation\.py"):
         distill(texts, teacher, **SHORT)
+
+
+def test_a_student_starts_from_a_pretrained_one(texts, teacher, student_start_dir):
+    given = {name: value for name, value in SHORT.items() if name != "word_vectors"}
+    student = distill(texts, teacher, student_start=student_start_dir, **given)
+    assert student.model.config.hidden_size == 4
+    assert "rise" in student.tokenizer.get_vocab()
+    with pytest.raises(ValueError, match="student_start brings words"):
+        distill(texts, teacher, student_start=student_start_dir, **SHORT)

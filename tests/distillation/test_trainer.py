@@ -354,3 +354,23 @@ def test_our_private_names_are_not_those_of_the_trainer(
     plain = Trainer(make_student(), make_arguments())
     attributes = {"_users_metrics", "_term_averages", "_bucket_sampler", "_preparer"}
     assert not (private | attributes) & {*dir(Trainer), *vars(plain)}
+
+
+def test_pretrained_layers_learn_more_slowly(make_trainer: MakeTrainer) -> None:
+    trainer = make_trainer(learning_rate=1e-2, pretrained_lr_ratio=0.1)
+    trainer.model.is_pretrained = True
+    trainer.create_optimizer_and_scheduler(10)
+    rates = {
+        id(parameter): group["initial_lr"]
+        for group in trainer.optimizer.param_groups
+        for parameter in group["params"]
+    }
+    assert len(rates) == len(list(trainer.model.parameters()))
+    for name, parameter in trainer.model.named_parameters():
+        expected = 1e-2 if name.startswith("classifier") else 1e-3
+        assert rates[id(parameter)] == pytest.approx(expected), name
+
+
+def test_other_students_have_one_learning_rate(make_trainer: MakeTrainer) -> None:
+    trainer = make_trainer(learning_rate=1e-2)
+    assert {group["lr"] for group in trainer.create_optimizer().param_groups} == {1e-2}
