@@ -140,6 +140,13 @@ class DistillationArguments(TrainingArguments):
             "which also pushes a pickle of the arguments."
         },
     )
+    greater_is_better: bool | None = field(
+        default=None,
+        metadata={
+            "help": "Whether the best model has the greatest metric_for_best_model. Default: yes, "
+            "unless it is a loss."
+        },
+    )
     optim: OptimizerNames | str = _preset_field("Name of the optimizer.")  # noqa: RUF009 - a field
     optim_args: str | None = _preset_field("Settings of the optimizer: 'momentum=0.9'.")
     learning_rate: float = _preset_field("Highest learning rate of the schedule.")

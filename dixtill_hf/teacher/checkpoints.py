@@ -26,22 +26,33 @@ from transformers.models.auto.modeling_auto import (
     MODEL_FOR_MASKED_LM_MAPPING_NAMES,
 )
 
-# The file of a PEFT adapter, which holds a difference to another model's weights.
-_ADAPTER = "adapter_config.json"
+from dixtill_hf.teacher.adapters import (
+    adapted_config,
+    adapted_model,
+    is_adapter,
+    merge_adapter,
+)
+
 # Tokenizers without a limit report a huge sentinel; no classifier reads a million tokens.
 _NO_LIMIT = 1_000_000
 _NAMES_SHOWN = 4
 
 
 def load_config(name_or_path: str | Path, **loading: Any) -> PretrainedConfig:
-    """Read a model's configuration.
+    """Read a model's configuration; of a PEFT adapter, that of the model with it.
 
     Raises:
         OSError: It is neither a directory with a config.json nor reachable on the Hub, or the file
             cannot be read.
-        ValueError: The directory holds a PEFT adapter.
+        ImportError: It is an adapter, and the package `peft` is not installed.
+        ValueError: It is an adapter that cannot be merged into a model.
     """
     directory = Path(name_or_path)
+    if is_adapter(name_or_path, **loading):
+        base, of_base = adapted_model(name_or_path, **loading)
+        with _belonging_to(name_or_path, base):
+            config = load_config(base, **of_base)
+        return adapted_config(config, name_or_path, **loading)
     if directory.exists() and "gguf_file" not in loading:
         _check_directory(directory)
     try:
@@ -62,11 +73,6 @@ def load_config(name_or_path: str | Path, **loading: Any) -> PretrainedConfig:
 def _check_directory(directory: Path) -> None:
     if not directory.is_dir():
         raise OSError(f"{directory} is a file: give the directory of a saved model.")
-    if (directory / _ADAPTER).is_file():
-        raise ValueError(
-            f"{directory} holds a PEFT adapter ({_ADAPTER}), which is not supported yet. Save the "
-            "whole model: PeftModel.merge_and_unload().save_pretrained(...)."
-        )
     if not (directory / "config.json").is_file():
         found = ", ".join(sorted(path.name for path in directory.iterdir())) or "nothing"
         raise OSError(
@@ -75,13 +81,28 @@ def _check_directory(directory: Path) -> None:
         )
 
 
+@contextmanager
+def _belonging_to(adapter: str | Path, model: str) -> Iterator[None]:
+    """Say why a model is looked for that nobody has named."""
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        raise OSError(
+            f"The adapter {str(adapter)!r} belongs to the model {model!r} (base_model_name_or_path "
+            f"in its adapter_config.json), which cannot be read. {error}"
+        ) from error
+
+
 def load_tokenizer(name_or_path: str | Path, **loading: Any) -> PreTrainedTokenizerFast:
-    """Read a model's tokenizer.
+    """Read a model's tokenizer; of an adapter without one, that of the model it belongs to.
 
     Raises:
         OSError: There is none, or it cannot be read.
         ValueError: It gives no character offsets.
     """
+    if is_adapter(name_or_path, **loading) and not _has_tokenizer(name_or_path):
+        base, of_base = adapted_model(name_or_path, **loading)
+        return load_tokenizer(base, **of_base)
     what_to_do = (
         "Save it with the model: AutoTokenizer.from_pretrained(...).save_pretrained"
         f"({str(name_or_path)!r})."
@@ -97,10 +118,16 @@ def load_tokenizer(name_or_path: str | Path, **loading: Any) -> PreTrainedTokeni
     return tokenizer
 
 
+def _has_tokenizer(name_or_path: str | Path) -> bool:
+    """Whether a tokenizer lies next to an adapter; on the Hub, next to most."""
+    directory = Path(name_or_path)
+    return not directory.is_dir() or (directory / "tokenizer_config.json").is_file()
+
+
 def load_weights(
     model_class: Any, name_or_path: str | Path, **loading: Any
 ) -> tuple[PreTrainedModel, list[str]]:
-    """Read a model's weights.
+    """Read a model's weights; an adapter's are merged into those of the model it belongs to.
 
     Args:
         model_class: Auto class of the model, such as `AutoModelForSequenceClassification`.
@@ -114,6 +141,24 @@ def load_weights(
         OSError: The weights are missing, damaged or of other shapes than the configuration says.
         ValueError: The checkpoint has more layers than the configuration says.
     """
+    own = {name: value for name, value in loading.items() if name != "dtype"}
+    if not is_adapter(name_or_path, **own):
+        model, info = _load_whole(model_class, name_or_path, **loading)
+        return model, sorted(info["missing_keys"])
+    base, of_base = adapted_model(name_or_path, **own)
+    settings = {"config": load_config(name_or_path, **own), "dtype": loading.get("dtype")}
+    # A head for other labels is drawn anew, and has to come with the adapter.
+    settings["ignore_mismatched_sizes"] = True
+    model, info = _load_whole(model_class, base, **settings, **of_base)
+    drawn = [*info["missing_keys"], *(name for name, *_ in info["mismatched_keys"])]
+    with _reading("adapter", name_or_path):
+        return merge_adapter(model, drawn, name_or_path, **own)
+
+
+def _load_whole(
+    model_class: Any, name_or_path: str | Path, **loading: Any
+) -> tuple[PreTrainedModel, dict[str, Any]]:
+    """The model that a whole checkpoint holds, and what transformers says of loading it."""
     with _reading("weights", name_or_path):
         model, info = model_class.from_pretrained(
             str(name_or_path), output_loading_info=True, **loading
@@ -125,7 +170,7 @@ def load_weights(
             f"{list_few(further)}: without them the model would be another. Correct the number of "
             "layers in config.json."
         )
-    return model, sorted(info["missing_keys"])
+    return model, info
 
 
 def _further_layers(model: PreTrainedModel, unexpected: Iterable[str]) -> list[str]:

@@ -23,6 +23,7 @@ from transformers import (
 
 from dixtill_hf.data.columns import LABEL, TEXT
 from dixtill_hf.data.labels import label_names
+from dixtill_hf.teacher.adapters import is_adapter
 from dixtill_hf.teacher.checkpoints import (
     check_architecture,
     check_vocabulary,
@@ -119,6 +120,12 @@ def build_trainer(
             offsets or belongs to another model.
     """
     names = label_names(dataset["train"])
+    if is_adapter(encoder):
+        raise ValueError(
+            f"{str(encoder)!r} holds a PEFT adapter: it can be a teacher, but is not fine-tuned "
+            "here. Name the model that it belongs to, or merge it first: "
+            "PeftModel.merge_and_unload().save_pretrained(...)."
+        )
     config = load_config(encoder)
     check_architecture(config, str(encoder))
     if config.is_encoder_decoder:

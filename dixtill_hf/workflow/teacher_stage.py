@@ -13,6 +13,7 @@ from dixtill_hf.data.conventions import find_label_column, find_text_column
 from dixtill_hf.data.labels import label_names
 from dixtill_hf.data.sources import read_source
 from dixtill_hf.evaluation.efficiency import directory_bytes
+from dixtill_hf.teacher.adapters import is_adapter
 from dixtill_hf.teacher.ensemble import TeacherEnsemble, cross_fit, hash_of
 from dixtill_hf.teacher.finetuning import FinetuningSettings, finetune_teacher
 from dixtill_hf.teacher.loading import Teacher, load_teacher
@@ -115,7 +116,7 @@ def read_examples(source: str) -> dict[str, list[str]]:
 
 def _bytes_of(teacher: Teacher) -> int:
     path = Path(teacher.name)
-    if path.is_dir():
+    if path.is_dir() and not is_adapter(path):
         return directory_bytes(path)
     if path.is_file():
         return path.stat().st_size

@@ -100,15 +100,6 @@ def test_labels_that_are_numbers_are_called_by_them(checkpoint):
     assert load_teacher(checkpoint, ["5", "4", "3"]).label_order == [2, 1, 0]
 
 
-@pytest.mark.parametrize("with_config", [True, False])
-def test_an_adapter_is_refused_by_name(checkpoint, with_config):
-    (checkpoint / "adapter_config.json").write_text('{"peft_type": "LORA"}')
-    if not with_config:
-        (checkpoint / "config.json").unlink()
-    with pytest.raises(ValueError, match=r"PEFT adapter.*not supported yet.*merge_and_unload"):
-        load_teacher(checkpoint)
-
-
 @pytest.mark.parametrize("left", [(), OTHER_TOKENIZER_FILES])
 @pytest.mark.parametrize("kind", ["bert", "roberta", "deberta-v2", "gpt2", "llama"])
 def test_a_missing_tokenizer_is_named_with_what_to_do(tiny_teacher_dir, tmp_path, kind, left):
