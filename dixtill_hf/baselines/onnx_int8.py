@@ -9,10 +9,11 @@ from __future__ import annotations
 import platform
 import tempfile
 import warnings
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dixtill_hf.artifacts.processor import processor_flags
 from dixtill_hf.baselines.base import register_baseline
 from dixtill_hf.baselines.quantization import (
     CPU_PRESETS,
@@ -71,12 +72,10 @@ def preset_of_this_cpu() -> str:
     Raises:
         ValueError: The processor is neither x86 nor ARM, both of 64 bits.
     """
-    description = Path("/proc/cpuinfo")
-    text = description.read_text(encoding="utf-8") if description.is_file() else ""
-    return choose_preset(platform.machine(), text)
+    return choose_preset(platform.machine(), processor_flags())
 
 
-def choose_preset(machine: str, description: str) -> str:
+def choose_preset(machine: str, flags: Collection[str]) -> str:
     """The preset for a processor.
 
     Signed 8-bit weights, which ARM and the VNNI instructions multiply fast, can overflow on x86
@@ -84,7 +83,7 @@ def choose_preset(machine: str, description: str) -> str:
 
     Args:
         machine: Its architecture, as `platform.machine` has it.
-        description: What the system says about it, its instruction sets among other words.
+        flags: Its instruction sets, from `processor_flags`.
 
     Raises:
         ValueError: The architecture is neither x86 nor ARM, both of 64 bits.
@@ -92,8 +91,7 @@ def choose_preset(machine: str, description: str) -> str:
     if machine.lower() in _ARM:
         return "arm64"
     if machine.lower() in _X86:
-        has_vnni = {"avx512_vnni", "avx_vnni"} & set(description.split())
-        return "avx512_vnni" if has_vnni else "avx2"
+        return "avx512_vnni" if {"avx512_vnni", "avx_vnni"} & set(flags) else "avx2"
     raise ValueError(
         f"No int8 preset is known for the processor architecture {machine!r}: name the nearest "
         f"with cpu_preset, one of {', '.join(CPU_PRESETS)}."

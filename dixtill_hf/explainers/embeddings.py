@@ -7,33 +7,45 @@ and special tokens kept (Cantini et al. 2024).
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
 from typing import Any
 
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformers import PreTrainedModel
 
+from dixtill_hf.artifacts.processor import processor_flags
 from dixtill_hf.teacher.encoding import EncodedText, collate, encode_texts
 from dixtill_hf.teacher.loading import Teacher
 
 PRECISIONS = ("auto", "bfloat16", "float32")
-# Where bfloat16 is emulated it gains nothing, or loses.
-_WORTHWHILE = 1.5
+# Processors with one of these multiply bfloat16 matrices at least about twice as fast as float32
+# ones; others emulate bfloat16, which gains nothing, or loses.
+_CPU_BFLOAT16 = {"amx_bf16", "avx512_bf16", "bf16"}  # two of x86, one of ARM, as Linux names them
+# The first generation of NVIDIA's GPUs that has bfloat16: Ampere.
+_CUDA_BFLOAT16 = (8, 0)
 # PyTorch's fused CPU attention runs its backward pass one head at a time: on short texts, plain
 # matrix products are several times faster in bfloat16.
 _SHORT_TEXT = 128
 
 
 def resolve_precision(precision: str, device: torch.device) -> str:
-    """What `auto` means on a device: bfloat16 where it multiplies matrices much faster."""
+    """What `auto` means on a device: bfloat16 if it has instructions for it, else float32.
+
+    It depends only on the hardware, never on a measurement: bfloat16 on NVIDIA GPUs from Ampere on,
+    on AMD GPUs, and on processors with AMX or AVX-512 instructions for bfloat16 or ARM's; float32
+    on every other device, and on processors whose system does not list their instructions
+    (Windows, macOS).
+    """
     if precision != "auto":
         return precision
-    slow, fast = (_seconds(device, dtype) for dtype in (torch.float32, torch.bfloat16))
-    return "bfloat16" if slow > _WORTHWHILE * fast else "float32"
+    if device.type == "cuda":
+        # What ROCm calls a capability is another numbering; all GPUs that it supports have it.
+        has = bool(torch.version.hip) or torch.cuda.get_device_capability(device) >= _CUDA_BFLOAT16
+    else:
+        has = device.type == "cpu" and not _CPU_BFLOAT16.isdisjoint(processor_flags())
+    return "bfloat16" if has else "float32"
 
 
 @contextmanager
@@ -51,18 +63,6 @@ def computing_in(precision: str, device: torch.device, width: int) -> Iterator[N
                 yield
         else:
             yield
-
-
-@cache  # where bfloat16 is emulated, it takes seconds
-def _seconds(device: torch.device, dtype: torch.dtype, size: int = 768, times: int = 5) -> float:
-    """Least time of a matrix product among a few, measured once in a process."""
-    matrix = torch.ones(size, size, device=device, dtype=dtype)
-    best = float("inf")
-    for _ in range(times):
-        start = time.perf_counter()
-        (matrix @ matrix).sum().item()
-        best = min(best, time.perf_counter() - start)
-    return best
 
 
 # Widths between one power of two and the next: padding adds 3 % on average, 12 % at most.
@@ -304,9 +304,10 @@ def _decoder_embedding(teacher: Teacher) -> torch.nn.Module:
     Raises:
         ValueError: Its weights are not those of the encoder's.
     """
-    base: Any = teacher.model.base_model
-    module = base.get_decoder().get_input_embeddings()
-    if module.weight.data_ptr() != word_embedding(teacher.model).weight.data_ptr():
+    decoder: Any = teacher.model.base_model.get_decoder()
+    module: Any = decoder.get_input_embeddings()
+    encoder: Any = word_embedding(teacher.model)
+    if module.weight.data_ptr() != encoder.weight.data_ptr():
         raise ValueError(
             f"Encoder and decoder of the teacher {teacher.name!r} embed words differently, so a "
             "word has two attributions. Choose another teacher."

@@ -205,8 +205,9 @@ class IntegratedGradients(TargetedExplainer):
         tolerance: Largest share of Σ|scores| that a text's scores may miss.
         max_steps: Nodes of the largest rule of a text.
         precision: Precision of the gradients; logits and completeness errors are always in the
-            teacher's own. `float32`, `bfloat16`, or `auto`: bfloat16 if the device multiplies
-            matrices much faster in it.
+            teacher's own. `float32`, `bfloat16`, or `auto`: bfloat16 if the device has
+            instructions for it (see `resolve_precision`). What `auto` became is part of the key of
+            an annotation.
         calibration: The rule fitted to the teacher. None: `prepared` fits one; an explainer that
             was not prepared starts with 14 plain nodes instead.
     """

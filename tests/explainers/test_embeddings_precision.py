@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Precision: what `auto` becomes, and what autocast leaves alone."""
 
+import pytest
 import torch
 
 from dixtill_hf.explainers import embeddings as precision
@@ -14,17 +15,30 @@ def test_a_precision_that_was_chosen_is_kept():
     assert resolve_precision("bfloat16", CPU) == "bfloat16"
 
 
-def test_auto_takes_bfloat16_only_where_it_is_much_faster(monkeypatch):
-    times = {torch.float32: 1.0, torch.bfloat16: 0.5}
-    monkeypatch.setattr(precision, "_seconds", lambda device, dtype: times[dtype])
-    assert resolve_precision("auto", CPU) == "bfloat16"
-    times[torch.bfloat16] = 0.8
-    assert resolve_precision("auto", CPU) == "float32"
+@pytest.mark.parametrize(
+    ("flags", "chosen"),
+    [
+        ({"avx2", "amx_bf16"}, "bfloat16"),
+        ({"avx512_bf16"}, "bfloat16"),
+        ({"asimd", "bf16"}, "bfloat16"),
+        ({"avx2", "avx512f"}, "float32"),
+        (set(), "float32"),
+    ],
+)
+def test_auto_follows_the_instructions_of_the_processor(monkeypatch, flags, chosen):
+    monkeypatch.setattr(precision, "processor_flags", lambda: flags)
+    assert resolve_precision("auto", CPU) == chosen
 
 
-def test_a_device_is_measured_once():
-    first = precision._seconds(CPU, torch.float32)
-    assert precision._seconds(torch.device("cpu"), torch.float32) == first
+@pytest.mark.parametrize(("capability", "chosen"), [((7, 5), "float32"), ((8, 0), "bfloat16")])
+def test_auto_follows_the_generation_of_the_gpu(monkeypatch, capability, chosen):
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    monkeypatch.setattr(torch.version, "hip", None)
+    assert resolve_precision("auto", torch.device("cuda")) == chosen
+
+
+def test_auto_is_float32_on_other_devices():
+    assert resolve_precision("auto", torch.device("mps")) == "float32"
 
 
 def test_matrices_are_multiplied_in_the_precision():
