@@ -27,6 +27,7 @@ FOLDERS = [
     "distillation",
     "pretraining",
     "export",
+    "scoring",
     "baselines",
     "reporting",
     "workflow",

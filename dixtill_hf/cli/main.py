@@ -19,6 +19,7 @@ COMMANDS = {
     "evaluate": "score a student on an annotated dataset",
     "calibrate": "make a student's probabilities true, and say from which one on it may answer",
     "explain": "classify a text and show which words decided",
+    "predict": "score files of texts with a student: label, probabilities, deciding words",
     "export": "write a student for where it is used: one small file in integers, or ONNX",
 }
 _USAGE = "usage: dixtill-hf COMMAND [recipe.yaml] [--field value ...]"

@@ -17,8 +17,9 @@ import io
 import json
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path, PurePath
 from typing import Any
 
 import pyarrow as pa
@@ -29,6 +30,8 @@ from datasets import Dataset
 _READER_VERSION = 1
 _OTHER_SEPARATORS = ",;\t|"
 _INT64 = range(-(2**63), 2**63)
+# A cell of a file that is read in parts; more is a quotation mark that was never closed.
+_LONGEST_CELL = 1 << 26
 
 
 def read_file(path: Path) -> Dataset:
@@ -47,18 +50,36 @@ def read_file(path: Path) -> Dataset:
     """
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {path}{_nearest_file(path)}.")
-    suffix = path.suffix.lower()
-    if suffix not in READERS:
-        raise ValueError(f"{path} is not one of the kinds that are read: {', '.join(READERS)}.")
+    suffix = kind_of(str(path))
     content = path.read_bytes()
-    try:
+    with naming_file(str(path)):
         table = READERS[suffix](content)
-    except (ValueError, RecursionError) as error:
-        reason = str(error).rstrip(".")
-        raise ValueError(f"{path} cannot be read as {suffix[1:]}: {reason}.") from error
     digest = hashlib.blake2b(f"{_READER_VERSION} {suffix} ".encode(), digest_size=16)
     digest.update(content)
     return Dataset(table, fingerprint=f"file-{digest.hexdigest()}")
+
+
+def kind_of(name: str) -> str:
+    """The suffix of a file, in lower case.
+
+    Raises:
+        ValueError: Files of this kind are not read.
+    """
+    suffix = PurePath(name).suffix.lower()
+    if suffix not in READERS:
+        raise ValueError(f"{name} is not one of the kinds that are read: {', '.join(READERS)}.")
+    return suffix
+
+
+@contextmanager
+def naming_file(name: str) -> Iterator[None]:
+    """Put the name of a file before the message of what is wrong in it."""
+    try:
+        yield
+    except (ValueError, RecursionError) as error:
+        reason = str(error).rstrip(".")
+        kind = PurePath(name).suffix.lower()[1:]
+        raise ValueError(f"{name} cannot be read as {kind}: {reason}.") from error
 
 
 def _nearest_file(path: Path) -> str:
@@ -69,8 +90,12 @@ def _nearest_file(path: Path) -> str:
     return f" (did you mean {nearest[0]}?)" if nearest else ""
 
 
-def _decode(content: bytes) -> str:
-    """The text of a file in UTF-8, without a byte order mark.
+def decode_text(content: bytes, first_line: int = 1) -> str:
+    """The text of a file in UTF-8, or of some of its lines, without a byte order mark.
+
+    Args:
+        content: The bytes.
+        first_line: Number of the line that they begin with, for messages.
 
     Raises:
         ValueError: It is in another encoding; says where, and how to convert it.
@@ -78,7 +103,7 @@ def _decode(content: bytes) -> str:
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise ValueError(f"it is in UTF-16, not UTF-8: {_convert('UTF-16')}")
     if 0 in content:
-        line = content[: content.index(0)].count(b"\n") + 1
+        line = content[: content.index(0)].count(b"\n") + first_line
         raise ValueError(
             f"there is a NUL character in line {line}, as in UTF-16 or a binary file. If it is "
             f"UTF-16: {_convert('UTF-16LE')}"
@@ -86,7 +111,7 @@ def _decode(content: bytes) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
+        line = content[: error.start].count(b"\n") + first_line
         raise ValueError(
             f"the byte 0x{content[error.start]:02x} in line {line} is not UTF-8. "
             f"If it is in Latin-1, as Excel and Windows write: {_convert('WINDOWS-1252')}"
@@ -101,7 +126,7 @@ Row = tuple[int, list[str]]
 
 
 def _read_csv(content: bytes) -> pa.Table:
-    return _table_of_cells(list(_quoted_rows(_decode(content), ",")), ",")
+    return _table_of_cells(list(_quoted_text_rows(decode_text(content), ",")), ",")
 
 
 def _read_tsv(content: bytes) -> pa.Table:
@@ -111,13 +136,13 @@ def _read_tsv(content: bytes) -> pa.Table:
     quote as in CSV, either every cell or those that need it. So cells are unquoted if all names of
     columns or all other cells are quoted, or if exactly those cells are quoted that need it.
     """
-    text = _decode(content)
+    text = decode_text(content)
     plain = _plain_rows(text)
     if not any(cell.startswith('"') for _, cells in plain for cell in cells):
         return _table_of_cells(plain, "\t")
     names, *others = ([_in_quotes(cell) for cell in cells] for _, cells in plain)
     if all(names) or (others and all(map(all, others))):
-        return _table_of_cells(list(_quoted_rows(text, "\t")), "\t")
+        return _table_of_cells(list(_quoted_text_rows(text, "\t")), "\t")
     quoted = _rows_if_quoted(text)
     if quoted is not None:
         one_shape = {len(cells) for _, cells in plain} == {len(plain[0][1])}
@@ -141,7 +166,7 @@ def _read_tsv(content: bytes) -> pa.Table:
 def _rows_if_quoted(text: str) -> list[Row] | None:
     """The rows if exactly those cells are quoted that need it, as pandas or Excel sees it."""
     try:
-        rows = list(_quoted_rows(text, "\t"))
+        rows = list(_quoted_text_rows(text, "\t"))
     except ValueError:
         return None
     lines = _lines(text)
@@ -186,11 +211,22 @@ def _plain_rows(text: str) -> list[Row]:
     return [(number, line.split("\t")) for number, line in enumerate(lines, 1)]
 
 
-def _quoted_rows(text: str, separator: str) -> Iterable[Row]:
-    """The rows, with the number of the line that each begins in (from 1)."""
-    limit = csv.field_size_limit(max(len(text), 1))
+def quoted_rows(
+    lines: Iterable[str], separator: str, longest: int = _LONGEST_CELL
+) -> Iterator[Row]:
+    """The rows, with the number of the line that each begins in (from 1).
+
+    Args:
+        lines: The lines, with what ends them.
+        separator: Between two cells.
+        longest: Most characters of a cell.
+
+    Raises:
+        ValueError: A row is not quoted as CSV is.
+    """
+    limit = csv.field_size_limit(longest)
     try:
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+        reader = csv.reader(lines, delimiter=separator, strict=True)
         line = 1
         for cells in reader:
             yield line, cells
@@ -204,9 +240,13 @@ def _quoted_rows(text: str, separator: str) -> Iterable[Row]:
         csv.field_size_limit(limit)
 
 
+def _quoted_text_rows(text: str, separator: str) -> Iterator[Row]:
+    return quoted_rows(io.StringIO(text, newline=""), separator, max(len(text), 1))
+
+
 def _table_of_cells(rows: Sequence[Row], separator: str) -> pa.Table:
     """Columns of strings from rows of cells, of which the first names the columns."""
-    header = _check_header(rows[0][1] if rows else [], separator)
+    header = check_header(rows[0][1] if rows else [], separator)
     # A blank line is a row only if a row is one cell, which is then missing.
     rows = [
         (line, cells) for line, cells in rows[1:] if len(header) == 1 or cells not in ([], [""])
@@ -219,20 +259,21 @@ def _table_of_cells(rows: Sequence[Row], separator: str) -> pa.Table:
         if len(cells or [""]) != len(header):
             raise ValueError(
                 f"the row in line {line} has {len(cells)} cells, the first line has {len(header)}. "
-                + _quote_hint(separator)
+                + quote_hint(separator)
             )
     columns = zip(*(cells or [""] for _, cells in rows), strict=True)
-    arrays = [_strings([cell or None for cell in column]) for column in columns]
+    arrays = [string_array([cell or None for cell in column]) for column in columns]
     return pa.Table.from_arrays(arrays, header)
 
 
-def _quote_hint(separator: str) -> str:
+def quote_hint(separator: str) -> str:
+    """What to do about a row with more or fewer cells than columns."""
     if separator == ",":
         return "A text that holds commas or line breaks must be in quotation marks"
     return "A text must hold no tabs or line breaks"
 
 
-def _check_header(names: Sequence[str], separator: str) -> list[str]:
+def check_header(names: Sequence[str], separator: str) -> list[str]:
     """The names of the columns; a column without one is called by its number."""
     if not any(names):
         raise ValueError("its first line, which must name the columns, is empty")
@@ -250,17 +291,27 @@ def _check_header(names: Sequence[str], separator: str) -> list[str]:
                     f"{names[0]!r}. Save it as .csv with commas, or as .tsv with tabs"
                 )
     header = [name or f"column {number}" for number, name in enumerate(names, 1)]
-    _refuse_twice(header, "the first line names the column")
+    refuse_twice(header, "the first line names the column")
     return header
 
 
-def _refuse_twice(names: Sequence[str], what: str) -> None:
+def refuse_twice(names: Sequence[str], what: str) -> None:
+    """Refuse a name that occurs more than once.
+
+    Raises:
+        ValueError: One does; `what` begins the message.
+    """
     twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
     if twice is not None:
         raise ValueError(f"{what} {twice!r} more than once")
 
 
-def _strings(values: Sequence[str | None]) -> pa.Array:
+def string_array(values: Sequence[str | None]) -> pa.Array:
+    """Strings for Arrow.
+
+    Raises:
+        ValueError: One of them holds half of a surrogate pair.
+    """
     try:
         return pa.array(values, pa.string())
     except UnicodeEncodeError as error:
@@ -289,7 +340,7 @@ _DECODER = json.JSONDecoder(
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    _refuse_twice([name for name, _ in pairs], "an object has the key")
+    refuse_twice([name for name, _ in pairs], "an object has the key")
     return dict(pairs)
 
 
@@ -301,13 +352,13 @@ def _constant(name: str) -> None:
 
 def _read_json(content: bytes) -> pa.Table:
     """A list of objects, or one object a line."""
-    text = _decode(content)
+    text = decode_text(content)
     if not text.strip():
         raise ValueError("it is empty")
     try:
         rows = _DECODER.decode(text)
     except json.JSONDecodeError:
-        rows = [row for line in enumerate(text.split("\n"), 1) for row in _json_line(*line)]
+        rows = [row for line in enumerate(text.split("\n"), 1) for row in json_line(*line)]
     if isinstance(rows, dict):
         if any(isinstance(value, list | dict) for value in rows.values()) and not any(
             isinstance(value, str) for value in rows.values()
@@ -323,10 +374,15 @@ def _read_json(content: bytes) -> pa.Table:
         if not isinstance(row, dict):
             raise ValueError(f"row {number} (counted from 0) is no object: {str(row)[:40]!r}")
     names = dict.fromkeys(name for row in rows for name in row)
-    return pa.table({name: _json_column(name, [row.get(name) for row in rows]) for name in names})
+    return pa.table({name: json_column(name, [row.get(name) for row in rows]) for name in names})
 
 
-def _json_line(number: int, line: str) -> list[Any]:
+def json_line(number: int, line: str) -> list[Any]:
+    """The value in a line of JSON; none in a blank line.
+
+    Raises:
+        ValueError: It is no JSON; names the line by its number.
+    """
     if not line.strip():
         return []
     try:
@@ -338,21 +394,27 @@ def _json_line(number: int, line: str) -> list[Any]:
         ) from error
 
 
-def _json_column(name: str, values: list[Any]) -> pa.Array:
+def json_column(name: str, values: list[Any]) -> pa.Array:
+    """A column of JSON values, of the type that all of them have.
+
+    Raises:
+        ValueError: They have several types.
+    """
     present = [value for value in values if value is not None]
     if all(isinstance(value, bool) for value in present):
         return pa.array(values, pa.bool_() if present else pa.null())
     if all(isinstance(value, _Number) for value in present):
         return _numbers(values)
     if all(isinstance(value, str | bool) for value in present):
-        return _strings([_as_written(value) for value in values])
+        return string_array([as_written(value) for value in values])
     try:
-        return pa.array([_plain(value) for value in values])
+        return pa.array([plain_value(value) for value in values])
     except (pa.ArrowInvalid, pa.ArrowTypeError, UnicodeEncodeError) as error:
         raise ValueError(f"the column {name!r} mixes values of several kinds: {error}") from error
 
 
-def _as_written(value: str | bool | None) -> str | None:
+def as_written(value: str | bool | None) -> str | None:
+    """A string, number or truth value as the file has it."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return None if value is None else str(value)
@@ -360,15 +422,15 @@ def _as_written(value: str | bool | None) -> str | None:
 
 def _numbers(values: list[_Number | None]) -> pa.Array:
     """Integers of 64 bits if all are, else floats; strings if they are too long for either."""
-    numbers = [_plain(value) for value in values]
+    numbers = [plain_value(value) for value in values]
     if all(number is None or isinstance(number, int) for number in numbers):
         return pa.array(numbers, pa.int64())
     if any(isinstance(number, str) for number in numbers):
-        return _strings([_as_written(value) for value in values])
+        return string_array([as_written(value) for value in values])
     return pa.array([None if number is None else float(number) for number in numbers], pa.float64())
 
 
-def _plain(value: Any) -> Any:
+def plain_value(value: Any) -> Any:
     """A JSON value with its numbers as numbers."""
     if isinstance(value, _Number):
         if re.fullmatch(r"-?\d{1,19}", value) and int(value) in _INT64:
@@ -377,9 +439,9 @@ def _plain(value: Any) -> Any:
         exact = not re.fullmatch(r"-?\d+", value) and math.isfinite(number)
         return number if exact else str(value)
     if isinstance(value, list):
-        return [_plain(item) for item in value]
+        return [plain_value(item) for item in value]
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: plain_value(item) for key, item in value.items()}
     return value
 
 
@@ -389,7 +451,7 @@ def _read_parquet(content: bytes) -> pa.Table:
         table.validate(full=True)  # strings may be no UTF-8
     except (pa.ArrowException, OSError) as error:
         raise ValueError(str(error)) from error
-    _refuse_twice(table.column_names, "it has the column")
+    refuse_twice(table.column_names, "it has the column")
     if not len(table):
         raise ValueError("it has no rows")
     for place, field in enumerate(table.schema):

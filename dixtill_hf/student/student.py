@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from transformers import AutoConfig, AutoTokenizer, PreTrainedTokenizerFast
 
@@ -14,6 +14,9 @@ from dixtill_hf.student.counterfactual import Counterfactual, find_counterfactua
 from dixtill_hf.student.explaining import Explanation, evaluating, explain
 from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification
 from dixtill_hf.student.unknown_words import unknown_word_share
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class Student:
@@ -129,6 +132,37 @@ class Student:
             texts: The texts.
         """
         return unknown_word_share(self.tokenizer, texts)
+
+    def predict_batches(
+        self,
+        batches: Iterable[pa.RecordBatch],
+        words: int = 0,
+        text_column: str | None = None,
+        engine: str = "auto",
+    ) -> Iterator[pa.RecordBatch]:
+        """Add predictions to Arrow record batches, one after the other.
+
+        Args:
+            batches: Record batches with a column of texts.
+            words: How many words that decided are named for each text. Default 0: none.
+            text_column: Column of the text. Default: the one called text, sentence, tweet or
+                content.
+            engine: `"runtime"` for dixtill-runtime, which rounds the student to 8 bits; `"torch"`;
+                or `"auto"`: dixtill-runtime if it is installed and can run the student, else torch.
+
+        Yields:
+            The batches with the columns `predicted_label`, `probability`, `probabilities` and, with
+            `words`, `deciding_words`; see `BatchPredictor`.
+
+        Raises:
+            ValueError: A setting is not allowed, there is no column of texts, or one has the name
+                of an added column.
+        """
+        from dixtill_hf.scoring.arrow import check_words, predict_batches
+        from dixtill_hf.scoring.scorers import scorer_of
+
+        check_words(words)
+        return predict_batches(scorer_of(self, engine), batches, words, text_column)
 
     def save(self, directory: str | Path) -> Path:
         """Save model and tokenizer, as `load_student` and `from_pretrained` read them.
