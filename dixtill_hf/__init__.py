@@ -16,6 +16,7 @@ __version__ = "0.1.0"
 # A plain list: type checkers read no other.
 __all__ = [
     "BagOfWords",
+    "BatchPredictor",
     "Calibration",
     "Cascade",
     "Counterfactual",
@@ -59,6 +60,7 @@ __all__ = [
     "load_text_classification",
     "load_word_vectors",
     "packaged_encoder",
+    "predict_files",
     "prepare_dataset",
     "pretrain_student",
     "prune_heads",
@@ -73,6 +75,7 @@ __all__ = [
 # Where each public name is defined, for its import when it is first used.
 _MODULES = {
     "BagOfWords": "baselines.bag_of_words",
+    "BatchPredictor": "scoring.arrow",
     "Calibration": "selective.calibrate",
     "Cascade": "selective.cascade",
     "Counterfactual": "student.counterfactual",
@@ -115,6 +118,7 @@ _MODULES = {
     "load_text_classification": "data.loading",
     "load_word_vectors": "student.word_vectors",
     "packaged_encoder": "data.packaged",
+    "predict_files": "scoring.files",
     "prepare_dataset": "distillation.dataset",
     "pretrain_student": "pretraining.pretrain",
     "prune_heads": "baselines.attention_heads",
@@ -177,6 +181,8 @@ if TYPE_CHECKING:  # what type checkers and editors read
     from dixtill_hf.export.onnx import export_student
     from dixtill_hf.export.onnx_student import OnnxStudent
     from dixtill_hf.pretraining.pretrain import PretrainingSettings, pretrain_student
+    from dixtill_hf.scoring.arrow import BatchPredictor
+    from dixtill_hf.scoring.files import predict_files
     from dixtill_hf.selective.calibrate import Calibration, calibrate
     from dixtill_hf.selective.cascade import Cascade
     from dixtill_hf.student.configuration_dixtill import DixtillConfig

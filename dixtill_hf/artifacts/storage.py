@@ -118,14 +118,11 @@ class Storage:
             OSError: It cannot be written; an older file of this name is untouched.
         """
         if self.is_remote:
-            with tempfile.NamedTemporaryFile(delete=False) as local:
-                try:
-                    write(local)
-                    local.close()
-                    self._system.put_file(local.name, self.path(name))
-                finally:
-                    local.close()
-                    os.unlink(local.name)
+            with tempfile.TemporaryDirectory() as directory:
+                local = Path(directory) / "file"
+                with local.open("wb") as file:
+                    write(file)
+                self._system.put_file(str(local), self.path(name))
             return
         path = Path(self.path(name))
         with unfinished_file(path.parent) as temporary:

@@ -166,7 +166,8 @@ class _ParquetFile(RowFile):
     def batches(self, size: int, start: int = 0) -> Iterator[pa.RecordBatch]:
         with self.open() as file, naming_file(self.address):
             metadata = pq.ParquetFile(file).metadata
-            groups, skipped = [], 0
+            groups: list[int] = []
+            skipped = 0
             for group in range(metadata.num_row_groups):
                 rows = metadata.row_group(group).num_rows
                 if not groups and skipped + rows <= start:
@@ -235,7 +236,8 @@ class _SeparatedFile(_TextFile):
 
     def _rows(self) -> Iterator[tuple[int, list[str]]]:
         """All rows but the first; a blank line is one only if a row is one cell."""
-        one_cell, blank = len(self.schema) == 1, []
+        one_cell = len(self.schema) == 1
+        blank: list[tuple[int, list[str]]] = []
         with self.open() as file:
             for line, cells in islice(self._rows_of_cells(self._text(file)), 1, None):
                 if cells not in ([], [""]):
@@ -272,7 +274,7 @@ class _PlainTsvFile(_SeparatedFile):
         return super()._columns()
 
     def _rows_of_cells(self, text: TextIO) -> Iterator[tuple[int, list[str]]]:
-        blank = []
+        blank: list[tuple[int, list[str]]] = []
         for number, line in enumerate(_split_lines(text), 1):
             line = line.removesuffix("\n")
             if self._ends:

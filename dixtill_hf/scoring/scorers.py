@@ -103,11 +103,15 @@ class RuntimeScorer:
 
     def _score(self, text: str, words: int) -> Score:
         prediction = self._classifier(text)
-        found = _largest([word.score for word in prediction.words], words) if words else []
+        found = prediction.words
+        order = _largest([word.score for word in found], words) if words else []
         return Score(
             self.labels.index(prediction.label),
             tuple(prediction.probabilities.values()),
-            [ScoredWord(*prediction.words[at][:3], prediction.words[at].score) for at in found],
+            [
+                ScoredWord(word.text, word.start, word.end, word.score)
+                for word in (found[at] for at in order)
+            ],
         )
 
 
