@@ -34,6 +34,7 @@ from dixtill_hf import (
     label_variants,
 )
 from dixtill_hf.cli.arguments import RecipeParser
+from dixtill_hf.selective.calibrate import calibrate_on_validation
 from dixtill_hf.workflow.context import explainer_of
 from dixtill_hf.workflow.data_stage import load_data
 from dixtill_hf.workflow.recipe import AnnotationArguments, DataArguments
@@ -97,6 +98,7 @@ def main() -> None:
         processing_class=tokenizer,
     )
     trainer.train(resume_from_checkpoint=args.resume_from_checkpoint)
+    calibrate_on_validation(trainer.model, tokenizer, data)
     metrics = trainer.evaluate(data["test"], metric_key_prefix="test")
     trainer.log_metrics("test", metrics)
     trainer.save_metrics("test", metrics)

@@ -93,6 +93,7 @@ def main(argv: Sequence[str]) -> None:
     from datasets import Dataset
 
     from dixtill_hf.distillation.building import build_trainer
+    from dixtill_hf.selective.calibrate import calibrate_on_validation
     from dixtill_hf.workflow.annotation_stage import load_annotated
     from dixtill_hf.workflow.word_vector_stage import refuse_teachers_vectors
 
@@ -109,6 +110,7 @@ def main(argv: Sequence[str]) -> None:
         **given,
     )
     trainer.train(resume_from_checkpoint=args.resume_from_checkpoint)
+    calibrate_on_validation(trainer.model, trainer.processing_class, data)
     trainer.save_model()
     if args.push_to_hub:
         trainer.push_to_hub()

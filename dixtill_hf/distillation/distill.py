@@ -30,6 +30,7 @@ from dixtill_hf.distillation.building import build_trainer, check_start, student
 from dixtill_hf.distillation.presets import METHODS, PRESETS, student_settings
 from dixtill_hf.distillation.trainer import DistillationTrainer
 from dixtill_hf.explainers.base import Explainer, get_explainer
+from dixtill_hf.selective.calibrate import calibrate_on_validation
 from dixtill_hf.student.pretrained_start import load_student_start
 from dixtill_hf.student.student import Student, load_student
 from dixtill_hf.teacher.checkpoints import has_classification_head, load_config
@@ -62,9 +63,10 @@ def distill(
     """Distil a classifier and its explanations into a tiny student (Cantini et al., 2024).
 
     The data are loaded and checked, the teacher annotates them (it is fine-tuned first if it has no
-    classification head), labels variants of the training texts, and teaches a new student. With
-    an `output_dir`, a call that was interrupted goes on where it stopped, and a call that is made
-    again returns the student that is there. `dixtill-hf run` makes the same student.
+    classification head), labels variants of the training texts, teaches a new student, and
+    calibrates it on the validation texts (see `calibrate`). With an `output_dir`, a call that was
+    interrupted goes on where it stopped, and a call that is made again returns the student that is
+    there. `dixtill-hf run` makes the same student.
 
     ```python
     student = distill("texts.csv", "org/fine-tuned-teacher", "my-student")
@@ -320,6 +322,7 @@ def _trained(
     """Train the student, and keep it in the directory; one that is there already is loaded."""
     if directory is None:
         trainer.train()
+        calibrate_on_validation(trainer.model, trainer.processing_class, data)
         return _student(trainer)
     key = _fingerprint(trainer, given)
     record = json.loads((directory / RECORD).read_text(encoding="utf-8"))
@@ -329,6 +332,7 @@ def _trained(
         _remove_checkpoints(directory)
         write_json(directory / RECORD, {"format": _FORMAT, "training": key})
     trainer.train(resume_from_checkpoint=newest_whole_checkpoint(directory))
+    calibrate_on_validation(trainer.model, trainer.processing_class, data)
     for name in ("validation", "test"):
         if name in data:
             trainer.evaluate(data[name], metric_key_prefix=name)

@@ -54,6 +54,7 @@ class CardContents:
         quality: Markdown table of its quality.
         quality_note: What the table shows.
         agreement: Markdown table of the agreement with the teacher's explanations.
+        answering: What is known of its confidence, as Markdown sentences.
         settings: Markdown table of the settings of the training.
         caveats: Further limitations, as Markdown sentences.
         metrics: Names of the metrics on the Hub.
@@ -80,6 +81,7 @@ class CardContents:
     quality: str = ""
     quality_note: str = ""
     agreement: str = ""
+    answering: Sequence[str] = ()
     settings: str = ""
     caveats: Sequence[str] = ()
     metrics: Sequence[str] = ()
@@ -132,6 +134,7 @@ _SHOWN_AS_IT_IS = (
     "quality",
     "quality_note",
     "agreement",
+    "answering",
     "settings",
     "caveats",
 )

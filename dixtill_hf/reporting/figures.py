@@ -14,7 +14,7 @@ except ImportError as error:
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullLocator, PercentFormatter
 
 from dixtill_hf.reporting import formatting as fmt
 from dixtill_hf.reporting.benchmark.figures import (
@@ -36,6 +36,8 @@ from dixtill_hf.reporting.plot_style import (
     BAR_COLOUR,
     HEIGHT,
     INTERVAL,
+    MEASURED,
+    METHOD_COLOURS,
     SEED_TICK,
     SETTINGS,
     TEACHER_LINE,
@@ -43,6 +45,7 @@ from dixtill_hf.reporting.plot_style import (
     UNDISTILLED_LINE,
     WIDTH,
     Look,
+    legend_below,
     series_look,
     spread,
     write_at_edge,
@@ -67,8 +70,8 @@ def draw_figures(
 
     Returns:
         Names of the figures drawn, of "quality", "temperature", "baselines", "pruning",
-        "agreement", "size", "stages" and "highlights"; each is a `<name>.png` and a `<name>.svg`,
-        the same bytes each time for the same data.
+        "agreement", "size", "cascade", "stages" and "highlights"; each is a `<name>.png` and a
+        `<name>.svg`, the same bytes each time for the same data.
     """
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
@@ -127,6 +130,37 @@ def size_figure(metrics: Mapping[str, Any], series: Sequence[Series]) -> Figure 
     return figure if handles else None
 
 
+def cascade_figure(metrics: Mapping[str, Any], series: Sequence[Series]) -> Figure | None:
+    """Accuracy of student and teacher together against the share of texts that are sent on."""
+    cascade = (metrics.get("answering") or {}).get("cascade")
+    if cascade is None:
+        return None
+    figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
+    axes = figure.subplots()
+    curve, teacher = cascade["curve"], cascade["teacher_accuracy"]
+    shares = [place / (len(curve) - 1) for place in range(len(curve))]
+    look = {"color": METHOD_COLOURS["dixtill"], "linewidth": 2}
+    axes.plot(shares, curve, **look)
+    axes.axhline(teacher, **TEACHER_LINE)
+    handles = [
+        Line2D([], [], label="student, then teacher", **look),
+        Line2D([], [], label=f"teacher {fmt.score(teacher)}", **TEACHER_LINE),
+    ]
+    for wanted, share in cascade["forwarded"].items():
+        axes.plot([share], [float(wanted) * teacher], **MEASURED)
+        axes.annotate(
+            f"{100 * float(wanted):.0f} % of the teacher's accuracy:\n{fmt.percent(share)} sent on",
+            (share, float(wanted) * teacher),
+            xytext=(10, -24),
+            textcoords="offset points",
+            fontsize=9,
+        )
+    axes.xaxis.set_major_formatter(PercentFormatter(1.0))
+    axes.set(xlabel="texts sent to the teacher, least sure first", ylabel="accuracy")
+    legend_below(figure, handles)
+    return figure
+
+
 def stages_figure(metrics: Mapping[str, Any], series: Sequence[Series]) -> Figure | None:
     """Wall time of each stage of the run."""
     stages = stages_of(metrics)
@@ -152,6 +186,7 @@ _FIGURES: dict[str, Callable[[Mapping[str, Any], Sequence[Series]], Figure | Non
     "pruning": pruning_figure,
     "agreement": agreement_figure,
     "size": size_figure,
+    "cascade": cascade_figure,
     "stages": stages_figure,
 }
 

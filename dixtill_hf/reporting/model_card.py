@@ -10,6 +10,7 @@ from huggingface_hub import EvalResult
 from dixtill_hf.distillation.model_card import TASK, CardContents, card_text
 from dixtill_hf.reporting import formatting as fmt
 from dixtill_hf.reporting import tables
+from dixtill_hf.reporting.answering import answering_sentences
 from dixtill_hf.reporting.caveats import caveats
 from dixtill_hf.reporting.measurements import (
     QUALITY_METRICS,
@@ -89,6 +90,7 @@ def model_card(
             quality=tables.quality_table(metrics, shown),
             quality_note=_quality_note(result.get("seed") if many else None),
             agreement=tables.agreement_table(shown),
+            answering=answering_sentences(metrics),
             settings=tables.settings_table(
                 _published_settings(metrics.get("recipe") or {}, dataset_id)
             ),

@@ -18,6 +18,7 @@ from markupsafe import Markup
 
 from dixtill_hf.reporting import formatting as fmt
 from dixtill_hf.reporting import tables
+from dixtill_hf.reporting.answering import answering_sentences
 from dixtill_hf.reporting.benchmark import efficiency_tables
 from dixtill_hf.reporting.benchmark import tables as benchmark_tables
 from dixtill_hf.reporting.benchmark.compared_models import (
@@ -91,6 +92,7 @@ def report_text(metrics: Mapping[str, Any], figures: Sequence[str], has_page: bo
         benchmark=benchmark_sections(metrics, models),
         size=tables.size_table(metrics, series),
         agreement=tables.agreement_table(series),
+        answering=answering_sentences(metrics),
         comparisons=tables.comparison_table(metrics, series),
         annotation=tables.annotation_table(metrics),
         explainer=tables.settings_table(metrics["teacher"].get("explainer") or {}),

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -20,6 +21,10 @@ from dixtill_hf.selective.threshold import Threshold, find_threshold, texts_need
 from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification
 from dixtill_hf.student.unknown_words import unknown_word_share
 
+AGREEMENT = 0.97
+"""Share of answers on which student and teacher should agree, unless something else is wanted."""
+CONFIDENCE = 0.95
+"""Probability that they do, unless something else is wanted."""
 FEWEST_TEXTS = 100
 """Held-out texts below which a temperature would be a guess."""
 
@@ -55,8 +60,8 @@ def calibrate(
     model: DixtillForSequenceClassification,
     tokenizer: PreTrainedTokenizerBase,
     held_out: Dataset,
-    agreement: float = 0.97,
-    confidence: float = 0.95,
+    agreement: float = AGREEMENT,
+    confidence: float = CONFIDENCE,
 ) -> Calibration:
     """Calibrate a student against its teacher, and find the threshold from which on it may answer.
 
@@ -80,7 +85,8 @@ def calibrate(
         What was found. With fewer than 100 texts the student stays as it is.
 
     Raises:
-        ValueError: A share is out of its range, or the student has been calibrated already.
+        ValueError: A share is out of its range, the student has been calibrated already, does not
+            choose one of several labels, or the texts have no teacher's logits.
     """
     texts_needed(agreement, confidence)  # refuses shares out of their range
     if model.config.answering is not None:
@@ -88,10 +94,21 @@ def calibrate(
             "This student has been calibrated already (config.answering): calibrate it as it was "
             "trained, or remove its threshold with model.config.answering = None."
         )
+    if not can_be_calibrated(model):
+        raise ValueError(
+            f"A student of the problem type {model.config.problem_type!r} cannot be calibrated: "
+            "only a choice of one label (single_label_classification) has one best probability."
+        )
+    if TEACHER_LOGITS not in held_out.column_names:
+        raise ValueError(
+            f"The held-out texts have no column {TEACHER_LOGITS!r}, only "
+            f"{', '.join(held_out.column_names)}: add it with annotate(...)."
+        )
     unknown = unknown_word_share(tokenizer, held_out[TEXT][:])
     if len(held_out) < FEWEST_TEXTS:
         return Calibration(None, len(held_out), None, None, None, unknown)
-    logits = _logits(model, tokenizer, held_out)
+    probabilities = student_probabilities(model, tokenizer, held_out[TEXT][:])
+    logits = np.log(np.maximum(probabilities, np.finfo(float).tiny))
     teacher = np.asarray(held_out[TEACHER_LOGITS]).argmax(-1)
     # The same halves for the same texts, whatever their order in a file may mean.
     order = np.random.default_rng(0).permutation(len(held_out))
@@ -118,14 +135,42 @@ def calibrate(
     return found
 
 
-def _logits(
-    model: DixtillForSequenceClassification, tokenizer: PreTrainedTokenizerBase, texts: Dataset
+def calibrate_on_validation(
+    model: DixtillForSequenceClassification,
+    tokenizer: PreTrainedTokenizerBase,
+    annotated: Mapping[str, Dataset],
+) -> Calibration | None:
+    """Calibrate a student that was just trained, on the split `validation`, with the defaults.
+
+    Args:
+        model: The student, changed in place.
+        tokenizer: Its tokenizer.
+        annotated: The splits that it was trained with.
+
+    Returns:
+        What `calibrate` found; None if the student does not choose one of several labels, or there
+        is no such split with the teacher's logits.
+    """
+    held_out = annotated.get("validation")
+    if held_out is None or TEACHER_LOGITS not in held_out.column_names:
+        return None
+    return calibrate(model, tokenizer, held_out) if can_be_calibrated(model) else None
+
+
+def can_be_calibrated(model: DixtillForSequenceClassification) -> bool:
+    """Whether a student chooses one of several labels."""
+    return model.config.problem_type in (None, "single_label_classification")
+
+
+def student_probabilities(
+    model: DixtillForSequenceClassification,
+    tokenizer: PreTrainedTokenizerBase,
+    texts: Sequence[str],
 ) -> NDArray[np.float64]:
-    """Log-probabilities, which are logits too."""
+    """A student's probabilities of texts, `(texts, labels)`; long texts are cut as in training."""
     limit = word_limit(tokenizer.model_max_length)
     classifier = PyTorchClassifier(model, tokenizer, "student", max_length=limit)
-    probabilities = predict_probabilities(classifier, texts[TEXT][:], batch_size=256)
-    return np.log(np.maximum(probabilities, np.finfo(float).tiny))
+    return predict_probabilities(classifier, texts, batch_size=256)
 
 
 def _record(found: Calibration) -> dict[str, Any]:

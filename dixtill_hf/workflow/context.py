@@ -94,6 +94,11 @@ class RunContext:
         return self.cache.directory
 
     @property
+    def student_dir(self) -> Path:
+        """The directory of the student that the run publishes."""
+        return self.output_dir / "student"
+
+    @property
     def annotation_settings(self) -> dict[str, Any]:
         """Arguments of `annotate` that do not change its result."""
         return {

@@ -21,6 +21,7 @@ from dixtill_hf.reporting.measurements import METRICS_FORMAT
 from dixtill_hf.reporting.report import write_report
 from dixtill_hf.teacher.loading import Teacher
 from dixtill_hf.workflow.annotation_stage import Annotation, annotate_data, without_labels
+from dixtill_hf.workflow.answering_stage import calibrate_published
 from dixtill_hf.workflow.context import RunContext
 from dixtill_hf.workflow.data_stage import RunData, labelled_classes, load_run_data
 from dixtill_hf.workflow.environment import describe_environment
@@ -32,7 +33,11 @@ from dixtill_hf.workflow.student_jobs import (
     describe_vocabularies,
     student_jobs,
 )
-from dixtill_hf.workflow.student_publication import publish_student
+from dixtill_hf.workflow.student_publication import (
+    best_student,
+    describe_student,
+    publish_student,
+)
 from dixtill_hf.workflow.student_stage import train_students
 from dixtill_hf.workflow.teacher_stage import RunTeacher, prepare_teacher
 from dixtill_hf.workflow.variant_stage import (
@@ -182,8 +187,11 @@ def complete_run(recipe: Recipe, command: str) -> FinishedRun:
         "stages": context.cache.seconds(),
         **measured,
     }
+    best = best_student(results)
+    publish_student(context, jobs[best])
+    metrics["answering"] = calibrate_published(context.student_dir, annotation.splits)
     write_json(context.output_dir / "metrics.json", metrics)
-    publish_student(context, jobs, results, metrics, annotation.splits["test"])
+    describe_student(context, results[best], metrics, annotation.splits["test"])
     return FinishedRun(context, teacher, annotation, variants, vectors, jobs, metrics)
 
 

@@ -35,19 +35,25 @@ TEXTS = 60
 PACKAGED_HUB_ID = "sentence-transformers/all-MiniLM-L6-v2"
 
 
-def publish_student(
-    context: RunContext,
-    jobs: Sequence[StudentJob],
-    results: Sequence[Mapping[str, Any]],
-    metrics: Mapping[str, Any],
-    test: Dataset,
-) -> None:
-    """Put the best student by validation macro F1 into `student/`, with its card and examples."""
-    best, target = best_student(results), context.output_dir / "student"
-    shutil.rmtree(target, ignore_errors=True)
+def publish_student(context: RunContext, job: StudentJob) -> None:
+    """Put a student into `student/`, without what only the run needs."""
+    shutil.rmtree(context.student_dir, ignore_errors=True)
     unpublished = shutil.ignore_patterns(RECORD, PROBABILITIES)
-    shutil.copytree(jobs[best].directory, target, ignore=unpublished)
-    result, teacher = results[best], context.recipe.teacher.teacher
+    shutil.copytree(job.directory, context.student_dir, ignore=unpublished)
+
+
+def describe_student(
+    context: RunContext, result: Mapping[str, Any], metrics: Mapping[str, Any], test: Dataset
+) -> None:
+    """Write the published student's card, and examples that it and its teacher explain.
+
+    Args:
+        context: What the stages were given.
+        result: The student's result, one of `metrics["results"]`.
+        metrics: Contents of metrics.json.
+        test: The annotated test split.
+    """
+    target, teacher = context.student_dir, context.recipe.teacher.teacher
     card = model_card(
         metrics,
         # A path of this machine would mean nothing to those who read the card.

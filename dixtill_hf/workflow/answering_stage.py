@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Calibrate the student that a run publishes, and measure when it should not answer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from datasets import DatasetDict
+
+from dixtill_hf.data.columns import LABEL, TEACHER_LOGITS, TEXT
+from dixtill_hf.evaluation.classification import softmax
+from dixtill_hf.selective.calibrate import AGREEMENT, CONFIDENCE, calibrate, student_probabilities
+from dixtill_hf.selective.measuring import measure_answers
+from dixtill_hf.student.student import load_student
+
+
+def calibrate_published(directory: Path, annotated: DatasetDict) -> dict[str, Any]:
+    """Calibrate a student on the validation texts, and measure its answers on the test texts.
+
+    Args:
+        directory: The student, which is written anew.
+        annotated: The annotated splits.
+
+    Returns:
+        JSON values: what `Calibration` and `measure_answers` hold, and what was wanted.
+    """
+    student = load_student(directory)
+    found = calibrate(student.model, student.tokenizer, annotated["validation"])
+    student.save(directory)
+    test = annotated["test"]
+    measured = measure_answers(
+        student_probabilities(student.model, student.tokenizer, test[TEXT][:]),
+        softmax(np.asarray(test[TEACHER_LOGITS])),
+        test[LABEL][:],
+        None if found.threshold is None else found.threshold.threshold,
+    )
+    return {**found.to_dict(), "agreement": AGREEMENT, "confidence": CONFIDENCE, **measured}
