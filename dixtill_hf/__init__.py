@@ -28,6 +28,7 @@ __all__ = [
     "DixtillOutput",
     "Explainer",
     "Explanation",
+    "FunctionTeacher",
     "IntegratedGradients",
     "OnnxStudent",
     "PretrainingSettings",
@@ -39,6 +40,7 @@ __all__ = [
     "add_teacher_labelled_texts",
     "add_unlabelled_texts",
     "annotate",
+    "annotate_by_ensemble",
     "annotate_cross_fitted",
     "average_annotations",
     "build_student",
@@ -90,6 +92,7 @@ _MODULES = {
     "IntegratedGradients": "explainers.integrated_gradients",
     "OnnxStudent": "export.onnx_student",
     "PretrainingSettings": "pretraining.pretrain",
+    "FunctionTeacher": "teacher.function",
     "PromptedTeacher": "teacher.prompted.teacher",
     "Student": "student.student",
     "Teacher": "teacher.loading",
@@ -97,6 +100,7 @@ _MODULES = {
     "add_teacher_labelled_texts": "distillation.augmentation",
     "add_unlabelled_texts": "data.loading",
     "annotate": "annotation.annotate",
+    "annotate_by_ensemble": "annotation.ensemble",
     "annotate_cross_fitted": "annotation.ensemble",
     "average_annotations": "annotation.ensemble",
     "build_student": "distillation.building",
@@ -135,7 +139,9 @@ EXPERIMENTAL = frozenset(
         "BagOfWords",
         "Cascade",
         "OnnxStudent",
+        "FunctionTeacher",
         "PromptedTeacher",
+        "annotate_by_ensemble",
         "annotate_cross_fitted",
         "average_annotations",
         "compress_teacher",
@@ -155,7 +161,11 @@ EXPERIMENTAL = frozenset(
 
 if TYPE_CHECKING:  # what type checkers and editors read
     from dixtill_hf.annotation.annotate import annotate
-    from dixtill_hf.annotation.ensemble import annotate_cross_fitted, average_annotations
+    from dixtill_hf.annotation.ensemble import (
+        annotate_by_ensemble,
+        annotate_cross_fitted,
+        average_annotations,
+    )
     from dixtill_hf.baselines.attention_heads import load_pruned, prune_heads, save_pruned
     from dixtill_hf.baselines.bag_of_words import BagOfWords
     from dixtill_hf.baselines.quantization import compress_teacher, load_compressed
@@ -199,6 +209,7 @@ if TYPE_CHECKING:  # what type checkers and editors read
     from dixtill_hf.student.word_vectors import load_word_vectors
     from dixtill_hf.teacher.ensemble import cross_fit
     from dixtill_hf.teacher.finetuning import finetune_teacher
+    from dixtill_hf.teacher.function import FunctionTeacher
     from dixtill_hf.teacher.loading import Teacher, load_teacher
     from dixtill_hf.teacher.prompted.teacher import PromptedTeacher
 else:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -19,6 +20,7 @@ from dixtill_hf.data.checks import name_rows
 from dixtill_hf.data.columns import LABEL, TEACHER_LOGITS, TEXT
 from dixtill_hf.explainers.base import Explainer, TargetedExplainer, get_explainer
 from dixtill_hf.teacher.ensemble import TeacherEnsemble
+from dixtill_hf.teacher.loading import Teacher, check_same_labels
 
 
 def average_annotations(
@@ -31,9 +33,12 @@ def average_annotations(
     explanation of their mean. Its completeness error is at most the mean of theirs, which is kept;
     its evaluations are the sum of theirs.
 
+    Where they cut a text into other spans, as teachers with other tokenizers do, spans that overlap
+    are joined into one, whose score is the sum of theirs.
+
     Args:
         annotated: At least one dataset, as `annotate` returns them: the same texts in the same
-            order, explained for the same labels and cut into the same spans.
+            order, explained for the same labels.
         explained_labels: The label of every text that counts as explained, integers `(texts,)`,
             where the annotations explain all labels or none in particular. Left out, they must
             explain the same ones.
@@ -42,18 +47,20 @@ def average_annotations(
         The first dataset, with the averaged columns in place of its own.
 
     Raises:
-        ValueError: There is none, or they differ in their texts, spans or explained labels; the
-            column and the rows are named.
+        ValueError: There is none, or they differ in their texts or explained labels; the column and
+            the rows are named.
     """
     if not annotated:
         raise ValueError("There is no annotation to average: give at least one.")
     first, *others = tables = [_table(dataset) for dataset in annotated]
-    same = [columns.TEXT, columns.TEACHER_SPANS]
+    same = [columns.TEXT]
     if explained_labels is None:
         same.append(columns.EXPLAINED_LABEL)
     for number, other in enumerate(others, start=1):
         _check_same(first, other, number, same)
+    tables = _with_the_same_spans(tables)
     averaged: dict[str, Any] = {
+        columns.TEACHER_SPANS: tables[0][columns.TEACHER_SPANS].combine_chunks(),
         columns.TEACHER_LOGITS: _mean_of_lists(tables, columns.TEACHER_LOGITS),
         columns.TEACHER_ATTRIBUTIONS: _mean_of_lists(tables, columns.TEACHER_ATTRIBUTIONS),
         columns.COMPLETENESS_ERROR: np.mean(_stacked(tables, columns.COMPLETENESS_ERROR), 0),
@@ -87,9 +94,66 @@ def _check_same(first: pa.Table, other: pa.Table, number: int, names: Sequence[s
         if rows:
             raise ValueError(
                 f"Annotations 0 and {number} differ in {name!r} in {name_rows(rows)}: average "
-                "annotations of the same texts, of teachers with the same tokenizer, that explain "
-                "the same labels (target='true' or 'all')."
+                "annotations of the same texts that explain the same labels (target='true' or "
+                "'all')."
             )
+
+
+def _with_the_same_spans(tables: Sequence[pa.Table]) -> list[pa.Table]:
+    """The annotations with spans that overlap joined, where not all have the same spans."""
+    spans = [table[columns.TEACHER_SPANS].to_pylist() for table in tables]
+    if all(other == spans[0] for other in spans[1:]):
+        return list(tables)
+    joined = [join_spans(row) for row in zip(*spans, strict=True)]
+    return [
+        _with_pieces(table, [pieces for pieces, _ in joined], [owners[at] for _, owners in joined])
+        for at, table in enumerate(tables)
+    ]
+
+
+def join_spans(
+    annotations: Sequence[Sequence[Sequence[int]]],
+) -> tuple[list[list[int]], list[np.ndarray]]:
+    """Join the spans of several annotations of a text that overlap.
+
+    Args:
+        annotations: For each annotation its spans, `[start, end)` characters.
+
+    Returns:
+        The joined spans, in order, and for each annotation the number of the joined span that each
+        of its own is in, integers `(spans,)`.
+    """
+    pieces: list[list[int]] = []
+    for start, end in sorted((start, end) for spans in annotations for start, end in spans):
+        if pieces and start < pieces[-1][1]:
+            pieces[-1][1] = max(end, pieces[-1][1])
+        elif not pieces or pieces[-1] != [start, end]:
+            pieces.append([start, end])
+    starts = [start for start, _ in pieces]
+    return pieces, [
+        np.array([bisect_right(starts, start) - 1 for start, _ in spans], int)
+        for spans in annotations
+    ]
+
+
+def _with_pieces(
+    table: pa.Table, pieces: Sequence[list[list[int]]], owners: Sequence[np.ndarray]
+) -> pa.Table:
+    """An annotation with the scores of its spans summed over the pieces that they are in."""
+    summed = []
+    for row, scores in enumerate(table[columns.TEACHER_ATTRIBUTIONS].to_pylist()):
+        by_span = np.asarray(scores, np.float64)
+        by_piece = np.zeros((*by_span.shape[:-1], len(pieces[row])))
+        if by_span.size:
+            np.add.at(by_piece.T, owners[row], by_span.T)
+        summed.append(by_piece.tolist())
+    for name, values in (
+        (columns.TEACHER_SPANS, pieces),
+        (columns.TEACHER_ATTRIBUTIONS, summed),
+    ):
+        at = table.schema.get_field_index(name)
+        table = table.set_column(at, name, pa.array(values, table.schema.field(name).type))
+    return table
 
 
 def _stacked(tables: Sequence[pa.Table], name: str) -> np.ndarray:
@@ -125,6 +189,45 @@ def _refilled(column: pa.Array, values: pa.Array) -> pa.Array:
     return pa.ListArray.from_arrays(ends, _refilled(pc.list_flatten(column), values))
 
 
+def annotate_by_ensemble(
+    data: DatasetDict,
+    teachers: Sequence[Teacher],
+    explainer: str | Explainer = "integrated_gradients",
+    **options: Any,
+) -> DatasetDict:
+    """Annotate all texts by the mean of several teachers, of any architectures.
+
+    The mean of their explanations is that of their mean output where logits or margins are
+    explained (the default), since attributions of a sum are the sum of attributions. Logits are
+    averaged as they are: a teacher with larger logits counts for more.
+
+    Args:
+        data: Splits with the column `text`.
+        teachers: Two or more, loaded with the same `label_names`.
+        explainer: Name in the registry, or an explainer with its settings, for all of them. The
+            predicted label is that of their mean.
+        **options: Options of `annotate`: `tokens_per_batch`, `cache_dir` and settings of the
+            explainer.
+
+    Returns:
+        The data with the columns of `annotate` added. Spans of teachers that cut a text otherwise
+        are joined, see `average_annotations`.
+
+    Raises:
+        ValueError: There are fewer than two teachers, their labels differ, or for the reasons of
+            `annotate`.
+    """
+    if len(teachers) < 2:
+        raise ValueError(f"teachers must be two or more, got {len(teachers)}: use annotate(...).")
+    for teacher in teachers[1:]:
+        check_same_labels(teacher, teachers[0].labels)
+    shared = {name: options.pop(name, None) for name in ("tokens_per_batch", "cache_dir")}
+    method = get_explainer(explainer, **options)
+    return DatasetDict(
+        {name: _by_all(split, name, teachers, method, shared) for name, split in data.items()}
+    )
+
+
 def annotate_cross_fitted(
     data: DatasetDict,
     ensemble: TeacherEnsemble,
@@ -157,7 +260,7 @@ def annotate_cross_fitted(
         {
             name: _out_of_fold(split, ensemble, method, shared)
             if name == "train"
-            else _by_all(split, name, ensemble, method, shared)
+            else _by_all(split, name, ensemble.members, method, shared)
             for name, split in data.items()
         }
     )
@@ -178,7 +281,7 @@ def _out_of_fold(
 def _by_all(
     split: Dataset,
     name: str,
-    ensemble: TeacherEnsemble,
+    teachers: Sequence[Teacher],
     explainer: Explainer,
     shared: dict[str, Any],
 ) -> Dataset:
@@ -186,7 +289,7 @@ def _by_all(
 
     def by_each(rows: Dataset, method: str | Explainer) -> list[Dataset]:
         named = DatasetDict({name: rows})
-        return [annotate(named, member, method, **shared)[name] for member in ensemble.members]
+        return [annotate(named, member, method, **shared)[name] for member in teachers]
 
     texts = split.select_columns([TEXT])
     logits = np.mean([np.asarray(said[TEACHER_LOGITS]) for said in by_each(texts, "none")], 0)

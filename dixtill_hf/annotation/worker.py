@@ -158,10 +158,7 @@ class Worker:
 
     def costs(self, texts: Sequence[str]) -> np.ndarray:
         """Tokens that the teacher reads to explain each text, over all evaluations; int64."""
-        encoded = self.teacher.tokenizer(
-            list(texts), truncation=True, max_length=self.teacher.max_length
-        )
-        lengths = [len(ids) for ids in encoded["input_ids"]]
+        lengths = [len(text) for text in encode_texts(self.teacher, texts)]
         cost = {n: max(1, round(n * self.explainer.evaluations(n))) for n in set(lengths)}
         return np.array([cost[length] for length in lengths], np.int64)
 

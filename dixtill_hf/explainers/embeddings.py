@@ -247,9 +247,9 @@ def check_gradients(teacher: Teacher) -> None:
 def _no_gradients(teacher: Teacher) -> ValueError:
     return ValueError(
         f"The teacher {teacher.name!r} ({type(teacher.model).__name__}) gives no gradients with "
-        "respect to its word embeddings, as quantised and exported models do. Explain the model "
-        "that it was made from, or choose an explainer that needs no gradients (occlusion, "
-        "kernel_shap, shapley_sampling, lime)."
+        "respect to its word embeddings: functions of texts, quantised and exported models have "
+        "none. Explain the model that it was made from, or choose an explainer that needs no "
+        "gradients (occlusion, kernel_shap, shapley_sampling, lime)."
     )
 
 

@@ -34,7 +34,7 @@ from dixtill_hf.teacher.adapters import (
 )
 
 # Tokenizers without a limit report a huge sentinel; no classifier reads a million tokens.
-_NO_LIMIT = 1_000_000
+NO_LIMIT = 1_000_000
 _NAMES_SHOWN = 4
 
 
@@ -304,7 +304,7 @@ def check_vocabulary(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase,
 
 def input_limit(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> int:
     """Longest input in tokens: the tokenizer's limit or the model's positions, the smaller one."""
-    limits = [_NO_LIMIT, tokenizer.model_max_length]
+    limits = [NO_LIMIT, tokenizer.model_max_length]
     positions = getattr(model.config, "max_position_embeddings", None)
     if positions is not None and positions > 0:
         limits.append(positions - _reserved_positions(model))

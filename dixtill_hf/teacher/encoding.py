@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from dixtill_hf.teacher.function import FunctionTeacher
 from dixtill_hf.teacher.loading import Teacher
 
 
@@ -64,6 +65,9 @@ def encode_texts(
         texts: The texts.
         rows: For every text, the other columns that the explainer reads; None where it reads none.
     """
+    rows = rows if rows is not None else [{}] * len(texts)
+    if isinstance(teacher, FunctionTeacher):
+        return [_words_of(teacher, text, row) for text, row in zip(texts, rows, strict=True)]
     tokenizer = teacher.tokenizer
     encoded = tokenizer(
         list(texts),
@@ -75,7 +79,6 @@ def encode_texts(
         return_special_tokens_mask=True,
     )
     names = [name for name in _inputs_of(teacher) if name in encoded]
-    rows = rows if rows is not None else [{}] * len(texts)
     results = []
     for index, (text, row) in enumerate(zip(texts, rows, strict=True)):
         offsets = encoded["offset_mapping"][index]
@@ -91,6 +94,12 @@ def encode_texts(
             )
         )
     return results
+
+
+def _words_of(teacher: FunctionTeacher, text: str, row: Mapping[str, Any]) -> EncodedText:
+    numbers, spans = teacher.read_words(text)
+    inputs = {"input_ids": numbers, "attention_mask": [1] * len(numbers)}
+    return EncodedText(inputs, [True] * len(numbers), spans, False, text, row)
 
 
 def _inputs_of(teacher: Teacher) -> list[str]:

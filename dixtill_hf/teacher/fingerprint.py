@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from dixtill_hf.artifacts.hashing import hash_json, hash_texts
+from dixtill_hf.teacher.function import FunctionTeacher
 from dixtill_hf.teacher.loading import Teacher
 
 # Keys of a configuration that record its origin; the model's function does not depend on them.
@@ -26,6 +27,8 @@ def hash_teacher(teacher: Teacher) -> str:
 
     Its weights and their precision, architecture, tokenizer, limit and label order.
     """
+    if isinstance(teacher, FunctionTeacher):
+        return teacher.fingerprint
     config = teacher.model.config.to_dict()
     described = {
         "class": type(teacher.model).__name__,

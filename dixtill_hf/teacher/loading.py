@@ -275,8 +275,8 @@ def check_same_labels(teacher: Teacher, data_labels: Sequence[str] | None) -> No
     if match_labels(teacher.labels, data_labels) != list(range(len(data_labels))):
         raise LabelMismatchError(
             f"The teacher's logits are in the order {list(teacher.labels)}, the data's labels "
-            f"are {list(data_labels)}: load it for them, with load_teacher(..., "
-            f"label_names={list(data_labels)})."
+            f"are {list(data_labels)}: load or make it for them, with label_names="
+            f"{list(data_labels)}."
         )
 
 

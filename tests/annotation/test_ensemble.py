@@ -3,12 +3,18 @@
 
 import numpy as np
 import pytest
-from datasets import Dataset, Features, Value
+from datasets import Dataset, DatasetDict, Features, Value
 from datasets import Sequence as ListOf
 
-from dixtill_hf.annotation.ensemble import average_annotations
+from dixtill_hf.annotation.annotate import annotate
+from dixtill_hf.annotation.ensemble import (
+    annotate_by_ensemble,
+    average_annotations,
+    join_spans,
+)
 from dixtill_hf.annotation.worker import added_features
 from dixtill_hf.explainers.base import get_explainer
+from dixtill_hf.teacher.loading import load_teacher
 
 
 def _annotation(scores, logits=((1.0, 3.0), (0.0, 2.0)), label=(1, 1), evaluations=(3, 4)):
@@ -66,7 +72,6 @@ def test_a_selection_is_averaged_as_it_is_seen():
     [
         ("text", ["a b", "d"]),
         ("teacher_explained_label", [1, 0]),
-        ("teacher_spans", [[[0, 1], [2, 3]], [[1, 2]]]),
     ],
 )
 def test_what_differs_is_named(column, values):
@@ -75,6 +80,46 @@ def test_what_differs_is_named(column, values):
     other = one.remove_columns(column).add_column(column, values, feature=feature)
     with pytest.raises(ValueError, match=rf"differ in '{column}' in row 1"):
         average_annotations([one, other])
+
+
+def test_spans_that_overlap_are_joined_and_their_scores_summed():
+    one = _annotation([[1.0, -1.0], [2.0]])
+    other = one.remove_columns(["teacher_spans", "teacher_attributions"])
+    for name, values in (
+        ("teacher_spans", [[[0, 1], [1, 2], [2, 3]], [[0, 1]]]),
+        ("teacher_attributions", [[3.0, 1.0, 1.0], [0.0]]),
+    ):
+        other = other.add_column(name, values, feature=one.features[name])
+    mean = average_annotations([one, other])
+    assert mean["teacher_spans"][:] == [[[0, 1], [1, 2], [2, 3]], [[0, 1]]]
+    assert mean["teacher_attributions"][:] == [[2.0, 0.5, 0.0], [1.0]]
+    pieces, (first, second) = join_spans([[(0, 4), (4, 9)], [(0, 2), (2, 5), (7, 9)]])
+    assert pieces == [[0, 9]]
+    assert (first.tolist(), second.tolist()) == ([0, 0], [0, 0, 0])
+
+
+def test_teachers_with_other_tokenizers_annotate_together(
+    tiny_teacher_dir, teacher_labels, sentences, tmp_path
+):
+    kinds = ("bert", "roberta")
+    teachers = [load_teacher(tiny_teacher_dir(kind), teacher_labels) for kind in kinds]
+    data = DatasetDict(train=Dataset.from_dict({"text": sentences[:4]}))
+    given = {"cache_dir": tmp_path, "steps": 4, "precision": "float32"}
+    together = annotate_by_ensemble(data, teachers, **given)["train"]
+    logits = [annotate(data, one, "none", cache_dir=tmp_path)["train"] for one in teachers]
+    mean = np.mean([np.array(said["teacher_logits"][:]) for said in logits], 0)
+    np.testing.assert_allclose(together["teacher_logits"][:], mean, atol=1e-6)
+    labels = mean.argmax(-1)
+    assert together["teacher_explained_label"][:] == labels.tolist()
+    asked = data["train"].add_column("label", labels)
+    each = [annotate(asked, one, target="true", **given) for one in teachers]
+    for row, scores in enumerate(together["teacher_attributions"]):
+        sums = [np.sum(one["teacher_attributions"][row]) for one in each]
+        np.testing.assert_allclose(np.sum(scores), np.mean(sums), atol=1e-5)
+        starts = [start for start, _ in together["teacher_spans"][row]]
+        assert starts == sorted(starts)
+    with pytest.raises(ValueError, match="two or more, got 1"):
+        annotate_by_ensemble(data, teachers[:1])
 
 
 def test_other_numbers_of_rows_or_labels_are_refused():
