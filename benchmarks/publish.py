@@ -17,11 +17,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from dixtill_hf.distillation.model_card import card_text
 from dixtill_hf.reporting import formatting as fmt
 from dixtill_hf.reporting.benchmark.compared_models import TEACHER, compared_models
 from dixtill_hf.reporting.benchmark.efficiency_tables import fastest, main_timings
 from dixtill_hf.reporting.measurements import compression, read_metrics, series_of
-from dixtill_hf.reporting.model_card import model_card
+from dixtill_hf.reporting.model_card import card_contents
 from dixtill_hf.reporting.report import write_report
 
 HEADLINED = ("dixtill", "default")
@@ -65,7 +66,9 @@ def card_of(name: str) -> str:
     of_method = [row for row in metrics["results"] if (row["method"], row["preset"]) == HEADLINED]
     best = max(of_method, key=lambda row: row["validation"]["macro_f1"])
     method, preset = HEADLINED
-    return model_card(metrics, method=method, preset=preset, seed=best["seed"], **CARDS[name])
+    return card_text(
+        card_contents(metrics, method=method, preset=preset, seed=best["seed"], **CARDS[name])
+    )
 
 
 def _renew(name: str, write: Callable[[], str]) -> None:

@@ -109,7 +109,7 @@ _MODULES = {
     "count_quotes": "data.quotes",
     "cross_fit": "teacher.ensemble",
     "distill": "distillation.distill",
-    "dixtill_pipeline": "student.pipeline",
+    "dixtill_pipeline": "student.pipeline_dixtill",
     "explanation_agreement": "evaluation.agreement.base",
     "export_student": "export.onnx",
     "finetune_teacher": "teacher.finetuning",
@@ -203,7 +203,7 @@ if TYPE_CHECKING:  # what type checkers and editors read
         DixtillModel,
         DixtillOutput,
     )
-    from dixtill_hf.student.pipeline import dixtill_pipeline
+    from dixtill_hf.student.pipeline_dixtill import dixtill_pipeline
     from dixtill_hf.student.student import Student, load_student
     from dixtill_hf.student.tokenization import WordTokenizer, train_word_tokenizer
     from dixtill_hf.student.word_vectors import load_word_vectors

@@ -30,14 +30,15 @@ FOLDERS = [
     "scoring",
     "baselines",
     "reporting",
+    "hub",
     "workflow",
     "cli",
 ]
 # An annotation knows no student: teacher and student meet through character spans alone.
 STRANGERS = {("teacher", "student"), ("explainers", "student"), ("annotation", "student")}
 
-# These two travel to the Hub with a student; any other import would become a need of its users.
-HUB_FILES = ["configuration_dixtill", "modeling_dixtill"]
+# These travel to the Hub with a student; any other import would become a need of its users.
+HUB_FILES = ["configuration_dixtill", "modeling_dixtill", "pipeline_dixtill"]
 HUB_MODULES = {"torch", "transformers"} | sys.stdlib_module_names
 
 PICKLE_MODULES = {"cloudpickle", "dill", "joblib", "marshal", "pickle", "shelve"}

@@ -323,7 +323,7 @@ def _trained(
     if directory is None:
         trainer.train()
         calibrate_on_validation(trainer.model, trainer.processing_class, data)
-        return _student(trainer)
+        return Student(trainer.model.eval(), trainer.processing_class)
     key = _fingerprint(trainer, given)
     record = json.loads((directory / RECORD).read_text(encoding="utf-8"))
     if record.get("student") == key:
@@ -340,11 +340,7 @@ def _trained(
     trainer.create_model_card()
     write_json(directory / RECORD, {"format": _FORMAT, "student": key})
     _remove_checkpoints(directory)
-    return _student(trainer)
-
-
-def _student(trainer: DistillationTrainer) -> Student:
-    return Student(trainer.model.eval(), trainer.processing_class)
+    return Student(trainer.model.eval(), trainer.processing_class, directory)
 
 
 def _remove_checkpoints(directory: Path) -> None:

@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from huggingface_hub import EvalResult, ModelCardData
 
+from dixtill_hf.artifacts.files import read_json, write_json
 from dixtill_hf.artifacts.markdown import escaped, one_line, render
 from dixtill_hf.distillation.arguments import DistillationArguments
 
 TASK = "text-classification"
+CARD_FILE = "README.md"
+CONTENTS_FILE = "model_card.json"
+"""What a card is drawn from; it lies next to the card, so that the card can be drawn again."""
+
 TAGS = ("dixtill", "knowledge-distillation", "explainable-ai", "attribution", "bilstm")
 _TEMPLATES = Path(__file__).with_name("templates")
 # What an evaluation logs of its duration.
@@ -124,6 +129,30 @@ def card_text(card: CardContents) -> str:
     )
 
 
+def write_card(directory: Path, card: CardContents) -> None:
+    """Write README.md and what it is drawn from.
+
+    Args:
+        directory: Directory of the student; it is made if it is not there.
+        card: What the card shows.
+    """
+    write_json(directory / CONTENTS_FILE, asdict(card))
+    (directory / CARD_FILE).write_text(card_text(card), encoding="utf-8")
+
+
+def read_card(directory: Path) -> CardContents | None:
+    """What the card of a student is drawn from; None if its directory does not have it.
+
+    Args:
+        directory: Directory of the student.
+    """
+    given = read_json(directory / CONTENTS_FILE)
+    if given is None:
+        return None
+    results = [EvalResult(**one) for one in given.pop("eval_results")]
+    return CardContents(**given, eval_results=results)
+
+
 _SHOWN_AS_IT_IS = (
     "explanation",
     "distilled",
@@ -152,8 +181,8 @@ def training_card(
     license: str | None = None,
     tags: Sequence[str] = (),
     datasets: Sequence[str] = (),
-) -> str:
-    """The card that a trainer writes, from what the trainer knows itself.
+) -> CardContents:
+    """What the card of a trainer shows: what the trainer knows itself.
 
     Args:
         name: What the card calls the student.
@@ -168,22 +197,20 @@ def training_card(
         datasets: Hub ids of the data.
     """
     split, quality = _last_evaluation(log_history)
-    return card_text(
-        CardContents(
-            name=name,
-            model_id=repo,
-            labels=labels,
-            explanation=args.explanation,
-            method=f"{args.method} (preset {args.preset})",
-            distilled=args.method != "none",
-            language=language,
-            license=license,
-            base_model=teacher,
-            datasets=datasets,
-            tags=tags,
-            quality=quality,
-            quality_note=f"The last evaluation (`{split}`):",
-        )
+    return CardContents(
+        name=name,
+        model_id=repo,
+        labels=list(labels),
+        explanation=args.explanation,
+        method=f"{args.method} (preset {args.preset})",
+        distilled=args.method != "none",
+        language=language,
+        license=license,
+        base_model=teacher,
+        datasets=list(datasets),
+        tags=list(tags),
+        quality=quality,
+        quality_note=f"The last evaluation (`{split}`):",
     )
 
 

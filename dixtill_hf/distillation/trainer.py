@@ -37,7 +37,7 @@ from dixtill_hf.distillation.dataset import (
     checked_tokenizer,
 )
 from dixtill_hf.distillation.losses.dixtill import distillation_loss
-from dixtill_hf.distillation.model_card import training_card
+from dixtill_hf.distillation.model_card import training_card, write_card
 from dixtill_hf.distillation.trainer_inputs import (
     DatasetPreparer,
     OnTheFlyAnnotator,
@@ -302,7 +302,7 @@ class DistillationTrainer(Trainer):
         dataset: str | list[str] | None = None,
         dataset_args: str | list[str] | None = None,
     ) -> None:
-        """Write the student's card, README.md in the output directory.
+        """Write the student's card, README.md in the output directory, and model_card.json.
 
         Args:
             language: ISO code, or several, of the language of the texts.
@@ -330,8 +330,7 @@ class DistillationTrainer(Trainer):
             tags=_as_list(tags),
             datasets=_as_list(dataset_tags),
         )
-        directory.mkdir(parents=True, exist_ok=True)
-        (directory / "README.md").write_text(card, encoding="utf-8")
+        write_card(directory, card)
 
     def create_optimizer(self, *args: Any, **kwargs: Any) -> torch.optim.Optimizer:
         """As `Trainer`'s; layers that are pretrained have a lower learning rate."""

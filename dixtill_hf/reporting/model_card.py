@@ -7,7 +7,7 @@ from typing import Any
 
 from huggingface_hub import EvalResult
 
-from dixtill_hf.distillation.model_card import TASK, CardContents, card_text
+from dixtill_hf.distillation.model_card import TASK, CardContents
 from dixtill_hf.reporting import formatting as fmt
 from dixtill_hf.reporting import tables
 from dixtill_hf.reporting.answering import answering_sentences
@@ -32,7 +32,7 @@ _HUB_METRICS: dict[str, tuple[str, dict[str, str] | None]] = {
 }
 
 
-def model_card(
+def card_contents(
     metrics: Mapping[str, Any],
     model_id: str,
     *,
@@ -43,8 +43,8 @@ def model_card(
     license: str | None = None,
     base_model: str | None = None,
     dataset_id: str | None = None,
-) -> str:
-    """Text of a student's README.md: metadata for the Hub and a card to read.
+) -> CardContents:
+    """What the card of a run's student shows; `card_text` writes it.
 
     Args:
         metrics: Contents of metrics.json.
@@ -57,9 +57,6 @@ def model_card(
         base_model: Hub id of the teacher, if it has one.
         dataset_id: Hub id of the data, if it has one.
 
-    Returns:
-        Markdown that starts with a YAML block.
-
     Raises:
         ValueError: The metrics hold no such student, or several.
     """
@@ -69,35 +66,33 @@ def model_card(
     shown = [other for other in everything if other is one or _is_reference(other, one)]
     dataset = metrics["dataset"]
     many = len(one.results) > 1
-    return card_text(
-        CardContents(
-            name=model_id.rsplit("/", 1)[-1],
-            model_id=model_id,
-            labels=dataset["labels"],
-            explanation=(result.get("explanation") or {}).get("kind"),
-            method=one.name,
-            distilled=method != "none",
-            language=language,
-            license=license,
-            base_model=base_model,
-            teacher=base_model or short_name(metrics["teacher"]["name"]),
-            datasets=[] if dataset_id is None else [dataset_id],
-            dataset=dataset_id or _file_name(dataset["source"]),
-            training_texts=training_texts(dataset, one),
-            parameters=fmt.count(result["parameters"]),
-            size=fmt.size(result["bytes"]),
-            smaller=_smaller(metrics, result["bytes"]),
-            quality=tables.quality_table(metrics, shown),
-            quality_note=_quality_note(result.get("seed") if many else None),
-            agreement=tables.agreement_table(shown),
-            answering=answering_sentences(metrics),
-            settings=tables.settings_table(
-                _published_settings(metrics.get("recipe") or {}, dataset_id)
-            ),
-            caveats=caveats({**metrics, "comparisons": []}, shown),
-            metrics=[_HUB_METRICS[key][0] for key in _defined(result)],
-            eval_results=_eval_results(metrics, result, dataset_id),
-        )
+    return CardContents(
+        name=model_id.rsplit("/", 1)[-1],
+        model_id=model_id,
+        labels=list(dataset["labels"]),
+        explanation=(result.get("explanation") or {}).get("kind"),
+        method=one.name,
+        distilled=method != "none",
+        language=language,
+        license=license,
+        base_model=base_model,
+        teacher=base_model or short_name(metrics["teacher"]["name"]),
+        datasets=[] if dataset_id is None else [dataset_id],
+        dataset=dataset_id or _file_name(dataset["source"]),
+        training_texts=training_texts(dataset, one),
+        parameters=fmt.count(result["parameters"]),
+        size=fmt.size(result["bytes"]),
+        smaller=_smaller(metrics, result["bytes"]),
+        quality=tables.quality_table(metrics, shown),
+        quality_note=_quality_note(result.get("seed") if many else None),
+        agreement=tables.agreement_table(shown),
+        answering=answering_sentences(metrics),
+        settings=tables.settings_table(
+            _published_settings(metrics.get("recipe") or {}, dataset_id)
+        ),
+        caveats=caveats({**metrics, "comparisons": []}, shown),
+        metrics=[_HUB_METRICS[key][0] for key in _defined(result)],
+        eval_results=_eval_results(metrics, result, dataset_id),
     )
 
 

@@ -10,6 +10,9 @@ EXPLANATIONS = ("attention", "contributions")
 FORMAT_VERSION = 1
 """Raised when a saved student can no longer be read by earlier releases. Older ones are read."""
 
+EXPLAINED_TASK = "explained-text-classification"
+"""What `transformers.pipeline` calls the task of classifying texts and explaining the labels."""
+
 FIRST_RELEASE = "0.1.0"
 """The first release of dixtill_hf that reads `FORMAT_VERSION`."""
 
@@ -53,6 +56,8 @@ class DixtillConfig(PretrainedConfig):
 
     model_type = "dixtill"
     attribute_map = {"num_hidden_layers": "num_layers"}  # noqa: RUF012 - as in every configuration
+    # The package sets it to False: with it installed, no code of a repository is run.
+    code_from_hub = True
     # A plain Trainer's predictions are then the logits only.
     keys_to_ignore_at_inference = [  # noqa: RUF012
         "attention_scores",
@@ -105,7 +110,10 @@ class DixtillConfig(PretrainedConfig):
         self.unk_token_id = unk_token_id
         # The classifier's entry is added on saving, the base model's is not.
         auto_map = {"AutoModel": "modeling_dixtill.DixtillModel", **kwargs.pop("auto_map", {})}
+        kwargs.pop("custom_pipelines", None)
         super().__init__(pad_token_id=pad_token_id, auto_map=auto_map, **kwargs)
+        if self.code_from_hub:
+            self.custom_pipelines = _custom_pipelines()
         if not kwargs.get("label2id"):  # transformers does not infer it from id2label
             self.label2id = {name: label for label, name in self.id2label.items()}
         self._check()
@@ -115,6 +123,10 @@ class DixtillConfig(PretrainedConfig):
         """The least probability of a prediction that is an answer; 0 if every one is."""
         threshold = (self.answering or {}).get("threshold")
         return 0.0 if threshold is None else float(threshold["threshold"])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the configuration as it is saved, with the pipeline that travels with it."""
+        return {**super().to_dict(), "custom_pipelines": _custom_pipelines()}
 
     def _check(self) -> None:
         for name in ("vocab_size", "embedding_size", "hidden_size", "num_layers", "attention_size"):
@@ -147,6 +159,12 @@ class DixtillConfig(PretrainedConfig):
                 f"problem_type={self.problem_type!r} and {self.num_labels} label(s). Leave "
                 "problem_type out and give num_labels or id2label of at least two labels."
             )
+
+
+def _custom_pipelines() -> dict[str, dict[str, Any]]:
+    """Tells `transformers.pipeline` which code of the repository classifies and explains."""
+    code = "pipeline_dixtill.DixtillPipeline"
+    return {EXPLAINED_TASK: {"impl": code, "pt": ["AutoModelForSequenceClassification"]}}
 
 
 DixtillConfig.register_for_auto_class()

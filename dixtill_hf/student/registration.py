@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Makes the Auto classes of transformers know the student.
+"""Makes the Auto classes and the pipelines of transformers know the student.
 
 It does so when transformers imports them, since importing transformers takes seconds.
 """
@@ -25,6 +25,7 @@ def _register_configuration() -> None:
 
     from dixtill_hf.student.configuration_dixtill import DixtillConfig
 
+    DixtillConfig.code_from_hub = False
     AutoConfig.register(DixtillConfig.model_type, DixtillConfig, exist_ok=True)
 
 
@@ -43,9 +44,22 @@ def _register_model() -> None:
     )
 
 
+def _register_pipeline() -> None:
+    from transformers import AutoModelForSequenceClassification
+    from transformers.pipelines import PIPELINE_REGISTRY
+
+    from dixtill_hf.student.configuration_dixtill import EXPLAINED_TASK
+    from dixtill_hf.student.pipeline_dixtill import DixtillPipeline
+
+    PIPELINE_REGISTRY.register_pipeline(
+        EXPLAINED_TASK, DixtillPipeline, pt_model=AutoModelForSequenceClassification, type="text"
+    )
+
+
 _REGISTRATIONS: dict[str, Callable[[], None]] = {
     "transformers.models.auto.configuration_auto": _register_configuration,
     "transformers.models.auto.modeling_auto": _register_model,
+    "transformers.pipelines": _register_pipeline,
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, overload
 
 from transformers import AutoConfig, AutoTokenizer, PreTrainedTokenizerFast
 
@@ -30,16 +30,21 @@ class Student:
     Attributes:
         model: The model, as a `Trainer` or `pipeline` takes it.
         tokenizer: Its tokenizer.
+        directory: Where it is saved, with its card and its figures; None if it is not.
     """
 
     def __init__(
-        self, model: DixtillForSequenceClassification, tokenizer: PreTrainedTokenizerFast
+        self,
+        model: DixtillForSequenceClassification,
+        tokenizer: PreTrainedTokenizerFast,
+        directory: Path | None = None,
     ) -> None:
         """Put a model and its tokenizer together.
 
         Args:
             model: The model.
             tokenizer: The tokenizer that it was trained with.
+            directory: Where it is saved, if it is. `push_to_hub` takes the card from there.
 
         Raises:
             TypeError: The model does not explain itself, or the tokenizer gives no offsets.
@@ -57,6 +62,7 @@ class Student:
             )
         self.model = model
         self.tokenizer = tokenizer
+        self.directory = directory
 
     @property
     def labels(self) -> list[str]:
@@ -177,19 +183,63 @@ class Student:
         self.tokenizer.save_pretrained(directory)
         return Path(directory)
 
-    def push_to_hub(self, repo_id: str, **settings: Any) -> str:
-        """Upload model and tokenizer to the Hugging Face Hub.
+    def push_to_hub(
+        self,
+        repo_id: str,
+        *,
+        private: bool | None = None,
+        revision: str | None = None,
+        token: str | None = None,
+        commit_message: str = "Add student",
+        license: str | None = None,
+        language: str | Sequence[str] = (),
+        dataset_id: str | None = None,
+        teacher_id: str | None = None,
+        leave_out_words: Sequence[str] = (),
+        without: Sequence[str] = (),
+    ) -> str:
+        """Publish the student on the Hugging Face Hub, in one commit.
+
+        Weights, configuration, code, tokenizer and card; of a student that was saved by a run also
+        its figures and explanations; and, as far as the extras onnx and device are installed, its
+        ONNX model, its device file and what Inference Endpoints need.
 
         Args:
             repo_id: Name of the repository: "name" or "organisation/name".
-            **settings: What `PreTrainedModel.push_to_hub` takes: `private`, `token`,
-                `commit_message`, `revision`.
+            private: Whether a new repository is private. Default: as the account has it.
+            revision: Branch, which is made if it is not there. Default: the main one.
+            token: Token with the right to write. Default: the one that is logged in.
+            commit_message: What the commit is called. Default "Add student".
+            license: Licence of the student, as the Hub names it: "apache-2.0".
+            language: ISO 639 code of the language of the texts, or several: "en".
+            dataset_id: Hub id of the data.
+            teacher_id: Hub id of the teacher.
+            leave_out_words: Words that are taken out of the vocabulary first, names for example.
+                The published student does not know them.
+            without: Parts that are not published, of "explanations", "metrics", "onnx" and
+                "device".
 
         Returns:
             Address of the repository.
+
+        Raises:
+            ValueError: The Hub does not accept one of the facts, or a part is unknown.
+            OSError: The Hub does not take the student; the message says why. Nothing was published.
         """
-        self.model.push_to_hub(repo_id, **settings)
-        return str(self.tokenizer.push_to_hub(repo_id, **settings).repo_url)
+        # The Hub comes after all that it publishes.
+        from dixtill_hf.hub.facts import CardFacts
+        from dixtill_hf.hub.push import push_student
+        from dixtill_hf.hub.upload import Destination
+
+        languages = [language] if isinstance(language, str) else list(language)
+        return push_student(
+            self,
+            Destination(repo_id, private=private, revision=revision, token=token),
+            CardFacts(license, languages, dataset_id, teacher_id),
+            message=commit_message,
+            leave_out_words=leave_out_words,
+            without=without,
+        ).url
 
     def __repr__(self) -> str:
         parameters = sum(parameter.numel() for parameter in self.model.parameters())
@@ -223,4 +273,5 @@ def load_student(name_or_path: str | Path) -> Student:
             " Make one with distill(...)."
         )
     model = DixtillForSequenceClassification.from_pretrained(name_or_path).eval()
-    return Student(model, AutoTokenizer.from_pretrained(name_or_path))
+    directory = Path(name_or_path) if Path(name_or_path).is_dir() else None
+    return Student(model, AutoTokenizer.from_pretrained(name_or_path), directory)

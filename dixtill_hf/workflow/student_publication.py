@@ -24,8 +24,9 @@ from dixtill_hf.data import columns
 from dixtill_hf.data.alignment import align_spans, explained_scores
 from dixtill_hf.data.labels import label_names
 from dixtill_hf.data.names import hub_id
+from dixtill_hf.distillation.model_card import write_card
 from dixtill_hf.evaluation.classification import softmax
-from dixtill_hf.reporting.model_card import model_card
+from dixtill_hf.reporting.model_card import card_contents
 from dixtill_hf.student.explaining import explain
 from dixtill_hf.workflow.context import PACKAGED, RunContext
 from dixtill_hf.workflow.student_jobs import StudentJob
@@ -54,7 +55,7 @@ def describe_student(
         test: The annotated test split.
     """
     target, teacher = context.student_dir, context.recipe.teacher.teacher
-    card = model_card(
+    card = card_contents(
         metrics,
         # A path of this machine would mean nothing to those who read the card.
         target.name if target.is_absolute() else target.as_posix(),
@@ -64,7 +65,7 @@ def describe_student(
         base_model=hub_id(PACKAGED_HUB_ID if teacher == PACKAGED else teacher),
         dataset_id=hub_id(context.recipe.data.source),
     )
-    (target / "README.md").write_text(card, encoding="utf-8")
+    write_card(target, card)
     model = AutoModelForSequenceClassification.from_pretrained(target)
     tokenizer = AutoTokenizer.from_pretrained(target)
     examples = explained_examples(test, model, tokenizer)

@@ -5,7 +5,7 @@ from huggingface_hub import ModelCard
 from markdown_it import MarkdownIt
 
 from dixtill_hf.distillation.arguments import DistillationArguments
-from dixtill_hf.distillation.model_card import training_card
+from dixtill_hf.distillation.model_card import card_text, training_card
 
 EVIL = [
     "line\nbreak",
@@ -21,7 +21,7 @@ EVIL = [
 
 def test_marks_in_labels_stay_text(tmp_path):
     args = DistillationArguments(output_dir=str(tmp_path))
-    card = training_card("student", "org/student", args, EVIL, [])
+    card = card_text(training_card("student", "org/student", args, EVIL, []))
     parsed = ModelCard(card)
     assert parsed.data.library_name == "transformers"
     assert "\x1b" not in card

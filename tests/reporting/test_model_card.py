@@ -6,10 +6,15 @@ import re
 import pytest
 from huggingface_hub import ModelCard
 
-from dixtill_hf.reporting.model_card import model_card
+from dixtill_hf.distillation.model_card import card_text, read_card, write_card
+from dixtill_hf.reporting.model_card import card_contents
 from dixtill_hf.student.configuration_dixtill import DixtillConfig
 from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification
 from dixtill_hf.student.tokenization import train_word_tokenizer
+
+
+def model_card(*given, **named) -> str:
+    return card_text(card_contents(*given, **named))
 
 
 def snippets(card: str) -> list[str]:
@@ -37,6 +42,14 @@ def test_metadata_can_be_read_by_the_hub(metrics):
     figures = {result.metric_name: result.metric_value for result in data.eval_results}
     assert figures["macro F1"] == pytest.approx(row["macro_f1"], abs=1e-6)
     assert {result.dataset_type for result in data.eval_results} == {"someone/headlines"}
+
+
+def test_a_card_is_drawn_again_from_what_lies_next_to_it(metrics, tmp_path):
+    contents = card_contents(metrics, "someone/tiny", seed=2, language=["en"])
+    write_card(tmp_path / "student", contents)
+    again = read_card(tmp_path / "student")
+    assert card_text(again) == (tmp_path / "student" / "README.md").read_text(encoding="utf-8")
+    assert read_card(tmp_path) is None
 
 
 def test_what_is_not_known_is_not_claimed(make_metrics):

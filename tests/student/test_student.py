@@ -33,6 +33,7 @@ def test_a_saved_student_is_loaded_for_evaluation(student, tmp_path):
     assert loaded.labels == student.labels == ["a", "b"]
     assert loaded.tokenizer.get_vocab() == student.tokenizer.get_vocab()
     assert loaded(TEXTS) == student(TEXTS)
+    assert (loaded.directory, student.directory) == (tmp_path, None)
 
 
 def test_its_parts_are_those_of_transformers(student, tmp_path):
@@ -42,23 +43,6 @@ def test_its_parts_are_those_of_transformers(student, tmp_path):
     with torch.inference_mode():
         expected = student.model.eval()(**batch).logits
         assert torch.equal(model(**batch).logits, expected)
-
-
-def test_it_is_pushed_with_its_tokenizer(student, monkeypatch):
-    pushed = []
-
-    class Commit:
-        repo_url = "https://hub/me/student"
-
-    def push(self, repo_id, **settings):
-        pushed.append((type(self).__name__, repo_id, settings))
-        return Commit()
-
-    monkeypatch.setattr(type(student.model), "push_to_hub", push)
-    monkeypatch.setattr(type(student.tokenizer), "push_to_hub", push)
-    assert student.push_to_hub("me/student", private=True) == "https://hub/me/student"
-    assert [repo for _, repo, _ in pushed] == ["me/student"] * 2
-    assert all(settings == {"private": True} for _, _, settings in pushed)
 
 
 def test_it_names_itself(student):

@@ -8,9 +8,9 @@ import pytest
 from huggingface_hub import ModelCard
 
 from dixtill_hf.distillation.arguments import DistillationArguments
-from dixtill_hf.distillation.model_card import training_card
+from dixtill_hf.distillation.model_card import card_text, training_card
 from dixtill_hf.reporting.highlights import html_page, terminal
-from dixtill_hf.reporting.model_card import model_card
+from dixtill_hf.reporting.model_card import card_contents
 from dixtill_hf.reporting.report import report_text
 from dixtill_hf.student.explaining import Explanation
 
@@ -34,7 +34,7 @@ def markdown(benchmark):
     log = [{"eval_runtime": 1.0, f"eval_f1_{NAMES['neutral']}": 0.5, "eval_x": NAMES["bearish"]}]
     return [
         report_text(metrics, [], has_page=False),
-        model_card(metrics, "someone/tiny", seed=0),
+        card_text(card_contents(metrics, "someone/tiny", seed=0)),
         training_card("tiny", "someone/tiny", args, list(NAMES.values()), log),
     ]
 

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The text-classification pipeline whose results carry the attributions of the words."""
+"""The text-classification pipeline whose results carry the attributions of the words.
+
+This file travels with every saved model: it imports torch, transformers and the model.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -12,9 +15,11 @@ from transformers import (
     pipeline,
 )
 
-from dixtill_hf.data.words import word_limit
-from dixtill_hf.student.configuration_dixtill import DixtillConfig
-from dixtill_hf.student.modeling_dixtill import DixtillOutput
+from .configuration_dixtill import EXPLAINED_TASK, DixtillConfig
+from .modeling_dixtill import DixtillOutput
+
+# As `data.words.word_limit` has them, which does not travel with the model.
+_NO_LIMIT, _MOST_WORDS = 10**9, 512
 
 
 class DixtillPipeline(TextClassificationPipeline):
@@ -39,7 +44,9 @@ class DixtillPipeline(TextClassificationPipeline):
         """Encode one text, cut as in the training, and keep the character span of each word."""
         if not isinstance(inputs, str):
             raise TypeError(f"Each input must be one text, got {type(inputs).__name__}.")
-        cut = {"truncation": True, "max_length": word_limit(self.tokenizer.model_max_length)}
+        limit = self.tokenizer.model_max_length
+        words = int(limit) if limit < _NO_LIMIT else _MOST_WORDS
+        cut = {"truncation": True, "max_length": words}
         encoding = super().preprocess(inputs, **{**cut, **tokenizer_kwargs})
         return {**encoding, "text": inputs, "spans": encoding[0].offsets}
 
@@ -86,6 +93,8 @@ def dixtill_pipeline(
 ) -> DixtillPipeline:
     """Make the pipeline that classifies and explains.
 
+    `pipeline("explained-text-classification", model=...)` of transformers gives the same one.
+
     Args:
         model: A student, its directory, or its name on the Hub.
         tokenizer: Its tokenizer; needed if `model` is neither a directory nor a name.
@@ -95,7 +104,7 @@ def dixtill_pipeline(
         ValueError: If the model is not a student.
     """
     return pipeline(
-        "text-classification",
+        EXPLAINED_TASK,
         model=str(model) if isinstance(model, Path) else model,
         tokenizer=tokenizer,
         pipeline_class=DixtillPipeline,

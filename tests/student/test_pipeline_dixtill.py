@@ -12,7 +12,7 @@ import dixtill_hf  # noqa: F401  registers the student
 from dixtill_hf.student.configuration_dixtill import DixtillConfig
 from dixtill_hf.student.explaining import explain
 from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification
-from dixtill_hf.student.pipeline import DixtillPipeline, dixtill_pipeline
+from dixtill_hf.student.pipeline_dixtill import DixtillPipeline, dixtill_pipeline
 from dixtill_hf.student.tokenization import train_word_tokenizer
 
 TEXTS = ["", "Acme FELL 3.5%", "Café rises", "Acme"]
