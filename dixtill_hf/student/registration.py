@@ -44,6 +44,11 @@ def _register_model() -> None:
     )
 
 
+def _import_pipeline() -> None:
+    """Import our pipeline, which is registered then; it may be what is being imported."""
+    import dixtill_hf.student.pipeline_dixtill  # noqa: F401
+
+
 def _register_pipeline() -> None:
     from transformers import AutoModelForSequenceClassification
     from transformers.pipelines import PIPELINE_REGISTRY
@@ -59,7 +64,8 @@ def _register_pipeline() -> None:
 _REGISTRATIONS: dict[str, Callable[[], None]] = {
     "transformers.models.auto.configuration_auto": _register_configuration,
     "transformers.models.auto.modeling_auto": _register_model,
-    "transformers.pipelines": _register_pipeline,
+    "transformers.pipelines": _import_pipeline,
+    "dixtill_hf.student.pipeline_dixtill": _register_pipeline,
 }
 
 
