@@ -19,6 +19,8 @@ __all__ = [
     "BatchPredictor",
     "Calibration",
     "Cascade",
+    "ChatEndpoint",
+    "CompletionEndpoint",
     "Counterfactual",
     "DistillationArguments",
     "DistillationTrainer",
@@ -30,6 +32,7 @@ __all__ = [
     "Explanation",
     "FunctionTeacher",
     "IntegratedGradients",
+    "LabelAsker",
     "OnnxStudent",
     "PretrainingSettings",
     "PromptedTeacher",
@@ -42,6 +45,8 @@ __all__ = [
     "annotate",
     "annotate_by_ensemble",
     "annotate_cross_fitted",
+    "annotate_recorded",
+    "ask_for_labels",
     "average_annotations",
     "build_student",
     "calibrate",
@@ -80,6 +85,8 @@ _MODULES = {
     "BatchPredictor": "scoring.arrow",
     "Calibration": "selective.calibrate",
     "Cascade": "selective.cascade",
+    "ChatEndpoint": "teacher.prompted.endpoint",
+    "CompletionEndpoint": "teacher.prompted.endpoint",
     "Counterfactual": "student.counterfactual",
     "DistillationArguments": "distillation.arguments",
     "DistillationTrainer": "distillation.trainer",
@@ -90,6 +97,7 @@ _MODULES = {
     "Explainer": "explainers.base",
     "Explanation": "student.explaining",
     "IntegratedGradients": "explainers.integrated_gradients",
+    "LabelAsker": "teacher.prompted.asking",
     "OnnxStudent": "export.onnx_student",
     "PretrainingSettings": "pretraining.pretrain",
     "FunctionTeacher": "teacher.function",
@@ -102,6 +110,8 @@ _MODULES = {
     "annotate": "annotation.annotate",
     "annotate_by_ensemble": "annotation.ensemble",
     "annotate_cross_fitted": "annotation.ensemble",
+    "annotate_recorded": "annotation.recorded",
+    "ask_for_labels": "annotation.recorded",
     "average_annotations": "annotation.ensemble",
     "build_student": "distillation.building",
     "calibrate": "selective.calibrate",
@@ -138,11 +148,16 @@ EXPERIMENTAL = frozenset(
     {
         "BagOfWords",
         "Cascade",
+        "ChatEndpoint",
+        "CompletionEndpoint",
+        "LabelAsker",
         "OnnxStudent",
         "FunctionTeacher",
         "PromptedTeacher",
         "annotate_by_ensemble",
         "annotate_cross_fitted",
+        "annotate_recorded",
+        "ask_for_labels",
         "average_annotations",
         "compress_teacher",
         "count_quotes",
@@ -166,6 +181,7 @@ if TYPE_CHECKING:  # what type checkers and editors read
         annotate_cross_fitted,
         average_annotations,
     )
+    from dixtill_hf.annotation.recorded import annotate_recorded, ask_for_labels
     from dixtill_hf.baselines.attention_heads import load_pruned, prune_heads, save_pruned
     from dixtill_hf.baselines.bag_of_words import BagOfWords
     from dixtill_hf.baselines.quantization import compress_teacher, load_compressed
@@ -211,6 +227,8 @@ if TYPE_CHECKING:  # what type checkers and editors read
     from dixtill_hf.teacher.finetuning import finetune_teacher
     from dixtill_hf.teacher.function import FunctionTeacher
     from dixtill_hf.teacher.loading import Teacher, load_teacher
+    from dixtill_hf.teacher.prompted.asking import LabelAsker
+    from dixtill_hf.teacher.prompted.endpoint import ChatEndpoint, CompletionEndpoint
     from dixtill_hf.teacher.prompted.teacher import PromptedTeacher
 else:
 

@@ -26,7 +26,7 @@ OURS = {"benchmarks", "dixtill_hf", "research", "tests"}
 OURS |= {path.stem for path in (ROOT / "docs" / "extensions").glob("*.py")}
 
 # What users install. The others (dev, docs, release) are for those who work on the project.
-USERS_EXTRAS = ("device", "embedded", "llm", "onnx", "openvino", "peft", "report")
+USERS_EXTRAS = ("device", "embedded", "endpoint", "llm", "onnx", "openvino", "peft", "report")
 # A folder that several distributions share.
 SHARED = {"optimum": {"optimum-intel", "optimum-onnx"}}
 # The page of a metric on the Hub: its Space installs gradio itself.

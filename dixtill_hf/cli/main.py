@@ -14,6 +14,8 @@ COMMANDS = {
     "run": "the whole road: load, fine-tune if needed, annotate, distil, evaluate, report",
     "benchmark": "a run, and its students against int8, pruned heads and a bag of words",
     "annotate": "add a teacher's logits and word attributions to a dataset",
+    "ask": "have a language model behind an endpoint label texts, within a budget of calls",
+    "record": "annotate texts from answers that exist: labels, probabilities, quotes",
     "train": "distil an annotated dataset into one student",
     "pretrain": "teach a student a language, from which tasks are then distilled",
     "evaluate": "score a student on an annotated dataset",

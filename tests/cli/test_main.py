@@ -20,6 +20,8 @@ EXPLAINED = {
     "run": "Words that the training texts have less often than this become [UNK]",
     "benchmark": "Other small classifiers to compare with",
     "annotate": "Nodes on the path of Integrated Gradients",
+    "ask": "Most calls, those of earlier runs included",
+    "record": "Probability of a label that is given without one",
     "train": "Weight of the teacher against the labels",
     "pretrain": "Most words that the student knows",
     "evaluate": "The split to score",
