@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dixtill_hf.export.fidelity import LabelledTexts
+    from dixtill_hf.export.targets.base import TeacherExplanation
 
 
 def main(argv: Sequence[str]) -> None:
@@ -28,6 +29,7 @@ def main(argv: Sequence[str]) -> None:
         max_bytes=given.max_bytes,
         validation=_validation(given, student.labels),
         licences=tuple(given.licence),
+        teacher=_teacher(given.validation),
     )
     result = export(given.target, request)
     for line in result.report:
@@ -112,3 +114,30 @@ def _as_the_student_has_it(label: Any, names: Sequence[str], labels: Sequence[st
     if isinstance(label, dict):
         return [label[name] for name in labels]
     return label if isinstance(label, float) else list(labels).index(names[label])
+
+
+def _teacher(source: str | None) -> dict[str, TeacherExplanation]:
+    """What the teacher says of the validation texts, if the data are annotated."""
+    if source is None or not Path(source, "dataset_dict.json").is_file():
+        return {}
+    from datasets import load_from_disk
+
+    from dixtill_hf.data import columns
+    from dixtill_hf.data.alignment import explained_scores
+    from dixtill_hf.data.labels import label_names
+    from dixtill_hf.export.targets.base import TeacherExplanation
+
+    split = load_from_disk(source)["validation"]
+    if columns.EXPLAINED_LABEL not in split.column_names:
+        return {}
+    names = label_names(split)
+    return {
+        row[columns.TEXT]: TeacherExplanation(
+            label=names[row[columns.EXPLAINED_LABEL]],
+            spans=row[columns.TEACHER_SPANS],
+            scores=explained_scores(
+                row[columns.TEACHER_ATTRIBUTIONS], row[columns.EXPLAINED_LABEL]
+            ).tolist(),
+        )
+        for row in split
+    }

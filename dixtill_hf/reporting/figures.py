@@ -22,6 +22,7 @@ from dixtill_hf.reporting.benchmark.figures import (
     pruning_figure,
     temperature_figure,
 )
+from dixtill_hf.reporting.device import device_figure
 from dixtill_hf.reporting.explanation_figures import agreement_figure, highlight_figure
 from dixtill_hf.reporting.measurements import (
     METHOD_NAMES,
@@ -70,8 +71,8 @@ def draw_figures(
 
     Returns:
         Names of the figures drawn, of "quality", "temperature", "baselines", "pruning",
-        "agreement", "size", "cascade", "stages" and "highlights"; each is a `<name>.png` and a
-        `<name>.svg`, the same bytes each time for the same data.
+        "agreement", "size", "device", "cascade", "stages" and "highlights"; each is a `<name>.png`
+        and a `<name>.svg`, the same bytes each time for the same data.
     """
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
@@ -186,6 +187,7 @@ _FIGURES: dict[str, Callable[[Mapping[str, Any], Sequence[Series]], Figure | Non
     "pruning": pruning_figure,
     "agreement": agreement_figure,
     "size": size_figure,
+    "device": device_figure,
     "cascade": cascade_figure,
     "stages": stages_figure,
 }

@@ -48,6 +48,7 @@ STAGE_NAMES = {
     "variants": "label the variants",
     "distil": "train the students",
     "evaluate": "evaluate",
+    "device": "round the best student to integers",
 }
 
 

@@ -28,6 +28,7 @@ from dixtill_hf.reporting.benchmark.compared_models import (
     published_quality,
 )
 from dixtill_hf.reporting.caveats import caveats
+from dixtill_hf.reporting.device import device_section
 from dixtill_hf.reporting.figures import draw_figures
 from dixtill_hf.reporting.formatting import render
 from dixtill_hf.reporting.highlights import html_page
@@ -91,6 +92,7 @@ def report_text(metrics: Mapping[str, Any], figures: Sequence[str], has_page: bo
         quality=tables.quality_table(metrics, series, published_quality(metrics, judged)),
         benchmark=benchmark_sections(metrics, models),
         size=tables.size_table(metrics, series),
+        device=device_section(metrics),
         agreement=tables.agreement_table(series),
         answering=answering_sentences(metrics),
         comparisons=tables.comparison_table(metrics, series),

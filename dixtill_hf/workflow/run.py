@@ -24,6 +24,7 @@ from dixtill_hf.workflow.annotation_stage import Annotation, annotate_data, with
 from dixtill_hf.workflow.answering_stage import calibrate_published
 from dixtill_hf.workflow.context import RunContext
 from dixtill_hf.workflow.data_stage import RunData, labelled_classes, load_run_data
+from dixtill_hf.workflow.device_stage import measure_on_device
 from dixtill_hf.workflow.environment import describe_environment
 from dixtill_hf.workflow.evaluation_stage import describe_teacher, evaluate_students
 from dixtill_hf.workflow.recipe import Recipe
@@ -184,12 +185,14 @@ def complete_run(recipe: Recipe, command: str) -> FinishedRun:
         ),
         "seeds": list(range(recipe.student.seeds)),
         "fingerprint": hash_json(fingerprints),
-        "stages": context.cache.seconds(),
         **measured,
     }
     best = best_student(results)
     publish_student(context, jobs[best])
     metrics["answering"] = calibrate_published(context.student_dir, annotation.splits)
+    with context.cache.timed("device", [jobs[best].fingerprint]):
+        metrics["device"] = measure_on_device(context, jobs[best], annotation.splits["test"])
+    metrics["stages"] = context.cache.seconds()
     write_json(context.output_dir / "metrics.json", metrics)
     describe_student(context, results[best], metrics, annotation.splits["test"])
     return FinishedRun(context, teacher, annotation, variants, vectors, jobs, metrics)

@@ -15,13 +15,25 @@ from typing import Any
 
 import pytest
 
-from dixtill_runtime.browser import page
+from dixtill_runtime.browser import Example, page
 from dixtill_runtime.container import read_container
 from dixtill_runtime.reference import ReferenceEngine
 
 COMMANDS = ("chromium", "chromium-browser", "google-chrome")
 OPTIONS = ("--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe")
 PASTED = '<img src=x onerror="window.ran = true"><script>window.ran = true</script><b>profit</b>'
+
+
+EXAMPLES: list[Example] = [
+    {
+        "text": "Profit falls.",
+        "teacher": {
+            "label": "<b>down</b>",
+            "segments": [("Profit", -0.1), (" ", None), ("falls", 0.4), (".", 0.0)],
+        },
+    },
+    {"text": "Profit rises.", "teacher": None},
+]
 
 
 class Browser:
@@ -128,7 +140,7 @@ def bits() -> str:
 def opened(browser: Browser, student: bytes, tmp_path: Path) -> Browser:
     """The page of the tiny student."""
     path = tmp_path / "page.html"
-    path.write_text(page(student, "Tiny <student>", ("Profit falls.",)), encoding="utf-8")
+    path.write_text(page(student, "Tiny <student>", EXAMPLES), encoding="utf-8")
     browser.open(path)
     return browser
 
@@ -182,12 +194,35 @@ def test_names_and_examples_are_text(
     browser: Browser, random_file: Callable[..., bytes], tmp_path: Path
 ) -> None:
     path = tmp_path / "page.html"
-    path.write_text(page(random_file((8, 8, 8, 2)), PASTED, (PASTED,)), encoding="utf-8")
+    examples: list[Example] = [{"text": PASTED, "teacher": None}]
+    path.write_text(page(random_file((8, 8, 8, 2)), PASTED, examples), encoding="utf-8")
     browser.open(path)
     assert browser.run("document.querySelector('h1').textContent") == PASTED
     assert browser.run("document.querySelector('#examples button').textContent") == PASTED
     assert browser.run("document.images.length") == 0
     assert browser.run("window.ran") is None
+
+
+def test_examples_show_the_teachers_explanation(opened: Browser) -> None:
+    opened.run("document.querySelectorAll('#examples button')[0].click()")
+    assert not opened.run("element('teacher').hidden")
+    assert opened.run("element('teacher-label').textContent") == "<b>down</b>"
+    assert opened.run("element('teacher-words').textContent") == "Profit falls."
+    shown = opened.run(
+        "[...element('teacher-words').children].map((w) => [w.textContent, w.className, "
+        "w.style.getPropertyValue('--share')])"
+    )
+    assert shown == [
+        ["Profit", "word against", "0.250"],
+        ["falls", "word for", "1.000"],
+        [".", "word for", "0.000"],
+    ]
+    opened.run("document.querySelectorAll('#examples button')[1].click()")
+    assert opened.run("element('teacher').hidden")
+    opened.type("Profit falls.")
+    assert not opened.run("element('teacher').hidden")
+    opened.type("Profit falls again.")
+    assert opened.run("element('teacher').hidden")
 
 
 def test_a_click_on_a_label_shows_the_contributions_to_it(opened: Browser, student: bytes) -> None:

@@ -2,8 +2,10 @@
 """`dixtill-hf export`."""
 
 import csv
+import json
 
 import pytest
+from datasets import ClassLabel, Dataset, DatasetDict
 
 pytest.importorskip("dixtill_runtime", reason="needs dixtill-runtime, which lies in runtime/")
 
@@ -35,7 +37,7 @@ def test_a_student_is_written_measured_and_runs(saved, tmp_path, capsys):
     licence = ["--licence", "word vectors: none"]
     assert main(["export", str(saved / "student"), *arguments, *licence]) == 0
     shown = capsys.readouterr().out
-    assert "Same label as before" in shown
+    assert "Same labels as before" in shown
     assert f"Written: {tmp_path / 'student.dxt'}" in shown
     classifier = Classifier.from_file(tmp_path)
     assert classifier.labels == ("down", "up")
@@ -56,3 +58,24 @@ def test_what_is_wrong_is_one_line(saved, capsys):
     assert "give --validation" in capsys.readouterr().err
     assert main(["export", str(saved / "nothing")]) == 1
     assert "There is no student" in capsys.readouterr().err
+
+
+def test_the_page_shows_what_the_teacher_says_of_annotated_texts(saved, sentences, tmp_path):
+    rows = {
+        "text": sentences[:4],
+        "label": [0, 1, 0, 1],
+        "teacher_spans": [[[0, 3]]] * 4,
+        "teacher_attributions": [[0.5]] * 4,
+        "teacher_logits": [[0.0, 1.0]] * 4,
+        "teacher_explained_label": [1] * 4,
+    }
+    split = Dataset.from_dict(rows).cast_column("label", ClassLabel(names=LABELS))
+    splits = {"train": split, "validation": split.select([3])}
+    DatasetDict(splits).save_to_disk(tmp_path / "annotated")
+    arguments = ["--output_dir", str(tmp_path), "--validation", str(tmp_path / "annotated")]
+    assert main(["export", str(saved / "student"), "--target", "wasm", *arguments]) == 0
+    page = (tmp_path / "index.html").read_text(encoding="utf-8")
+    (example,) = json.loads(page.split('id="example-texts"')[1].split(">")[1].split("</script")[0])
+    assert example["text"] == sentences[3]
+    assert example["teacher"]["label"] == "up"
+    assert sum(score or 0 for _, score in example["teacher"]["segments"]) == pytest.approx(0.5)

@@ -1,11 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every target writes what it says, and refuses what it has not."""
 
+import json
 from base64 import b64encode
 
 import pytest
 
-from dixtill_hf.export.targets.base import ExportRequest, export, known_targets, register_target
+from dixtill_hf.export.fidelity import LabelledTexts
+from dixtill_hf.export.targets.base import (
+    ExportRequest,
+    TeacherExplanation,
+    export,
+    known_targets,
+    register_target,
+)
 
 from .conftest import random_student
 
@@ -77,3 +85,19 @@ def test_wasm_is_one_page_with_the_student_in_it(request_of):
     (student,) = export("dxt", request_of(bits="4")).files
     assert path.name == "index.html"
     assert b64encode(student.read_bytes()).decode() in path.read_text(encoding="utf-8")
+
+
+def test_the_page_has_the_teachers_explanation_of_its_examples(request_of):
+    pytest.importorskip("dixtill_runtime", reason="needs dixtill-runtime")
+    texts = LabelledTexts("texts", ["Oil slips, again", "Oil rises"], [0, 1])
+    teacher = {"Oil slips, again": TeacherExplanation("down", [(0, 3), (4, 7), (7, 9)], [1, 2, 3])}
+    (path,) = export("wasm", request_of(validation=texts, teacher=teacher)).files
+    held = path.read_text(encoding="utf-8").split('id="example-texts"')[1].split(">")[1]
+    first, second = json.loads(held.split("</script")[0])
+    assert second == {"text": "Oil rises", "teacher": None}
+    assert first["teacher"] == {
+        "label": "down",
+        "segments": [
+            ["Oil", 1.0], [" ", None], ["slips", 5.0], [",", 0.0], [" ", None], ["again", 0.0],
+        ],
+    }  # fmt: skip

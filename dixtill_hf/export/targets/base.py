@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -16,6 +16,21 @@ from dixtill_hf.data.names import check_name
 from dixtill_hf.export.device_student import DeviceStudent, make_device_student
 from dixtill_hf.export.fidelity import LabelledTexts
 from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification
+
+
+@dataclass(frozen=True)
+class TeacherExplanation:
+    """What the student's teacher says of a text.
+
+    Attributes:
+        label: Name of the label that it explains.
+        spans: First character of each attributed token and the one behind its last.
+        scores: The attribution of each token.
+    """
+
+    label: str
+    spans: Sequence[tuple[int, int]]
+    scores: Sequence[float]
 
 
 @dataclass(frozen=True)
@@ -31,6 +46,7 @@ class ExportRequest:
         max_bytes: Most bytes of the student; None for no limit. Device targets only.
         validation: Texts on which the exported student is measured and, with `max_bytes`, chosen.
         licences: Further licences to name in the file, each as one line.
+        teacher: What the teacher says of the validation texts, by text. Only the page shows it.
     """
 
     model: DixtillForSequenceClassification
@@ -41,6 +57,7 @@ class ExportRequest:
     max_bytes: int | None = None
     validation: LabelledTexts | None = None
     licences: tuple[str, ...] = ()
+    teacher: Mapping[str, TeacherExplanation] = field(default_factory=dict)
 
     def device_student(self) -> DeviceStudent:
         """The student in integers, as device targets carry it.

@@ -10,7 +10,7 @@ const REGRESSION = 2;
 const NUMBERS = ["problem", "labels", "words", "wordLimit", "explanation", "logitBits", "scoreBits"];
 const ANSWER = [
   "label", "words", "contributionLabels", "cut", "logits", "probabilities", "contributions",
-  "scores", "starts", "ends", "rows",
+  "scores", "starts", "ends", "rows", "answered",
 ];
 
 const element = (id) => document.getElementById(id);
@@ -19,6 +19,7 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 let core = null;
 let student = null; // What was read from the file, and where it lies.
 let chosen = null; // The label that was clicked; null for the predicted one.
+const teachers = new Map(); // What the teacher says of the examples, by their texts.
 
 function fromBase64(text) {
   return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
@@ -130,7 +131,29 @@ function drawLabels(answer, label) {
   element("labels").replaceChildren(...buttons);
   const held = student.names.filter((_, k) => answer.holds[k]);
   element("prediction").textContent = student.problem === REGRESSION
-    ? real(answer.logits[0]).toFixed(3) : held.join(", ") || "none of the labels";
+    ? Array.from(answer.logits, (logit) => real(logit).toFixed(3)).join(", ")
+    : (held.join(", ") || "none of the labels") + (answer.answered ? "" : " (not sure enough to answer)");
+}
+
+// A word in the colour of its score; `most` is the largest magnitude of the text.
+function marked(text, value, most) {
+  const word = made("span", text, `word ${value < 0 ? "against" : "for"}`);
+  word.style.setProperty("--share", (Math.abs(value) / most).toFixed(3));
+  return word;
+}
+
+// What the teacher says, if the text is an example of which that is known.
+function drawTeacher(text) {
+  const teacher = teachers.get(text);
+  element("teacher").hidden = !teacher;
+  if (!teacher) return;
+  element("teacher-label").textContent = teacher.label;
+  const scores = teacher.segments.map(([, score]) => Math.abs(score ?? 0));
+  const most = Math.max(...scores, 1e-9);
+  const nodes = teacher.segments.map(([piece, score]) => (
+    score === null ? document.createTextNode(piece) : marked(piece, score, most)
+  ));
+  element("teacher-words").replaceChildren(...nodes);
 }
 
 function drawWords(answer, label) {
@@ -146,9 +169,8 @@ function drawWords(answer, label) {
   shown.forEach((value, i) => {
     plain(answer.starts[i]);
     const text = decoder.decode(answer.bytes.subarray(answer.starts[i], answer.ends[i]));
-    const word = made("span", text, `word ${value < 0 ? "against" : "for"}`);
+    const word = marked(text, value, most);
     if (answer.rows[i] === 0) word.classList.add("unknown");
-    word.style.setProperty("--share", (Math.abs(value) / most).toFixed(3));
     word.title = `${signed(value)}${answer.rows[i] === 0 ? ", unknown word" : ""}`;
     nodes.push(word);
     at = answer.ends[i];
@@ -178,6 +200,7 @@ function update() {
   const label = chosen === null ? answer.label : chosen;
   drawLabels(answer, label);
   drawWords(answer, label);
+  drawTeacher(element("text").value);
 }
 
 let waiting = false;
@@ -195,7 +218,8 @@ async function readFile(file) {
 }
 
 function offerExamples() {
-  for (const text of JSON.parse(element("example-texts").textContent)) {
+  for (const { text, teacher } of JSON.parse(element("example-texts").textContent)) {
+    if (teacher) teachers.set(text, teacher);
     const button = made("button", text);
     button.type = "button";
     button.addEventListener("click", () => {
