@@ -184,7 +184,9 @@ class AllLabels(OtherExplanationTerm):
         self._signature_columns: list[str] = list(dict.fromkeys([*known, *ours]))
 
     def _explanation_term(self, terms: Batch, outputs: DixtillOutput, inputs: Batch) -> Tensor:
-        scores = outputs["contributions"]
+        every = torch.arange(self.model.config.num_labels, device=outputs["logits"].device)
+        labels = every.expand(len(outputs["logits"]), -1)
+        scores = self.model.explain_from(outputs, labels).transpose(1, 2)
         mask = inputs["attention_mask"].unsqueeze(-1).expand_as(scores)
         targets = inputs[ALL_TARGETS]
         return cosine_explanation_loss(scores.flatten(1), targets.flatten(1), mask.flatten(1))

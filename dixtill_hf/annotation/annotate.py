@@ -33,7 +33,7 @@ from dixtill_hf.annotation.shards import default_cache_dir, first_of_each, row_k
 from dixtill_hf.artifacts.process_group import ProcessGroup
 from dixtill_hf.data import columns
 from dixtill_hf.data.columns import TEXT, TRUNCATED
-from dixtill_hf.data.labels import GLUE_UNKNOWN, label_names
+from dixtill_hf.data.labels import label_names
 from dixtill_hf.explainers.base import Explainer, get_explainer
 from dixtill_hf.teacher.checkpoints import label_names_of, load_config
 from dixtill_hf.teacher.loading import LabelMismatchError, Teacher, check_same_labels, load_teacher
@@ -238,7 +238,7 @@ def _has_labels(split: Dataset | IterableDataset) -> bool:
     """Whether a text has a label; of a stream it is not known, so that it may."""
     if isinstance(split, IterableDataset):
         return True
-    missing = (None, "", GLUE_UNKNOWN, columns.LABEL_UNKNOWN)
+    missing = (None, "", columns.GLUE_UNKNOWN, columns.LABEL_UNKNOWN)
     return any(label not in missing for label in split.with_format(None)[columns.LABEL])
 
 

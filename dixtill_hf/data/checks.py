@@ -2,12 +2,14 @@
 """What must hold of a dataset, its rationales included, before anything is computed from it."""
 
 import logging
-from collections import Counter
 from collections.abc import Sequence
 
+import numpy as np
 from datasets import Dataset, DatasetDict, List, Value
+from numpy.typing import NDArray
 
 from dixtill_hf.data.columns import LABEL, RATIONALE, TEXT
+from dixtill_hf.data.problem_types import label_array, problem_type_of_column
 
 logger = logging.getLogger(__name__)
 
@@ -47,15 +49,26 @@ def check_texts(data: DatasetDict) -> None:
 
 
 def check_classes(data: DatasetDict) -> None:
-    """Train has texts of at least two classes, and of every class that is named.
+    """Train has texts of different labels, and of every label that is named.
 
     Raises:
-        ValueError: If not; names the classes.
+        ValueError: If not; names the labels.
     """
-    names = data["train"].features[LABEL].names
-    counts = Counter(data["train"][LABEL])
-    present = [name for index, name in enumerate(names) if counts[index]]
-    if len(present) < 2:
+    train = data["train"]
+    problem = problem_type_of_column(train.features[LABEL])
+    if problem is None:
+        return
+    names = problem.names(train.features[LABEL]) or []
+    labels = label_array(train, problem, len(names))
+    if not problem.is_classification:
+        _check_values(labels, names)
+        return
+    if labels.ndim == 1:
+        counts = np.bincount(labels[labels >= 0], minlength=len(names))
+    else:
+        counts = np.nansum(labels, axis=0)
+    present = [name for name, count in zip(names, counts, strict=True) if count]
+    if len(present) < 2 and labels.ndim == 1:
         raise ValueError(
             f"All texts of train have the label {present[0]!r}; a classifier needs texts of at "
             "least two labels."
@@ -69,11 +82,20 @@ def check_classes(data: DatasetDict) -> None:
         )
 
 
+def _check_values(values: NDArray, names: Sequence[str]) -> None:
+    """Refuse values of a regression that are all the same."""
+    for name, column in zip(names, values.T, strict=True):
+        if len(np.unique(column)) < 2:
+            raise ValueError(
+                f"All texts of train have the same value of {name!r}: there is nothing to learn."
+            )
+
+
 def warn_of_contradictions(data: DatasetDict) -> None:
     """Log a warning with the count of texts that occur in train with different labels."""
-    labels_of: dict[str, set[int]] = {}
+    labels_of: dict[str, set[str]] = {}
     for text, label in zip(data["train"][TEXT], data["train"][LABEL], strict=True):
-        labels_of.setdefault(text, set()).add(label)
+        labels_of.setdefault(text, set()).add(repr(label))
     count = sum(len(labels) > 1 for labels in labels_of.values())
     if count:
         logger.warning("%d texts occur in train several times, with different labels.", count)

@@ -9,7 +9,10 @@ TEXT = "text"
 """The text to classify (string)."""
 
 LABEL = "label"
-"""Its class (``datasets.ClassLabel``), or ``LABEL_UNKNOWN``."""
+"""What is learned: a class, several, or numbers; ``data.problem_types`` has the types.
+
+A text without a label has ``LABEL_UNKNOWN`` if there is one class a text, else None.
+"""
 
 RATIONALE = "rationale"
 """Optional: the parts of the text that carry the label, a list of [start, end) character pairs."""
@@ -21,10 +24,13 @@ TEACHER_SPANS = "teacher_spans"
 """int32 [start, end) character pairs, one per attributed token of the teacher."""
 
 TEACHER_ATTRIBUTIONS = "teacher_attributions"
-"""float32, one per span, signed, not normalised; or a list of them for each label."""
+"""float32, one per span, signed, not normalised; or a list of them for each explained label."""
 
 EXPLAINED_LABEL = "teacher_explained_label"
-"""The label (int) that the attributions explain; the predicted one where they explain all."""
+"""The label (int) that the attributions explain; the predicted one where they explain all.
+
+Where a text may have several explained outputs, a list of them, one for each list of attributions.
+"""
 
 COMPLETENESS_ERROR = "teacher_completeness_error"
 """float32, distance of the attributions' sum from the difference of outputs they should add to.
@@ -40,3 +46,6 @@ TRUNCATED = "teacher_truncated"
 
 LABEL_UNKNOWN = -100
 """Label of an unlabelled text; the value that PyTorch's cross-entropy leaves out."""
+
+GLUE_UNKNOWN = -1
+"""Label of an unlabelled text in GLUE and other sources."""

@@ -3,7 +3,7 @@
 
 import difflib
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from datasets import DatasetDict
 
@@ -104,25 +104,33 @@ def find_text_column(columns: list[str], wanted: str | None, split: str) -> str:
     return found
 
 
-def find_label_column(
-    columns: list[str], wanted: str | None, split: str, optional: bool = False
-) -> str | None:
-    """The column of a split that holds the label: the one wanted, else the one with a usual name.
+def find_label_columns(
+    columns: list[str],
+    wanted: str | Sequence[str] | None,
+    split: str,
+    optional: bool = False,
+) -> list[str]:
+    """The columns of a split that hold the label: those wanted, else the one with a usual name.
 
     Returns:
-        Its name, or None if there is none and ``optional`` allows that.
+        Their names; none if there is none and ``optional`` allows that.
 
     Raises:
-        ValueError: If it is not there and not ``optional``, or if several are.
+        ValueError: If one is not there and not ``optional``, if it is named twice, or if several
+            could be meant.
     """
+    if wanted is not None and not isinstance(wanted, str):
+        if not wanted or len(set(wanted)) < len(wanted):
+            raise ValueError(f"label_column must name different columns, got {list(wanted)}.")
+        return [_wanted_column(columns, one, "label_column", split) for one in wanted]
     found = _find_column(columns, wanted, LABEL_NAMES, "label_column", split)
     if found is None and not optional:
         raise ValueError(
             f"No label column found in split {split!r}: none of its columns {_list(columns)} is "
-            f"called one of {_list(LABEL_NAMES)}. Name it: label_column=..., or pass "
-            "unlabelled=True to distil text without labels."
+            f"called one of {_list(LABEL_NAMES)}. Name it: label_column=... (several if each label "
+            "has a column of its own), or pass unlabelled=True to distil text without labels."
         )
-    return found
+    return [] if found is None else [found]
 
 
 def _find_column(

@@ -5,7 +5,7 @@ Texts without a label can be added for training: a student learns of them what i
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,10 @@ from dixtill_hf.data.checks import (
     warn_of_contradictions,
     warn_of_duplicates,
 )
-from dixtill_hf.data.columns import LABEL, LABEL_UNKNOWN, RATIONALE, TEXT
-from dixtill_hf.data.conventions import find_label_column, find_text_column, name_splits
+from dixtill_hf.data.columns import LABEL, RATIONALE, TEXT
+from dixtill_hf.data.conventions import find_label_columns, find_text_column, name_splits
 from dixtill_hf.data.labels import encode_labels
+from dixtill_hf.data.problem_types import missing_label
 from dixtill_hf.data.sources import Source, read_source
 from dixtill_hf.data.splitting import hold_out
 
@@ -34,12 +35,13 @@ _SERVING = ("unsupervised", "unlabelled", "unlabeled", "train")
 def load_text_classification(
     source: Source,
     text_column: str | None = None,
-    label_column: str | None = None,
+    label_column: str | Sequence[str] | None = None,
     label_names: Sequence[str] | None = None,
     test_source: Source | None = None,
     validation_fraction: float = 0.1,
     seed: int = 0,
     *,
+    problem_type: str | None = None,
     splits: Mapping[str, str] | None = None,
     config_name: str | None = None,
     unlabelled: bool = False,
@@ -58,11 +60,14 @@ def load_text_classification(
         text_column: Column of the text; by default the one called text, sentence, tweet or
             content.
         label_column: Column of the label; by default the one called label, labels or sentiment.
+            Several columns are one label each (0 and 1), or one value each.
         label_names: Names of the labels in the order wanted; they win over those found.
         test_source: Where the test split comes from instead of ``source``: a source of one
             split, or one with a test split.
         validation_fraction: Share of train held out for validation if there is no such split.
         seed: Seed of what is held out.
+        problem_type: ``"single_label_classification"``, ``"multi_label_classification"`` or
+            ``"regression"``; by default what the labels are, see ``encode_labels``.
         splits: From train, validation or test to the source's split that serves as it, e.g.
             ``{"test": "validation"}`` for data whose test labels are not public.
         config_name: Configuration of a Hub dataset that has several.
@@ -76,8 +81,9 @@ def load_text_classification(
 
     Returns:
         The splits train, validation and, if there is one, test, with the columns ``text``
-        (string), ``label`` (``ClassLabel``), those of ``keep_columns`` and, where the source has
-        it, ``rationale``.
+        (string), ``label`` (``ClassLabel``; a list of them for several labels a text; float32, or
+        float32 by name, for a regression), those of ``keep_columns`` and, where the source has it,
+        ``rationale``.
 
     Raises:
         ValueError: If the data fail a check; says which rows or columns, and what to do.
@@ -97,7 +103,7 @@ def load_text_classification(
         }
     )
     check_texts(data)
-    data = check_rationales(encode_labels(data, label_names, unlabelled))
+    data = check_rationales(encode_labels(data, label_names, unlabelled, problem_type))
     if not unlabelled:
         check_classes(data)
     warn_of_duplicates(data)
@@ -136,30 +142,41 @@ def _select_columns(
     dataset: Dataset,
     split: str,
     text_column: str | None,
-    label_column: str | None,
+    label_column: str | Sequence[str] | None,
     unlabelled: bool,
     keep_columns: Sequence[str],
 ) -> Dataset:
     """The columns of a split that are used, under our names."""
     columns = dataset.column_names
     text = find_text_column(columns, text_column, split)
-    label = find_label_column(columns, label_column, split, optional=unlabelled)
-    if text == label:
+    labels = find_label_columns(columns, label_column, split, optional=unlabelled)
+    if text in labels:
         raise ValueError(f"The column {text!r} of split {split!r} is both the text and the label.")
     missing = [name for name in keep_columns if name not in (*columns, TEXT, LABEL)]
     if missing:
         raise ValueError(f"Split {split!r} has no columns {missing}, only {', '.join(columns)}.")
     keep = {name: name for name in keep_columns if name in columns} | {text: TEXT}
-    if label is not None:
-        keep[label] = LABEL
     if RATIONALE in columns:
         keep[RATIONALE] = RATIONALE
+    if len(labels) == 1:
+        keep[labels[0]] = LABEL
+    by_name = [dict(zip(labels, row, strict=True)) for row in _rows(dataset, labels)]
     dataset = dataset.select_columns(list(keep))
     dataset = dataset.rename_columns({old: new for old, new in keep.items() if old != new})
+    if len(labels) > 1:
+        dataset = dataset.add_column(LABEL, by_name)
     # What pandas reads; splits of one type can be joined.
     if dataset.features[TEXT] == Value("large_string"):
         dataset = dataset.cast_column(TEXT, Value("string"))
     return dataset
+
+
+def _rows(dataset: Dataset, labels: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    """The cells of several columns, row by row; none of a single column, which is only renamed."""
+    if len(labels) < 2:
+        return iter(())
+    plain = dataset.with_format(None)
+    return zip(*(plain[name][:] for name in labels), strict=True)
 
 
 def add_unlabelled_texts(
@@ -194,7 +211,7 @@ def add_unlabelled_texts(
     logger.info("%d texts of %s are new to the data.", len(new), source)
     train = data["train"]
     columns: dict[str, list[Any]] = {name: [None] * len(new) for name in train.column_names}
-    columns |= {TEXT: new, LABEL: [LABEL_UNKNOWN] * len(new)}
+    columns |= {TEXT: new, LABEL: [missing_label(train)] * len(new)}
     further = Dataset.from_dict(columns).cast(train.features)
     return DatasetDict({**data, "train": concatenate_datasets([train, further])})
 

@@ -116,7 +116,7 @@ def float_answers(
         )
         ids, mask = encoding["input_ids"], encoding["attention_mask"].bool()
         with torch.inference_mode():
-            output = model(input_ids=ids, attention_mask=mask, return_dict=True)
+            output = model(ids, mask, output_contributions=True, return_dict=True)
         for row, real in enumerate(mask):
             logits = output.logits[row].double().numpy()
             if model.config.explanation == "attention":

@@ -27,7 +27,12 @@ class _Student(torch.nn.Module):
     def forward(
         self, input_ids: torch.Tensor, attention_mask: torch.Tensor
     ) -> tuple[torch.Tensor, ...]:
-        output = self.model(input_ids=input_ids, attention_mask=attention_mask, return_dict=True)
+        output = self.model(
+            input_ids=input_ids,
+            attention_mask=attention_mask,
+            output_contributions=True,
+            return_dict=True,
+        )
         return tuple(output[name] for name in OUTPUTS)
 
 

@@ -139,6 +139,8 @@ def html_page(explanations: Mapping[str, Any], title: str = "Explanations") -> s
 def terminal(explanation: Explanation, stream: TextIO | None = None) -> str:
     """An explanation as lines for a terminal: coloured words, or words with their scores.
 
+    If several labels are explained, each has lines of its own.
+
     Colours are used if the stream is a terminal that has them and the environment variable
     NO_COLOR is unset or empty: 24-bit if COLORTERM says so, else 256 colours. Otherwise each word
     has a line with its score. Control characters of the text are replaced.
@@ -147,9 +149,17 @@ def terminal(explanation: Explanation, stream: TextIO | None = None) -> str:
         explanation: What `explain` returns for one text.
         stream: Where the lines will be written. Defaults to standard output.
     """
-    parts = segments(explanation.text, explanation.spans, explanation.scores)
-    head = f"{one_line(explanation.label)}  {fmt.percent(explanation.probability)}"
     bits = _colour_bits(sys.stdout if stream is None else stream)
+    return "\n".join(_lines(explanation, label, bits) for label in explanation.scores_by_label)
+
+
+def _lines(explanation: Explanation, label: str, bits: int) -> str:
+    """The explanation of one label."""
+    parts = segments(explanation.text, explanation.spans, explanation.scores_by_label[label])
+    probability = explanation.probabilities.get(label)
+    value = explanation.logits[label]
+    number = f"{value:.3f}" if probability is None else fmt.percent(probability)
+    head = f"{one_line(label)}  {number}"
     if bits == 0:
         lines = [
             f"{part.score:+9.4f}  {_visible(part.text)}" for part in parts if part.score is not None

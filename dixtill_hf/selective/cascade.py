@@ -10,6 +10,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from dixtill_hf.data.problem_types import check_single_label
 from dixtill_hf.evaluation.classification import checked_probabilities
 from dixtill_hf.evaluation.classifiers import PyTorchClassifier, predict_probabilities
 from dixtill_hf.student.explaining import Explanation
@@ -64,8 +65,9 @@ class Cascade:
 
         Raises:
             ValueError: The threshold is out of its range, none is given and the student has none,
-                or the teacher has other labels.
+                the teacher has other labels, or the student does not give a text one label.
         """
+        check_single_label(student.model.config, "A cascade")
         if threshold is None:
             threshold = student.model.config.answer_threshold
             if not threshold:

@@ -7,6 +7,12 @@ from transformers import PretrainedConfig
 
 EXPLANATIONS = ("attention", "contributions")
 
+_FEWEST_LABELS = {
+    "single_label_classification": 2,
+    "multi_label_classification": 1,
+    "regression": 1,
+}
+
 FORMAT_VERSION = 1
 """Raised when a saved student can no longer be read by earlier releases. Older ones are read."""
 
@@ -41,17 +47,20 @@ class DixtillConfig(PretrainedConfig):
         answering: From which probability on the student is sure enough to answer, and what was
             shown of it: `{"threshold": {"threshold", "accuracy", "confidence", "texts", "answered",
             "wrong"}, "unknown_words"}`, as `calibrate` writes it. None if it always answers.
+        thresholds: If a text may have several labels: the probability from which on it has a label,
+            one number for each label. Default: 0.5 for all.
         pad_token_id: Id of the padding token.
         unk_token_id: Id of the token that stands for unknown words.
         format_version: Version of the saved student, which `save_pretrained` writes.
         needs_release: First release of dixtill_hf that reads this version, which `save_pretrained`
             writes.
-        **kwargs: What every `PretrainedConfig` takes: `num_labels`, `id2label`, `label2id`...
+        **kwargs: What every `PretrainedConfig` takes: `num_labels`, `id2label`, `label2id`,
+            `problem_type`... Without a `problem_type`, a text has one of two or more labels.
 
     Raises:
-        ValueError: If a size, a share, an id or `explanation` is out of its range, if there are
-            fewer than two labels, if `problem_type` asks for anything but one label a text, or if
-            the student was saved by a newer release, in a format that this one does not read.
+        ValueError: If a size, a share, an id, a threshold or `explanation` is out of its range, if
+            there are fewer labels than `problem_type` needs, or if the student was saved by a newer
+            release, in a format that this one does not read.
     """
 
     model_type = "dixtill"
@@ -62,6 +71,7 @@ class DixtillConfig(PretrainedConfig):
     keys_to_ignore_at_inference = [  # noqa: RUF012
         "attention_scores",
         "attention_weights",
+        "last_hidden_state",
         "contributions",
         "hidden_states",
         "attentions",
@@ -81,6 +91,7 @@ class DixtillConfig(PretrainedConfig):
         ngrams_per_word: int = 0,
         explanation: str = "contributions",
         answering: dict[str, Any] | None = None,
+        thresholds: list[float] | None = None,
         pad_token_id: int = 0,
         unk_token_id: int = 1,
         format_version: int = FORMAT_VERSION,
@@ -107,6 +118,7 @@ class DixtillConfig(PretrainedConfig):
         self.ngrams_per_word = ngrams_per_word
         self.explanation = explanation
         self.answering = answering
+        self.thresholds = thresholds
         self.unk_token_id = unk_token_id
         # The classifier's entry is added on saving, the base model's is not.
         auto_map = {"AutoModel": "modeling_dixtill.DixtillModel", **kwargs.pop("auto_map", {})}
@@ -153,11 +165,38 @@ class DixtillConfig(PretrainedConfig):
             raise ValueError(
                 f"explanation must be one of {', '.join(EXPLANATIONS)}, got {self.explanation!r}."
             )
-        if self.problem_type not in (None, "single_label_classification") or self.num_labels < 2:
+        self._check_labels()
+
+    def _check_labels(self) -> None:
+        fewest = _FEWEST_LABELS.get(self.problem_type or "single_label_classification")
+        if fewest is None:  # newer releases of transformers check this themselves
             raise ValueError(
-                "Only classification into one of two or more labels is supported, got "
-                f"problem_type={self.problem_type!r} and {self.num_labels} label(s). Leave "
-                "problem_type out and give num_labels or id2label of at least two labels."
+                f"problem_type must be one of {', '.join(_FEWEST_LABELS)}, got "
+                f"{self.problem_type!r}."
+            )
+        if self.num_labels < fewest:
+            raise ValueError(
+                f"Classification into one label a text needs at least {fewest} labels, got "
+                f"{self.num_labels}: give num_labels or id2label of more labels, or a problem_type "
+                "of 'regression' or 'multi_label_classification'."
+            )
+        if self.answering and fewest < 2:
+            raise ValueError(
+                "answering is for a student that gives a text one label, got problem_type="
+                f"{self.problem_type!r}: leave it out."
+            )
+        if self.thresholds is None:
+            return
+        if self.problem_type != "multi_label_classification":
+            raise ValueError(
+                "thresholds are for problem_type='multi_label_classification', got "
+                f"{self.problem_type!r}: leave them out."
+            )
+        in_range = all(0 <= threshold <= 1 for threshold in self.thresholds)
+        if len(self.thresholds) != self.num_labels or not in_range:
+            raise ValueError(
+                f"thresholds must be {self.num_labels} numbers in [0, 1], one for each label, got "
+                f"{self.thresholds}."
             )
 
 

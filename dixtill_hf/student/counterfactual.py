@@ -13,6 +13,7 @@ from math import comb
 import torch
 from transformers import PreTrainedTokenizerFast
 
+from dixtill_hf.data.problem_types import check_single_label
 from dixtill_hf.data.words import word_limit
 from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification
 
@@ -70,8 +71,9 @@ def find_counterfactual(
         words that it does not need in the end.
 
     Raises:
-        ValueError: `most_words` is below 1.
+        ValueError: `most_words` is below 1, or the student does not give a text one label.
     """
+    check_single_label(model.config, "find_counterfactual")
     if most_words is not None and most_words < 1:
         raise ValueError(f"most_words must be at least 1, got {most_words}.")
     search = _Search(model, tokenizer, text)

@@ -11,6 +11,11 @@ import torch
 from transformers import PreTrainedTokenizerFast
 
 from dixtill_hf.artifacts.markdown import one_line
+from dixtill_hf.data.problem_types import (
+    predicted_labels,
+    problem_type_of_model,
+    thresholds_of_model,
+)
 from dixtill_hf.data.words import word_limit
 from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification
 
@@ -23,18 +28,23 @@ _FOR, _AGAINST = "31,119,180", "255,127,14"
 class Explanation:
     """The prediction for one text, and a score for each of its words.
 
-    `str()` gives label, probability and one line a word; a notebook shows the coloured text.
+    `str()` gives label, probability and one line a word; a notebook shows the coloured text. If a
+    text may have several labels, both show each label that is explained.
 
     Attributes:
         text: The text.
         words: Its words as the text has them, up to the limit of the tokenizer. The student may not
             know all of them.
         spans: First character of each word and the one after its last.
-        scores: The score of each word, signed: what it adds to the logit of `label`
-            (`explanation="contributions"`), or its attention score (`"attention"`).
-        label: The label that is explained.
-        probability: The probability of `label`.
-        probabilities: The probability of every label, by name.
+        label: The label that was asked for, or the one with the largest logit.
+        labels: The labels that are predicted: `(label,)`, or those that reach their thresholds if a
+            text may have several; empty for a regression.
+        scores_by_label: For each label that is explained, the scores of the words, signed: what a
+            word adds to the logit of the label (`explanation="contributions"`), or its attention
+            score (`"attention"`). Explained are the labels that were asked for, or `label` and all
+            of `labels`, or all values of a regression.
+        probabilities: The probability of every label, by name; empty for a regression.
+        logits: The logit of every label, by name; for a regression the values.
         answered: Whether the student is sure enough to answer: whether its best probability reaches
             the threshold of `config.answering`. True if it has none.
     """
@@ -42,22 +52,52 @@ class Explanation:
     text: str
     words: list[str]
     spans: list[tuple[int, int]]
-    scores: list[float]
     label: str
-    probability: float
+    labels: tuple[str, ...]
+    scores_by_label: dict[str, list[float]]
     probabilities: dict[str, float]
+    logits: dict[str, float]
     answered: bool = True
 
+    @property
+    def scores(self) -> list[float]:
+        """The score of each word for `label`."""
+        return self.scores_by_label[self.label]
+
+    @property
+    def probability(self) -> float | None:
+        """The probability of `label`; None for a regression."""
+        return self.probabilities.get(self.label)
+
+    def headline(self, label: str) -> str:
+        """A label and its probability in one line; of a regression the value.
+
+        Args:
+            label: One of the labels.
+        """
+        return f"{one_line(label)}{self._number(label)}"
+
+    def _number(self, label: str) -> str:
+        probability = self.probabilities.get(label)
+        return f" = {self.logits[label]:.3f}" if probability is None else f" ({probability:.3f})"
+
     def __str__(self) -> str:
-        lines = [f"{one_line(self.label)} ({self.probability:.3f})"]
-        pairs = zip(self.scores, self.words, strict=True)
-        return "\n".join([*lines, *(f"{score:+.3f}  {one_line(word)}" for score, word in pairs)])
+        lines = []
+        for label, scores in self.scores_by_label.items():
+            pairs = zip(scores, self.words, strict=True)
+            lines += [self.headline(label)]
+            lines += [f"{score:+.3f}  {one_line(word)}" for score, word in pairs]
+        return "\n".join(lines)
 
     def _repr_html_(self) -> str:
         """The text for a notebook, each word on a colour as strong as its score."""
-        largest = max(map(abs, self.scores), default=0.0) or 1.0
+        return "".join(map(self._paragraph, self.scores_by_label))
+
+    def _paragraph(self, label: str) -> str:
+        scores = self.scores_by_label[label]
+        largest = max(map(abs, scores), default=0.0) or 1.0
         parts, end = [], 0
-        for (first, last), score in zip(self.spans, self.scores, strict=True):
+        for (first, last), score in zip(self.spans, scores, strict=True):
             if first < end:  # several words of one character, such as the parts of an emoji
                 continue
             colour = f"rgba({_FOR if score > 0 else _AGAINST},{abs(score) / largest:.2f})"
@@ -67,8 +107,8 @@ class Explanation:
                 f'<span style="background:{colour}" title="{score:+.3f}">{word}</span>',
             ]
             end = last
-        label = f"<b>{escape(self.label)}</b> ({self.probability:.3f})"
-        return f"<p>{label}<br>{''.join(parts)}{escape(self.text[end:])}</p>"
+        head = f"<b>{escape(label)}</b>{self._number(label)}"
+        return f"<p>{head}<br>{''.join(parts)}{escape(self.text[end:])}</p>"
 
 
 def explain(
@@ -78,14 +118,16 @@ def explain(
     batch_size: int = 64,
     labels: Sequence[str | int] | None = None,
 ) -> list[Explanation]:
-    """Predict the label of each text and explain it, or explain the labels given.
+    """Predict the labels of each text and explain them, or explain the labels given.
 
     Args:
         model: The student.
         tokenizer: Its tokenizer.
         texts: The texts to explain.
         batch_size: Texts that go through the model at once.
-        labels: The label to explain in each text, by name or id. Defaults to the predicted ones.
+        labels: The label to explain in each text, by name or id. Defaults to the predicted ones:
+            every label that reaches its threshold and the most probable one, if a text may have
+            several; all values of a regression.
 
     Raises:
         TypeError: If `texts` is one string.
@@ -117,29 +159,44 @@ def _explain_batch(
     inputs = encoding.to(model.device)
     # A tokenizer made for another model may give more, such as token types.
     output = model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"])
-    probabilities = output.logits.softmax(dim=-1)
-    predicted = probabilities.argmax(dim=-1)
-    targets = predicted if label_ids is None else torch.tensor(label_ids, device=model.device)
-    scores = model.explain_from(output, targets).cpu()
+    logits = output.logits.float().cpu().numpy()
+    problem, thresholds = problem_type_of_model(model.config), thresholds_of_model(model.config)
+    every = problem.scores(logits)
+    explained = (
+        problem.explained_outputs(logits, thresholds)
+        if label_ids is None
+        else [[label] for label in label_ids]
+    )
+    most = max(map(len, explained))
+    # Texts with fewer targets repeat one of them.
+    padded = [(targets + targets[:1] * most)[:most] for targets in explained]
+    scores = model.explain_from(output, torch.tensor(padded, device=model.device)).cpu()
     names = [model.config.id2label[label] for label in range(model.config.num_labels)]
+    predicted = predicted_labels(problem, every, thresholds)
     explanations = []
     for row, text in enumerate(texts):
         offsets = encoding[row].offsets
         # Special tokens cover no characters of the text.
         shown = [i for i, (first, end) in enumerate(offsets) if mask[row, i] and first < end]
         spans = [offsets[i] for i in shown]
-        by_name = dict(zip(names, probabilities[row].tolist(), strict=True))
-        label = names[int(targets[row])]
+        targets = sorted(explained[row], key=lambda label: -logits[row, label])
         explanations.append(
             Explanation(
                 text=text,
                 words=[text[first:end] for first, end in spans],
                 spans=spans,
-                scores=scores[row, shown].tolist(),
-                label=label,
-                probability=by_name[label],
-                probabilities=by_name,
-                answered=max(by_name.values()) >= model.config.answer_threshold,
+                label=names[targets[0]],
+                labels=tuple(names[label] for label in predicted[row]),
+                scores_by_label={
+                    names[label]: scores[row, explained[row].index(label)][shown].tolist()
+                    for label in targets
+                },
+                probabilities=dict(zip(names, every[row].tolist(), strict=True))
+                if problem.is_classification
+                else {},
+                logits=dict(zip(names, logits[row].tolist(), strict=True)),
+                answered=not model.config.answering
+                or bool(every[row].max() >= model.config.answer_threshold),
             )
         )
     return explanations

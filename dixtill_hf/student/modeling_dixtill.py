@@ -5,6 +5,7 @@ This file travels with every saved model: it imports torch, transformers and the
 """
 
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,13 +25,18 @@ class DixtillOutput(ModelOutput):
     """Prediction and explanation of a batch of texts.
 
     Attributes:
-        loss: Mean cross-entropy of the labelled texts, (); None without labels.
-        logits: Scores of the labels before the softmax, (batch, labels).
+        loss: Mean loss of the labelled texts, (); None without labels. Which loss it is, depends on
+            `config.problem_type`, see `DixtillForSequenceClassification.forward`.
+        logits: Scores of the labels before the softmax or sigmoid, or the values of a regression,
+            (batch, labels).
         attention_scores: The score of each word before the softmax over words, (batch, words);
             0 on padding. This is the paper's explanation.
         attention_weights: Their softmax over the real words, (batch, words); 0 on padding.
-        contributions: What each word adds to each logit, (batch, words, labels); 0 on padding.
-            Their sum over the words and the classifier's bias is the logits.
+        last_hidden_state: State of each word, (batch, words, 2 * hidden_size); 0 on padding.
+            `explain_from` computes explanations from it.
+        contributions: With `output_contributions`: what each word adds to each logit, (batch,
+            words, labels); 0 on padding. Their sum over the words and the classifier's bias is the
+            logits, up to rounding.
         hidden_states: With `output_hidden_states`: the word vectors, (batch, words,
             embedding_size), then the states of each layer, (batch, words, 2 * hidden_size).
         attentions: With `output_attentions`: `attention_weights` in the shape of one layer with one
@@ -41,6 +47,7 @@ class DixtillOutput(ModelOutput):
     logits: torch.Tensor | None = None
     attention_scores: torch.Tensor | None = None
     attention_weights: torch.Tensor | None = None
+    last_hidden_state: torch.Tensor | None = None
     contributions: torch.Tensor | None = None
     hidden_states: tuple[torch.Tensor, ...] | None = None
     attentions: tuple[torch.Tensor, ...] | None = None
@@ -422,8 +429,9 @@ class DixtillModel(DixtillPreTrainedModel):
 class DixtillForSequenceClassification(DixtillPreTrainedModel):
     """A bi-LSTM text classifier that returns an exact explanation with every prediction.
 
-    The architecture is the student of DiXtill (Cantini et al. 2024). The logits are computed as
-    the sum over the words of `contributions`, so that the decomposition holds in every mode.
+    The architecture is the student of DiXtill (Cantini et al. 2024). Each logit is a bias and the
+    sum over the words of their `contributions`. Those to chosen labels are computed by
+    `explain_from`, at no cost for the others; those to all labels only if they are asked for.
     """
 
     def __init__(self, config: DixtillConfig) -> None:
@@ -448,6 +456,7 @@ class DixtillForSequenceClassification(DixtillPreTrainedModel):
         token_type_ids: torch.Tensor | None = None,
         output_hidden_states: bool | None = None,
         output_attentions: bool | None = None,
+        output_contributions: bool = False,
         return_dict: bool | None = None,
     ) -> DixtillOutput | tuple[torch.Tensor, ...]:
         """Classify a batch of texts and explain each prediction.
@@ -458,7 +467,12 @@ class DixtillForSequenceClassification(DixtillPreTrainedModel):
             input_ids: Word ids, (batch, words).
             attention_mask: Not 0 on real words, (batch, words). By default every word that is
                 not `config.pad_token_id`, or every word of `inputs_embeds`.
-            labels: Label ids, (batch,); texts labelled -100 do not enter the loss.
+            labels: What the loss compares the logits with, by `config.problem_type`. One label a
+                text (the default): label ids, (batch,), -100 for unlabelled texts; cross-entropy.
+                "multi_label_classification": 1 for each label of a text and 0 for the others,
+                (batch, labels); binary cross-entropy, averaged over the labels. "regression":
+                values, (batch, labels), or (batch,) for one; squared error. In both, texts with NaN
+                are unlabelled. Unlabelled texts do not enter the loss.
             inputs_embeds: Word vectors, (batch, words, embedding_size), in place of `input_ids`;
                 word dropout does not apply to them.
             token_type_ids: Not used: tokenizers made for BERT give them.
@@ -466,6 +480,8 @@ class DixtillForSequenceClassification(DixtillPreTrainedModel):
                 `config.output_hidden_states`.
             output_attentions: Whether to return `attentions`. By default
                 `config.output_attentions`.
+            output_contributions: Whether to return `contributions`, whose size grows with the
+                number of labels. Default False.
             return_dict: Whether to return a `DixtillOutput` instead of a tuple. By default
                 `config.return_dict`.
 
@@ -477,44 +493,105 @@ class DixtillForSequenceClassification(DixtillPreTrainedModel):
                 shape of `attention_mask` or `labels` does not fit them.
         """
         reading = self._read(input_ids, attention_mask, inputs_embeds)
-        evidence = nn.functional.linear(reading.states[-1], self.classifier.weight)
-        contributions = reading.weights.unsqueeze(-1) * evidence
-        logits = contributions.sum(dim=1) + self.classifier.bias
+        logits = self._logits(reading)
+        problem_type = self.config.problem_type or "single_label_classification"
         output = DixtillOutput(
-            loss=None if labels is None else _classification_loss(logits, labels),
+            loss=None if labels is None else _LOSSES[problem_type](logits, labels),
             logits=logits,
             attention_scores=_from_front(reading.scores, reading.places),
             attention_weights=_from_front(reading.weights, reading.places),
-            contributions=_from_front(contributions, reading.places),
+            last_hidden_state=_from_front(reading.states[-1], reading.places),
             **self._optional_outputs(reading, output_hidden_states, output_attentions),
         )
+        if output_contributions:
+            output["contributions"] = self._contributions(output, self.classifier.weight)
         return_dict = self.config.return_dict if return_dict is None else return_dict
         return output if return_dict else output.to_tuple()
 
     def explain_from(self, output: DixtillOutput, label: torch.Tensor) -> torch.Tensor:
-        """Return the scores of the words, (batch, words), that `config.explanation` names.
+        """Return the scores of the words that `config.explanation` names.
 
         Args:
             output: What `forward` returned.
-            label: The label to explain in each text, (batch,); `"attention"` ignores it.
+            label: The label to explain in each text, (batch,), or several, (batch, targets);
+                `"attention"` has the same scores for all.
+
+        Returns:
+            One score a word, (batch, words), or for each target, (batch, targets, words).
         """
+        targets = label.unsqueeze(1) if label.dim() == 1 else label
         if self.config.explanation == "attention":
-            return output["attention_scores"]
-        contributions = output["contributions"]
-        index = label.view(-1, 1, 1).expand(-1, contributions.shape[1], 1)
-        return contributions.gather(2, index).squeeze(2)
+            scores = output["attention_scores"].unsqueeze(1).expand(-1, targets.shape[1], -1)
+        else:
+            scores = self._contributions(output, self.classifier.weight[targets]).transpose(1, 2)
+        return scores.squeeze(1) if label.dim() == 1 else scores
+
+    def _logits(self, reading: _Reading) -> torch.Tensor:
+        """Return the logits of the mean states, (batch, labels), in float32 also under autocast."""
+        states = reading.states[-1]
+        pooled = (reading.weights.unsqueeze(-1) * states).sum(dim=1)
+        with torch.autocast(states.device.type, enabled=False):
+            return _at_least_float32(self.classifier(pooled.to(states.dtype)))
+
+    def _contributions(self, output: DixtillOutput, weight: torch.Tensor) -> torch.Tensor:
+        """Return what each word adds to logits, (batch, words, targets).
+
+        Args:
+            output: What `forward` returned.
+            weight: Rows of the classifier's weight, (targets, 2 * hidden_size), the same for all
+                texts, or (batch, targets, 2 * hidden_size).
+        """
+        states = output["last_hidden_state"]
+        with torch.autocast(states.device.type, enabled=False):
+            evidence = states @ weight.transpose(-1, -2)
+        return output["attention_weights"].unsqueeze(-1) * evidence
 
 
-def _classification_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+def _single_label_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """Return the mean cross-entropy of the labelled texts, 0 if there are none."""
     if labels.shape != logits.shape[:1] or labels.is_floating_point():
         raise ValueError(
             "labels must be one integer label id per text, of shape "
-            f"{tuple(logits.shape[:1])}, got {tuple(labels.shape)} of {labels.dtype}. Several "
-            "labels a text and regression are not supported."
+            f"{tuple(logits.shape[:1])}, got {tuple(labels.shape)} of {labels.dtype}. For several "
+            "labels a text or for values, make the student with "
+            "problem_type='multi_label_classification' or 'regression'."
         )
     total = nn.functional.cross_entropy(logits, labels, ignore_index=IGNORED_LABEL, reduction="sum")
     return total / (labels != IGNORED_LABEL).sum().clamp(min=1)
+
+
+def _multi_label_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Return the mean binary cross-entropy over texts and labels, 0 if no text is labelled."""
+    return _mean_of_labelled(nn.functional.binary_cross_entropy_with_logits, logits, labels)
+
+
+def _regression_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Return the mean squared error over texts and outputs, 0 if no text is labelled."""
+    if labels.dim() == 1 and logits.shape[1] == 1:
+        labels = labels.unsqueeze(1)
+    return _mean_of_labelled(nn.functional.mse_loss, logits, labels)
+
+
+def _mean_of_labelled(
+    loss: Callable[..., torch.Tensor], logits: torch.Tensor, labels: torch.Tensor
+) -> torch.Tensor:
+    """Return the mean of an elementwise loss over the elements whose label is not NaN."""
+    if labels.shape != logits.shape:
+        raise ValueError(
+            f"labels must be one number for each output, of shape {tuple(logits.shape)}, got "
+            f"{tuple(labels.shape)}."
+        )
+    known = ~labels.isnan()
+    targets = torch.where(known, labels, 0).to(logits.dtype)
+    total = (loss(logits, targets, reduction="none") * known).sum()
+    return total / known.sum().clamp(min=1)
+
+
+_LOSSES: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
+    "single_label_classification": _single_label_loss,
+    "multi_label_classification": _multi_label_loss,
+    "regression": _regression_loss,
+}
 
 
 def _front_places(mask: torch.Tensor) -> torch.Tensor:

@@ -20,6 +20,8 @@ from .modeling_dixtill import DixtillOutput
 
 # As `data.words.word_limit` has them, which does not travel with the model.
 _NO_LIMIT, _MOST_WORDS = 10**9, 512
+# As `data.problem_types` has it.
+_DEFAULT_THRESHOLD = 0.5
 
 
 class DixtillPipeline(TextClassificationPipeline):
@@ -30,6 +32,10 @@ class DixtillPipeline(TextClassificationPipeline):
     each word of the text. `text[start:end]` is the word, and `config.explanation` says what its
     score is. If the student has a threshold (`config.answering`), each result also holds
     `answered`: whether the best probability reaches it.
+
+    If a text may have several labels, its result is the list of those that reach their threshold
+    (`config.thresholds`), the most probable first, unless `top_k` is given. The score of a
+    regression is its value.
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -59,7 +65,7 @@ class DixtillPipeline(TextClassificationPipeline):
 
     def postprocess(self, model_outputs: dict[str, Any], **parameters: Any) -> Any:
         """Return the results of one text, each with the attributions of its label."""
-        results = super().postprocess(model_outputs, **parameters)
+        results = self._results(model_outputs, **parameters)
         threshold = self.model.config.answer_threshold
         best = model_outputs["logits"][0].float().softmax(dim=-1).max().item()
         for result in results if isinstance(results, list) else [results]:
@@ -68,10 +74,23 @@ class DixtillPipeline(TextClassificationPipeline):
                 result["answered"] = best >= threshold
         return results
 
+    def _results(self, model_outputs: dict[str, Any], **parameters: Any) -> Any:
+        """The results as every pipeline has them, or the labels that reach their threshold."""
+        config = self.model.config
+        several = config.problem_type == "multi_label_classification"
+        if not several or "top_k" in parameters:
+            return super().postprocess(model_outputs, **parameters)
+        results = super().postprocess(
+            model_outputs, **{**parameters, "top_k": None, "_legacy": False}
+        )
+        thresholds = config.thresholds or [_DEFAULT_THRESHOLD] * config.num_labels
+        return [one for one in results if one["score"] >= thresholds[config.label2id[one["label"]]]]
+
     def _attributions(self, model_outputs: dict[str, Any], label: str) -> list[dict[str, Any]]:
         output = DixtillOutput(
             attention_scores=model_outputs["attention_scores"],
-            contributions=model_outputs["contributions"],
+            attention_weights=model_outputs["attention_weights"],
+            last_hidden_state=model_outputs["last_hidden_state"],
         )
         label_id = torch.tensor([self.model.config.label2id[label]])
         scores = self.model.explain_from(output, label_id)[0]

@@ -69,7 +69,7 @@ def test_contributions_still_add_up_to_the_logits(name):
     ARCHITECTURES[name](model)
     model.eval()
     batch = tokenizer(TEXTS, padding=True, return_tensors="pt")
-    output = model(batch["input_ids"], batch["attention_mask"])
+    output = model(batch["input_ids"], batch["attention_mask"], output_contributions=True)
     total = output.contributions.sum(1) + model.classifier.bias
     torch.testing.assert_close(output.logits, total)
     alone = model(**tokenizer(TEXTS[:1], return_tensors="pt"))
@@ -272,7 +272,9 @@ def test_explanations_of_all_labels_are_compared_as_one(make_trainer):
     scores = [[[0.5, 2.0], [-1.0, 0.0]], [[0.3, 0.0], [-0.5, 1.0]], [[1.0] * 3, [0.1, -1.0, 0.2]]]
     trainer = make_trainer("all_labels", teacher_attributions=scores * 4)
     terms, batch = terms_of(trainer)
-    outputs = trainer.model(batch["input_ids"], batch["attention_mask"])
+    outputs = trainer.model(
+        batch["input_ids"], batch["attention_mask"], output_contributions=True
+    )
     plain = DistillationTrainer._loss_terms(trainer, outputs, batch)
     changes = []
     for row, words in enumerate(batch["attention_mask"].sum(1)):

@@ -5,7 +5,7 @@ import pytest
 from datasets import Dataset, DatasetDict
 
 from dixtill_hf.data.conventions import (
-    find_label_column,
+    find_label_columns,
     find_text_column,
     name_splits,
     split_of,
@@ -83,12 +83,12 @@ def test_usual_text_columns(column):
 
 @pytest.mark.parametrize("column", ["label", "labels", "sentiment", "Sentiment"])
 def test_usual_label_columns(column):
-    assert find_label_column(["text", column], None, "train") == column
+    assert find_label_columns(["text", column], None, "train") == [column]
 
 
 def test_a_named_column_wins():
     assert find_text_column(["text", "headline"], "headline", "train") == "headline"
-    assert find_label_column(["label", "stance"], "stance", "train") == "stance"
+    assert find_label_columns(["label", "stance"], "stance", "train") == ["stance"]
 
 
 def test_no_text_column_lists_those_that_exist():
@@ -98,8 +98,8 @@ def test_no_text_column_lists_those_that_exist():
 
 def test_no_label_column_is_an_error_unless_optional():
     with pytest.raises(ValueError, match=r"No label column found.*unlabelled=True"):
-        find_label_column(["text"], None, "train")
-    assert find_label_column(["text"], None, "train", optional=True) is None
+        find_label_columns(["text"], None, "train")
+    assert find_label_columns(["text"], None, "train", optional=True) == []
 
 
 def test_two_columns_that_could_be_meant_are_an_error():
@@ -147,3 +147,12 @@ def test_asking_for_two_text_columns_is_an_error():
 
 def test_one_text_of_a_pair_may_be_named():
     assert find_text_column(["premise", "hypothesis"], "premise", "train") == "premise"
+
+
+def test_several_label_columns_are_found_in_the_order_asked_for():
+    columns = ["text", "joy", "love"]
+    assert find_label_columns(columns, ["love", "joy"], "train") == ["love", "joy"]
+    with pytest.raises(ValueError, match="no column 'jo' .*Did you mean 'joy'"):
+        find_label_columns(columns, ["jo", "love"], "train")
+    with pytest.raises(ValueError, match="must name different columns"):
+        find_label_columns(columns, ["joy", "joy"], "train")

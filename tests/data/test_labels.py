@@ -6,6 +6,7 @@ from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
 
 from dixtill_hf.data.columns import LABEL_UNKNOWN
 from dixtill_hf.data.labels import encode_labels, label_names
+from dixtill_hf.data.problem_types import problem_type_of
 
 
 def data(feature=None, **splits) -> DatasetDict:
@@ -118,22 +119,110 @@ def test_an_unknown_label_is_not_said_to_be_meant_as_itself():
 
 
 @pytest.mark.parametrize(
-    "labels",
+    ("labels", "lists"),
     [
-        ["joy", "love", "joy,love"],
-        ["joy", "love", "love; joy"],
-        ["joy", "love", "joy|love"],
-        ["0", "2", "0, 2"],
-        ["[0, 2]", "[0]"],
-        ["['joy']", "joy"],
-        ["[]", "joy"],
-        ['{"joy"}', "joy"],
+        (["joy", "love", "joy,love"], [[0], [1], [0, 1]]),
+        (["joy", "love", "love; joy"], [[0], [1], [0, 1]]),
+        (["joy", "love", "joy|love"], [[0], [1], [0, 1]]),
+        (["0", "2", "0, 2"], [[0], [1], [0, 1]]),
+        (["[0, 2]", "[0]"], [[0, 1], [0]]),
+        (["['joy']", "joy"], [[0], [0]]),
+        (["[]", "joy"], [[], [0]]),
+        (["{'joy'}", "joy"], [[0], [0]]),
+        ([["love", "joy"], ["joy"], []], [[0, 1], [0], []]),
+        ([[0, 10], [2], []], [[0, 2], [1], []]),
+        ([{"b": 1, "a": 0}, {"b": 1, "a": 1}], [[0], [0, 1]]),
     ],
 )
-def test_several_labels_of_one_text_are_recognised(labels):
-    with pytest.raises(ValueError, match="several labels of one text, which are not supported yet"):
-        encode_labels(data(train=labels))
+def test_several_labels_of_one_text_are_recognised_and_read(labels, lists, caplog):
+    encoded = encode_labels(data(train=labels))
+    assert encoded["train"]["label"][:] == lists
+    assert problem_type_of(encoded).name == "multi_label_classification"
+    assert "The labels are those of multi_label_classification" in caplog.text
+
+
+def test_joined_labels_that_are_named_or_said_to_be_single_are_single():
+    labels = ["joy", "love", "joy,love"]
     assert label_names(encode_labels(data(train=labels), labels)) == labels
+    single = encode_labels(data(train=labels), problem_type="single_label_classification")
+    assert label_names(single) == ["joy", "joy,love", "love"]
+
+
+def test_names_order_several_labels_and_name_their_numbers():
+    encoded = encode_labels(data(train=[["joy"], ["love", "joy"]]), ["love", "joy"])
+    assert encoded["train"]["label"][:] == [[1], [0, 1]]
+    encoded = encode_labels(data(train=[[0], [2, 0]]), ["sad", "joy", "love"])
+    assert encoded["train"]["label"][:] == [[0], [0, 2]]
+
+
+def test_columns_of_zeros_and_ones_keep_their_order_and_say_which_cell_is_neither():
+    encoded = encode_labels(data(train=[{"love": "1", "joy": "0"}, {"love": "0", "joy": "1"}]))
+    assert label_names(encoded) == ["love", "joy"]
+    wrong = data(train=[{"love": "1", "joy": "no"}])
+    with pytest.raises(ValueError, match=r"row 0 .*'joy' holds 'no', not 0 or 1\."):
+        encode_labels(wrong, problem_type="multi_label_classification")
+
+
+def test_an_empty_list_is_no_label_and_an_empty_cell_is_unknown():
+    with pytest.raises(ValueError, match="1 texts without a label"):
+        encode_labels(data(train=["['joy']", "", "[]"]))
+    encoded = encode_labels(data(train=["['joy']", "", "[]"]), unlabelled=True)
+    assert encoded["train"]["label"][:] == [[0], None, []]
+
+
+def test_an_unknown_label_among_several_is_named():
+    source = data(train=[["joy"], ["love"]], test=[["joy", "jo"]])
+    with pytest.raises(
+        ValueError, match=r"'test' .* row 0 .*The first is 'jo'. Did you mean 'joy'"
+    ):
+        encode_labels(source)
+
+
+def test_what_looks_like_a_list_and_is_none_is_refused():
+    with pytest.raises(ValueError, match="neither a list in JSON nor in Python"):
+        encode_labels(data(train=["[joy", "[joy, love]"]))
+
+
+@pytest.mark.parametrize(
+    ("labels", "values"),
+    [
+        ([0.5, 1.0], [0.5, 1.0]),
+        (["0.5", "-1e-3"], [0.5, -1e-3]),
+        ([{"x": 0.5, "y": 1.0}, {"x": 2.0, "y": 3.0}], None),
+    ],
+)
+def test_real_numbers_are_values_of_a_regression(labels, values, caplog):
+    encoded = encode_labels(data(train=labels))
+    assert "The labels are those of regression" in caplog.text
+    if values is None:
+        assert label_names(encoded) == ["x", "y"]
+        assert encoded["train"]["label"][:] == labels
+    else:
+        assert label_names(encoded) == ["score"]
+        assert encoded["train"]["label"][:] == pytest.approx(values)
+
+
+def test_whole_numbers_are_values_if_they_are_said_to_be():
+    encoded = encode_labels(data(train=["1", "5", "3"]), problem_type="regression")
+    assert encoded["train"]["label"][:] == [1.0, 5.0, 3.0]
+
+
+@pytest.mark.parametrize("bad", ["0,5", "high", "nan", True])
+def test_a_value_that_is_no_number_names_its_row(bad):
+    with pytest.raises(ValueError, match=r"Row 1 of split 'train' .* no finite number"):
+        encode_labels(data(train=["0.5", str(bad)]), problem_type="regression")
+
+
+def test_missing_values_are_kept_only_if_texts_may_be_unlabelled():
+    with pytest.raises(ValueError, match="1 texts without a label"):
+        encode_labels(data(train=[0.5, None]))
+    encoded = encode_labels(data(train=[0.5, None]), unlabelled=True)
+    assert encoded["train"]["label"][:] == [0.5, None]
+
+
+def test_an_unknown_kind_of_task_has_its_nearest_name():
+    with pytest.raises(ValueError, match=r"problem_type must be one of .*Did you mean"):
+        encode_labels(data(train=[0, 1]), problem_type="multi_label_clasification")
 
 
 def test_class_labels_keep_their_names_and_order():
@@ -236,18 +325,9 @@ def test_wholly_unlabelled_text_has_no_names_unless_given():
         label_names(encoded)
 
 
-@pytest.mark.parametrize(
-    ("labels", "message"),
-    [
-        ([[0, 1], [1]], "several labels for one text are not supported"),
-        ([0.5, 1.0], "regression is not supported"),
-        ([0.5, None], "regression is not supported"),
-        ([{"id": 1}, {"id": 2}], "several labels for one text are not supported"),
-    ],
-)
-def test_what_is_not_one_class_a_text_is_refused(labels, message):
-    with pytest.raises(ValueError, match=message):
-        encode_labels(data(train=labels))
+def test_a_list_is_no_single_label():
+    with pytest.raises(ValueError, match="each text has a single label"):
+        encode_labels(data(train=[[0, 1], [1]]), problem_type="single_label_classification")
 
 
 def test_dates_are_no_labels():

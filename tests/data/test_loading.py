@@ -207,3 +207,33 @@ def test_further_columns_are_kept_where_they_are_asked_for(tmp_path):
     assert set(data["validation"]["scores"]) == {"1 0 0"}
     with pytest.raises(ValueError, match=r"no columns \['marks'\], only sentence"):
         load_text_classification(path, require_test=False, keep_columns=["marks"])
+
+
+def test_several_labels_a_text_are_split_by_their_rarest_label(tmp_path):
+    moods = ["joy", "love", "joy,love", "fear"]
+    rows = [(f"text {row}", moods[row % 4]) for row in range(80)]
+    source = write_csv(tmp_path / "train.csv", "text,label", rows)
+    data = load_text_classification(source, test_fraction=0.25)
+    assert label_names(data) == ["fear", "joy", "love"]
+    assert len(data["test"]) == 20
+    assert sum(labels == [0] for labels in data["test"]["label"]) == 5
+
+
+def test_one_column_a_label(tmp_path):
+    rows = [(f"text {row}", row % 2, int(row % 3 == 0)) for row in range(40)]
+    source = write_csv(tmp_path / "train.csv", "text,joy,love", rows)
+    data = load_text_classification(source, label_column=["love", "joy"], test_fraction=0.2)
+    assert label_names(data) == ["love", "joy"]
+    row = next(row for row in data["train"] if row["text"] == "text 3")
+    assert row["label"] == [0, 1]
+
+
+def test_numbers_are_split_by_tenths_and_must_differ(tmp_path):
+    rows = [(f"text {row}", row / 40) for row in range(41)]
+    source = write_csv(tmp_path / "train.csv", "text,label", rows)
+    data = load_text_classification(source, test_fraction=0.25)
+    assert data["train"].features["label"] == Value("float32")
+    assert min(data["test"]["label"]) < 0.2 < 0.8 < max(data["test"]["label"])
+    same = write_csv(tmp_path / "same.csv", "text,label", [(f"t {row}", 0.5) for row in range(20)])
+    with pytest.raises(ValueError, match="the same value of 'score'"):
+        load_text_classification(same, test_fraction=0.25)

@@ -82,7 +82,9 @@ def test_loss_terms_are_those_of_the_formula(
     metrics = _measured(trainer.evaluate())
     batch = DistillationCollator()(trainer.eval_dataset.to_list())
     with torch.no_grad():
-        output = trainer.model(batch["input_ids"], batch["attention_mask"])
+        output = trainer.model(
+            batch["input_ids"], batch["attention_mask"], output_contributions=True
+        )
     student = output.contributions[torch.arange(21), :, batch["explained_label"]]
     terms = distillation_loss(
         output.logits,

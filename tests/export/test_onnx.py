@@ -41,7 +41,7 @@ def session(student, tmp_path_factory):
 
 def assert_same(model, session, input_ids, mask):
     with torch.no_grad():
-        expected = model(input_ids=input_ids, attention_mask=mask)
+        expected = model(input_ids, mask, output_contributions=True)
     inputs = {"input_ids": input_ids.numpy(), "attention_mask": mask.numpy()}
     for name, actual in zip(OUTPUTS, session.run(list(OUTPUTS), inputs), strict=True):
         np.testing.assert_allclose(actual, expected[name].numpy(), rtol=0, atol=1e-5)

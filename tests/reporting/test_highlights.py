@@ -136,9 +136,9 @@ def explanation() -> SimpleNamespace:
     return SimpleNamespace(
         text="up or down",
         spans=[(0, 2), (3, 5), (6, 10)],
-        scores=[2.0, 0.1, -1.0],
-        label="bullish",
-        probability=0.875,
+        scores_by_label={"bullish": [2.0, 0.1, -1.0]},
+        probabilities={"bullish": 0.875},
+        logits={"bullish": 1.0},
     )
 
 
@@ -190,7 +190,7 @@ def test_empty_no_color_is_no_wish(monkeypatch, explanation):
 @pytest.mark.parametrize("stream", [io.StringIO(), Terminal()])
 def test_text_cannot_command_the_terminal(explanation, stream):
     explanation.text = "\x1b[2J\x9b2J"
-    explanation.spans, explanation.scores = [(0, 4)], [1.0]
+    explanation.spans, explanation.scores_by_label = [(0, 4)], {"bullish": [1.0]}
     shown = terminal(explanation, stream)
     assert "\x1b[2J" not in shown
     assert "\x9b" not in shown

@@ -61,7 +61,7 @@ def test_label_ids_follow_from_their_names() -> None:
     ],
 )
 def test_values_out_of_range_are_named(field: str, value: object) -> None:
-    message = "1 label" if field == "num_labels" else f"{field} must be .*{value}"
+    message = "got 1: give num_labels" if field == "num_labels" else f"{field} must be .*{value}"
     with pytest.raises(ValueError, match=message):
         DixtillConfig(**{field: value})
 
@@ -72,9 +72,26 @@ def test_ngrams_of_no_word_are_refused() -> None:
 
 
 @pytest.mark.parametrize("problem", ["regression", "multi_label_classification"])
-def test_other_problems_are_refused(problem: str) -> None:
-    with pytest.raises(ValueError, match=f"Only classification .*{problem}"):
-        DixtillConfig(problem_type=problem, num_labels=3)
+@pytest.mark.parametrize("labels", [1, 3])
+def test_other_problems_may_have_one_output(problem: str, labels: int) -> None:
+    config = DixtillConfig(problem_type=problem, num_labels=labels)
+    assert (config.problem_type, config.num_labels) == (problem, labels)
+
+
+def test_an_unknown_problem_is_refused() -> None:
+    with pytest.raises(ValueError, match="problem_type"):
+        DixtillConfig(problem_type="ranking")
+
+
+def test_thresholds_are_saved_with_the_labels_that_they_are_for(tmp_path: Path) -> None:
+    given = {"problem_type": "multi_label_classification", "num_labels": 2}
+    DixtillConfig(**given, thresholds=[0.25, 0.5]).save_pretrained(tmp_path)
+    assert DixtillConfig.from_pretrained(tmp_path).thresholds == [0.25, 0.5]
+    for wrong in ([0.5], [0.5, 1.5]):
+        with pytest.raises(ValueError, match=r"thresholds must be 2 numbers in \[0, 1\]"):
+            DixtillConfig(**given, thresholds=wrong)
+    with pytest.raises(ValueError, match="thresholds are for problem_type"):
+        DixtillConfig(num_labels=2, thresholds=[0.5, 0.5])
 
 
 def test_the_format_is_saved_and_one_without_it_is_read(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def test_words_stand_in_the_text(student: Student) -> None:
 def test_scores_are_the_contributions_to_the_predicted_label(student: Student) -> None:
     model, tokenizer = student
     [explanation] = explain(model, tokenizer, TEXTS[:1])
-    output = model(**tokenizer(TEXTS[0], return_tensors="pt"))
+    output = model(**tokenizer(TEXTS[0], return_tensors="pt"), output_contributions=True)
     label = int(output.logits.argmax())
     assert explanation.label == LABELS[label]
     assert explanation.scores == pytest.approx(output.contributions[0, :, label].tolist())
@@ -108,3 +108,43 @@ def test_special_tokens_of_another_models_tokenizer_are_no_words(tiny_teacher_di
     (explanation,) = explain(model, tokenizer, ["Acme fell."])
     assert "".join(explanation.words) == "Acmefell."
     assert len(explanation.scores) == len(explanation.words)
+
+
+def several(student: Student, **settings: object) -> Student:
+    model, tokenizer = student
+    model.config.problem_type = "multi_label_classification"
+    for name, value in settings.items():
+        setattr(model.config, name, value)
+    return model, tokenizer
+
+
+def test_every_label_that_reaches_its_threshold_is_explained(student: Student) -> None:
+    model, tokenizer = several(student, thresholds=[0.0, 0.0, 1.0])
+    [explanation] = explain(model, tokenizer, TEXTS[:1])
+    assert explanation.labels == ("bearish", "bullish")
+    assert set(explanation.scores_by_label) == {"bearish", "bullish"}
+    for label, scores in explanation.scores_by_label.items():
+        [alone] = explain(model, tokenizer, TEXTS[:1], labels=[label])
+        assert alone.scores == pytest.approx(scores)
+    inputs = tokenizer(TEXTS[0], return_tensors="pt")
+    expected = model(**inputs).logits.sigmoid()[0].tolist()
+    assert list(explanation.probabilities.values()) == pytest.approx(expected)
+
+
+def test_the_most_probable_label_is_explained_if_none_reaches_its_threshold(
+    student: Student,
+) -> None:
+    model, tokenizer = several(student, thresholds=[1.0, 1.0, 1.0])
+    for explanation in explain(model, tokenizer, TEXTS):
+        assert explanation.labels == ()
+        best = max(explanation.probabilities, key=explanation.probabilities.get)
+        assert [explanation.label, list(explanation.scores_by_label)] == [best, [best]]
+
+
+def test_each_value_of_a_regression_is_explained(student: Student) -> None:
+    model, tokenizer = student
+    model.config.problem_type = "regression"
+    [explanation] = explain(model, tokenizer, TEXTS[:1])
+    assert set(explanation.scores_by_label) == set(LABELS.values())
+    assert (explanation.labels, explanation.probability) == ((), None)
+    assert explanation.probabilities == {}

@@ -41,7 +41,7 @@ def test_states_and_attention_are_returned_in_the_places_of_the_words(layers: in
     model = make_model(num_layers=layers)
     asked = {"output_hidden_states": True, "output_attentions": True}
     with torch.no_grad():
-        output = model(IDS, **asked)
+        output = model(IDS, output_contributions=True, **asked)
         plain = model(IDS)
         alone = model(IDS[:1, 1:], **asked)
     assert plain.hidden_states is None

@@ -107,3 +107,30 @@ def test_it_says_whether_the_student_is_sure_enough(directory: Path) -> None:
         explain_texts.model.config.answering = bound
         results = explain_texts("Acme rises", top_k=None)
         assert [one["answered"] for one in results] == [answered] * 3
+
+
+def test_labels_that_reach_their_thresholds_are_returned(
+    explainer: DixtillPipeline,
+) -> None:
+    config = explainer.model.config
+    config.problem_type = "multi_label_classification"
+    explained = explain(explainer.model, explainer.tokenizer, TEXTS)
+    for found, expected in zip(explainer(TEXTS), explained, strict=True):
+        assert sorted(one["label"] for one in found) == sorted(expected.labels)
+        for one in found:
+            scores = [word["score"] for word in one["attributions"]]
+            assert scores == pytest.approx(expected.scores_by_label[one["label"]], abs=1e-6)
+    config.thresholds = [0.0] * 3
+    assert [len(found) for found in explainer(TEXTS)] == [3] * len(TEXTS)
+    assert [len(found) for found in explainer(TEXTS, top_k=2)] == [2] * len(TEXTS)
+    config.problem_type = config.thresholds = None
+
+
+def test_the_score_of_a_regression_is_its_value(explainer: DixtillPipeline) -> None:
+    explainer.model.config.problem_type = "regression"
+    results = explainer(TEXTS, top_k=None)
+    explained = explain(explainer.model, explainer.tokenizer, TEXTS)
+    for found, expected in zip(results, explained, strict=True):
+        values = {one["label"]: one["score"] for one in found}
+        assert values == pytest.approx(expected.logits, abs=1e-6)
+    explainer.model.config.problem_type = None

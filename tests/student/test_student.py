@@ -72,10 +72,11 @@ def make_explanation(**given) -> Explanation:
         "text": "so <b>up</b>",
         "words": ["so", "<", "up"],
         "spans": [(0, 2), (3, 4), (6, 8)],
-        "scores": [-0.5, 0.0, 2.0],
         "label": "a&b",
-        "probability": 0.75,
+        "labels": ("a&b",),
+        "scores_by_label": {"a&b": [-0.5, 0.0, 2.0]},
         "probabilities": {"a&b": 0.75, "c": 0.25},
+        "logits": {"a&b": 1.1, "c": 0.0},
     }
     return Explanation(**{**fields, **given})
 
@@ -83,6 +84,19 @@ def make_explanation(**given) -> Explanation:
 def test_an_explanation_prints_one_line_a_word():
     lines = str(make_explanation()).splitlines()
     assert lines == ["a&b (0.750)", "-0.500  so", "+0.000  <", "+2.000  up"]
+
+
+def test_several_labels_are_printed_one_after_the_other():
+    both = {"a&b": [-0.5, 0.0, 2.0], "c": [1.0, 0.0, 0.0]}
+    lines = str(make_explanation(scores_by_label=both)).splitlines()
+    assert [lines[0], lines[4], lines[5]] == ["a&b (0.750)", "c (0.250)", "+1.000  so"]
+    assert make_explanation(scores_by_label=both)._repr_html_().count("<p>") == 2
+
+
+def test_a_regression_prints_its_value():
+    value = make_explanation(probabilities={}, labels=())
+    assert value.probability is None
+    assert str(value).splitlines()[0] == "a&b = 1.100"
 
 
 def test_a_notebook_shows_the_whole_text_escaped():
@@ -96,14 +110,15 @@ def test_a_notebook_shows_the_whole_text_escaped():
 
 
 def test_a_text_without_words_can_be_shown():
-    empty = make_explanation(text="", words=[], spans=[], scores=[])
+    empty = make_explanation(text="", words=[], spans=[], scores_by_label={"a&b": []})
     assert str(empty) == "a&b (0.750)"
     assert empty._repr_html_() == "<p><b>a&amp;b</b> (0.750)<br></p>"
 
 
 def test_nothing_in_a_label_or_text_commands_a_terminal():
     evil = "a\x1b[2J\nb\x9b2J"
-    shown = str(make_explanation(label=evil, words=["so\x1b[31m", "<", "up\r"]))
+    explained = {"scores_by_label": {evil: [1.0, 0.0, 2.0]}, "probabilities": {evil: 0.75}}
+    shown = str(make_explanation(label=evil, words=["so\x1b[31m", "<", "up\r"], **explained))
     assert "\x1b" not in shown
     assert "\x9b" not in shown
     assert shown.splitlines()[0].startswith("a\ufffd[2J b\ufffd2J (0.750)")

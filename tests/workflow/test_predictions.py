@@ -30,7 +30,7 @@ def test_answers_are_those_of_single_texts(annotated, student):
     model.eval()
     for row, text in enumerate(annotated["text"]):
         with torch.inference_mode():
-            output = model(**tokenizer(text, return_tensors="pt"))
+            output = model(**tokenizer(text, return_tensors="pt"), output_contributions=True)
         np.testing.assert_allclose(
             predictions.probabilities[row], output.logits.softmax(-1)[0], atol=1e-6
         )

@@ -28,7 +28,8 @@ else:
     raise SystemExit("the package must not be importable here")
 model = AutoModelForSequenceClassification.from_pretrained(sys.argv[1], trust_remote_code=True)
 tokenizer = AutoTokenizer.from_pretrained(sys.argv[1])
-print(model(**tokenizer("Acme falls.", return_tensors="pt")).contributions.shape)
+inputs = tokenizer("Acme falls.", return_tensors="pt")
+print(model(**inputs, output_contributions=True).contributions.shape)
 print(pipeline("text-classification", model=model, tokenizer=tokenizer)("Acme falls."))
 """
 

@@ -74,9 +74,10 @@ def test_a_terminal_gets_no_commands_from_a_name():
         text="up",
         words=["up"],
         spans=[(0, 2)],
-        scores=[1.0],
         label=NAMES["bullish"],
-        probability=0.9,
+        labels=(NAMES["bullish"],),
+        scores_by_label={NAMES["bullish"]: [1.0]},
         probabilities={NAMES["bullish"]: 0.9},
+        logits={NAMES["bullish"]: 2.2},
     )
     assert "\x1b" not in terminal(explanation, io.StringIO())
