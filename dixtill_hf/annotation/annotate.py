@@ -15,7 +15,6 @@ from typing import Any, TypeVar
 import numpy as np
 import pyarrow.compute as pc
 from datasets import (
-    ClassLabel,
     Dataset,
     DatasetDict,
     Features,
@@ -34,7 +33,9 @@ from dixtill_hf.artifacts.process_group import ProcessGroup
 from dixtill_hf.data import columns
 from dixtill_hf.data.columns import TEXT, TRUNCATED
 from dixtill_hf.data.labels import label_names
+from dixtill_hf.data.problem_types import problem_type_of
 from dixtill_hf.explainers.base import Explainer, get_explainer
+from dixtill_hf.explainers.several_outputs import check_output
 from dixtill_hf.teacher.checkpoints import label_names_of, load_config
 from dixtill_hf.teacher.loading import LabelMismatchError, Teacher, check_same_labels, load_teacher
 
@@ -81,6 +82,12 @@ def annotate(
           explains all labels, a list of them for each label.
         - `teacher_explained_label`: the label that the attributions are for; where all are
           explained, the predicted one.
+
+    Where a text may have several labels, or a regression has several values, these two are lists:
+    of the labels that are predicted (the most probable one if none is; all values of a
+    regression), and of the attributions for each of them.
+
+    Further columns:
         - `teacher_completeness_error`: how far the sum of the attributions is from F(text) −
           F(baseline), in absolute terms (Captum's convergence delta); NaN for an explainer that
           does not promise that they are equal.
@@ -124,12 +131,14 @@ def annotate(
     for name, split in splits.items():
         _check_columns(split, name, method)
     if isinstance(teacher, Teacher):
-        check_same_labels(teacher, _names_of_labels(splits))
+        check_same_labels(teacher, _names_of_labels(splits), _problem_type_of(splits))
     else:
         data_labels = _data_labels(splits, method)
         if data_labels is None:
             _refuse_labels_without_names(splits, load_config(teacher))
-        teacher = load_teacher(teacher, data_labels, label_map)
+        problem_type = _problem_type_of(splits)
+        teacher = load_teacher(teacher, data_labels, label_map, problem_type=problem_type)
+    check_output(method, teacher)
     processes = ProcessGroup.launched()
     annotator = Annotator.prepared(
         teacher,
@@ -208,10 +217,16 @@ def _data_labels(
 def _names_of_labels(splits: Mapping[str, Dataset | IterableDataset]) -> list[str] | None:
     """The labels of the first split with class labels; None where there is none."""
     for split in splits.values():
-        feature = split.features.get(columns.LABEL)
-        if isinstance(feature, ClassLabel):
-            return list(feature.names)
+        problem = problem_type_of(split)
+        if problem is not None:
+            return problem.names(split.features[columns.LABEL])
     return None
+
+
+def _problem_type_of(splits: Mapping[str, Dataset | IterableDataset]) -> str | None:
+    """The kind of task of the first split with labels of one; None where there is none."""
+    found = (problem_type_of(split) for split in splits.values())
+    return next((problem.name for problem in found if problem is not None), None)
 
 
 def _refuse_labels_without_names(
@@ -222,7 +237,8 @@ def _refuse_labels_without_names(
     numbered = all(re.fullmatch(r"LABEL_\d+", name) for name in names)
     for split in splits.values():
         feature = split.features.get(columns.LABEL)
-        if not isinstance(feature, Value) or (numbered and "int" in feature.dtype):
+        unclear = isinstance(feature, Value) and problem_type_of(split) is None
+        if not unclear or (numbered and "int" in feature.dtype):
             continue
         if _has_labels(split):
             raise LabelMismatchError(

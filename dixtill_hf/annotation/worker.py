@@ -19,6 +19,7 @@ from dixtill_hf.data import columns
 from dixtill_hf.data.checks import name_rows
 from dixtill_hf.data.columns import TEXT
 from dixtill_hf.explainers.base import Attribution, Explainer, TargetedExplainer
+from dixtill_hf.explainers.several_outputs import explain_outputs, explained_outputs
 from dixtill_hf.explainers.token_budget import TokenBudget
 from dixtill_hf.teacher.encoding import EncodedText, collate, encode_texts
 from dixtill_hf.teacher.loading import Teacher
@@ -45,14 +46,24 @@ def annotate_empty_text(teacher: Teacher, explainer: Explainer, text: EncodedTex
     inputs = collate(teacher, [text if len(text) else _one_padding_token(teacher, text)]).inputs
     with torch.inference_mode():
         logits = teacher.logits(inputs)
-    label = logits.argmax(-1)
-    if isinstance(explainer, TargetedExplainer):
-        label = explainer.labels(logits, [text])
+    found = logits.cpu().numpy()
+    label: int | list[int]
+    if not teacher.explains_several:
+        chosen = logits.argmax(-1)
+        if isinstance(explainer, TargetedExplainer):
+            chosen = explainer.labels(logits, [text])
+        label, scores = int(chosen[0]), np.zeros(0, np.float32)
+    elif not explainer.explains_all_labels:
+        (label,) = explained_outputs(explainer, teacher, [text], found)
+        scores = np.zeros((len(label), 0), np.float32)
+    if explainer.explains_all_labels:
+        scores = np.zeros((found.shape[-1], 0), np.float32)
+        label = list(range(found.shape[-1])) if teacher.explains_several else label
     return Attribution(
-        logits=logits[0].cpu().numpy(),
-        label=int(label[0]),
+        logits=found[0],
+        label=label,
         spans=[],
-        scores=np.zeros((logits.shape[-1], 0) if explainer.explains_all_labels else 0, np.float32),
+        scores=scores,
         completeness_error=0.0,
         evaluations=1,
     )
@@ -64,17 +75,18 @@ def _one_padding_token(teacher: Teacher, text: EncodedText) -> EncodedText:
     return replace(text, inputs=inputs, ordinary=[False])
 
 
-def added_features(explainer: Explainer) -> Features:
+def added_features(teacher: Teacher, explainer: Explainer) -> Features:
     """The columns that an annotation adds, and their types."""
-    scores = ListOf(Value("float32"))
+    scores, label = ListOf(Value("float32")), Value("int32")
+    several = teacher.explains_several
     return Features(
         {
             columns.TEACHER_LOGITS: ListOf(Value("float32")),
             columns.TEACHER_SPANS: ListOf(ListOf(Value("int32"))),
             columns.TEACHER_ATTRIBUTIONS: ListOf(scores)
-            if explainer.explains_all_labels
+            if several or explainer.explains_all_labels
             else scores,
-            columns.EXPLAINED_LABEL: Value("int32"),
+            columns.EXPLAINED_LABEL: ListOf(label) if several else label,
             columns.COMPLETENESS_ERROR: Value("float32"),
             columns.EVALUATIONS: Value("int32"),
             columns.TRUNCATED: Value("bool"),
@@ -151,7 +163,7 @@ class Worker:
     def __init__(self, teacher: Teacher, explainer: Explainer, budget: TokenBudget) -> None:
         self.teacher = teacher
         self.explainer = explainer
-        self.features = added_features(explainer)
+        self.features = added_features(teacher, explainer)
         self.schema: pa.Schema = self.features.arrow_schema
         self._budget = budget
         _align_weights(teacher.model)
@@ -193,7 +205,8 @@ class Worker:
         if not chosen:
             return []
         try:
-            return self.explainer.explain(self.teacher, [text for text, _ in chosen], self._budget)
+            encoded = [text for text, _ in chosen]
+            return explain_outputs(self.explainer, self.teacher, encoded, self._budget)
         except torch.cuda.OutOfMemoryError as error:
             _, row = max(chosen, key=lambda pair: len(pair[0]))
             raise torch.cuda.OutOfMemoryError(f"Row {row}: {error}") from error

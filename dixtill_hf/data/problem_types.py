@@ -14,7 +14,7 @@ from collections.abc import Hashable, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
-from datasets import ClassLabel, Dataset, DatasetDict, Value
+from datasets import ClassLabel, Dataset, DatasetDict, IterableDataset, Value
 from datasets import Sequence as ListOf
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, softmax
@@ -303,7 +303,7 @@ def problem_type_of_column(feature: Any) -> ProblemType | None:
     return None
 
 
-def problem_type_of(data: Dataset | DatasetDict) -> ProblemType | None:
+def problem_type_of(data: Dataset | IterableDataset | DatasetDict) -> ProblemType | None:
     """The kind of task that labelled data are for; None if the labels are of none of them."""
     dataset = data["train"] if isinstance(data, DatasetDict) else data
     return problem_type_of_column(dataset.features.get(LABEL))
@@ -361,6 +361,20 @@ def label_array(dataset: Dataset, problem: ProblemType, outputs: int) -> NDArray
     if LABEL not in dataset.column_names:
         return problem.array([None] * len(dataset), outputs)
     return problem.array(dataset.with_format(None)[LABEL][:], outputs)
+
+
+def labelled_rows(dataset: Dataset) -> NDArray[np.bool_]:
+    """Which texts of a split have a label, boolean `(texts,)`."""
+    problem = problem_type_of(dataset)
+    if problem is None:
+        return np.zeros(len(dataset), bool)
+    names = problem.names(dataset.features[LABEL]) or []
+    return problem.is_labelled(label_array(dataset, problem, len(names)))
+
+
+def has_unlabelled(dataset: Dataset) -> bool:
+    """Whether a text of a split has no label."""
+    return not bool(labelled_rows(dataset).all())
 
 
 def missing_label(dataset: Dataset) -> int | None:

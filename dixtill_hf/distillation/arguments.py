@@ -14,9 +14,18 @@ from transformers.training_args import OptimizerNames
 
 from dixtill_hf.data.alignment import REDUCTIONS, Reduction
 from dixtill_hf.data.names import check_name
-from dixtill_hf.distillation.losses.base import NO_KD_LOSS, check_kd_loss, known_kd_losses
+from dixtill_hf.data.problem_types import REGRESSION
+from dixtill_hf.distillation.losses.base import (
+    NO_KD_LOSS,
+    check_kd_loss,
+    compares_values,
+    known_kd_losses,
+)
 from dixtill_hf.distillation.presets import METHODS, PRESETS
+from dixtill_hf.evaluation.quality import QUALITY
 from dixtill_hf.student.configuration_dixtill import EXPLANATIONS
+
+_LOWER_IS_BETTER = {name for one in QUALITY.values() for name in one.lower_is_better}
 
 
 def _preset_field(text: str, **metadata: Any) -> Any:
@@ -205,6 +214,39 @@ class DistillationArguments(TrainingArguments):
             setattr(filled, name, value)
         return filled
 
+    def for_problem(self, problem_type: str) -> "DistillationArguments":
+        """Fill in what depends on the kind of task.
+
+        In a regression there are no probabilities to compare: a `kd_loss` that is the method's own
+        becomes "mse".
+
+        Args:
+            problem_type: Name of the kind of task.
+
+        Returns:
+            A copy, or these arguments themselves if they fit.
+
+        Raises:
+            ValueError: A loss or a setting compares probabilities, and there are none.
+        """
+        if problem_type != REGRESSION:
+            return self
+        if self.label_smoothing_factor:
+            raise ValueError(
+                f"label_smoothing_factor is {self.label_smoothing_factor}, and the values of a "
+                "regression have no labels to be smoothed: leave it out."
+            )
+        if compares_values(self.kd_loss):
+            return self
+        if self.method == "kl" or self.kd_loss != METHODS[self.method]["kd_loss"]:
+            raise ValueError(
+                f"kd_loss={self.kd_loss!r} compares probabilities, and a regression has none: name "
+                "the method 'dixtill' or 'mse', or kd_loss='mse'."
+            )
+        filled = copy.copy(self)
+        filled.kd_loss = "mse"
+        return filled
+
     def __post_init__(self) -> None:
         """Fill in what the preset and the method give, and check the rest."""
         check_name("preset", self.preset, PRESETS)
@@ -217,7 +259,7 @@ class DistillationArguments(TrainingArguments):
             # Trainer looks at the end of the name, and would take the greatest loss_kd.
             metric = self.metric_for_best_model.removeprefix("eval_")
             self.greater_is_better: bool | None = not (
-                metric.startswith("loss") or metric.endswith("loss")
+                metric.startswith("loss") or metric.endswith("loss") or metric in _LOWER_IS_BETTER
             )
         super().__post_init__()
 

@@ -22,6 +22,7 @@ from dixtill_hf.data.columns import (
     TEACHER_SPANS,
     TEXT,
 )
+from dixtill_hf.data.problem_types import missing_label
 from dixtill_hf.data.words import word_spans, words_of
 from dixtill_hf.explainers.base import Explainer
 from dixtill_hf.student.word_vectors import frequent_words, load_word_vectors
@@ -215,7 +216,7 @@ def label_variants(
         **annotation: Options of `annotate`: `label_map`, `tokens_per_batch` and `cache_dir`.
 
     Returns:
-        The variants, annotated, each without a label of its own (−100).
+        The variants, annotated, each without a label of its own.
 
     Raises:
         ValueError: `per_text` is below 1, or `explained` below 0 or above `per_text`.
@@ -247,10 +248,10 @@ def label_variants(
 
 def _unlabelled(texts: list[str], train: Dataset) -> Dataset:
     """Texts without a label, which is of the kind that the training texts have."""
-    variants = Dataset.from_dict({TEXT: texts, LABEL: [LABEL_UNKNOWN] * len(texts)})
-    return variants.cast(
-        Features({TEXT: variants.features[TEXT], LABEL: train.features.get(LABEL, Value("int64"))})
-    )
+    feature = train.features.get(LABEL, Value("int64"))
+    labels = [missing_label(train)] * len(texts)
+    features = Features({TEXT: Value("string"), LABEL: feature})
+    return Dataset.from_dict({TEXT: texts, LABEL: labels}).cast(features)
 
 
 def add_teacher_labelled_texts(train: Dataset, further: Dataset) -> Dataset:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Sampler
 
+from dixtill_hf.data.columns import LABEL_UNKNOWN
 from dixtill_hf.distillation.dataset import (
     ATTRIBUTION_TARGETS,
     EXPLAINED_LABEL,
@@ -80,6 +81,9 @@ class DistillationCollator:
             `input_ids` and `attention_mask`, int64, `(batch, words)`; and, if the rows have them,
             `labels` and `explained_label`, int64, `(batch,)`, `teacher_logits`, float32,
             `(batch, labels)`, and `attribution_targets`, float32, `(batch, words)`, 0 on padding.
+            If a text has several labels or values, `labels` are float32 `(batch, labels)`. If it
+            may have several explained labels, `explained_label` is `(batch, targets)`, -100 for
+            those that a text does not have, and `attribution_targets` `(batch, targets, words)`.
         """
         lengths = torch.tensor([len(row[INPUT_IDS]) for row in rows])
         mask = torch.arange(max(1, int(lengths.max()))) < lengths[:, None]
@@ -87,16 +91,31 @@ class DistillationCollator:
             INPUT_IDS: _pad(_column(rows, INPUT_IDS), mask, self.pad_token_id, torch.long),
             "attention_mask": mask.long(),
         }
+        if LABELS in rows[0]:
+            several = isinstance(rows[0][LABELS], Sequence)
+            dtype = torch.float if several else torch.long
+            batch[LABELS] = torch.tensor(_column(rows, LABELS), dtype=dtype)
+        if TEACHER_LOGITS in rows[0]:
+            batch[TEACHER_LOGITS] = torch.tensor(_column(rows, TEACHER_LOGITS), dtype=torch.float)
+        if isinstance(rows[0].get(EXPLAINED_LABEL), Sequence):
+            return batch | _several_targets(rows, mask)
+        if EXPLAINED_LABEL in rows[0]:
+            batch[EXPLAINED_LABEL] = torch.tensor(_column(rows, EXPLAINED_LABEL), dtype=torch.long)
         if ATTRIBUTION_TARGETS in rows[0]:
             targets = _column(rows, ATTRIBUTION_TARGETS)
             batch[ATTRIBUTION_TARGETS] = _pad(targets, mask, 0, torch.float)
-        for name, dtype in _ONE_PER_TEXT.items():
-            if name in rows[0]:
-                batch[name] = torch.tensor(_column(rows, name), dtype=dtype)
         return batch
 
 
-_ONE_PER_TEXT = {LABELS: torch.long, EXPLAINED_LABEL: torch.long, TEACHER_LOGITS: torch.float}
+def _several_targets(rows: Sequence[Mapping[str, Any]], mask: Tensor) -> dict[str, Tensor]:
+    counts = torch.tensor([len(row[EXPLAINED_LABEL]) for row in rows])
+    has = torch.arange(max(1, int(counts.max()))) < counts[:, None]
+    words = has.unsqueeze(-1) & mask.unsqueeze(1)
+    lists = chain.from_iterable(_column(rows, ATTRIBUTION_TARGETS))
+    return {
+        EXPLAINED_LABEL: _pad(_column(rows, EXPLAINED_LABEL), has, LABEL_UNKNOWN, torch.long),
+        ATTRIBUTION_TARGETS: _pad(lists, words, 0, torch.float),
+    }
 
 
 def _column(rows: Sequence[Mapping[str, Any]], name: str) -> list[Any]:

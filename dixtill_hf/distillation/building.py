@@ -13,6 +13,7 @@ from transformers import PreTrainedTokenizerFast, set_seed
 
 from dixtill_hf.data.columns import TEXT
 from dixtill_hf.data.labels import label_names as names_of_labels
+from dixtill_hf.data.problem_types import problem_type_of
 from dixtill_hf.distillation.arguments import DistillationArguments
 from dixtill_hf.distillation.augmentation import add_teacher_labelled_texts
 from dixtill_hf.distillation.presets import StudentSettings, student_settings
@@ -34,6 +35,7 @@ def build_student(
     label_names: Sequence[str],
     preset: str | DistillationArguments = "default",
     *,
+    problem_type: str | None = None,
     word_vectors: str | Path | None = None,
     student_start: str | Path | None = None,
     min_frequency: int | None = None,
@@ -51,6 +53,8 @@ def build_student(
         label_names: Names of the labels, in the order of the logits.
         preset: Name in `PRESETS`, or the arguments that the student will be trained with, whose
             preset and seed are taken. Default "default".
+        problem_type: Name of the kind of task: "single_label_classification" (the default),
+            "multi_label_classification" or "regression".
         word_vectors: Start of the embedding, a source of `load_word_vectors`; "none" draws it at
             random. Default: the preset's. If the preset's are the packaged GloVe and it is not
             installed, the embedding is random, and a warning says so.
@@ -112,6 +116,7 @@ def build_student(
             embedding_size=vectors.size,
             id2label=dict(enumerate(label_names)),
             label2id={name: index for index, name in enumerate(label_names)},
+            problem_type=problem_type,
             pad_token_id=tokenizer.pad_token_id,
             unk_token_id=tokenizer.unk_token_id,
             **fields,
@@ -196,6 +201,7 @@ def build_trainer(
     include_variant_words: bool = False,
     eval_dataset: Dataset | None = None,
     label_names: Sequence[str] | None = None,
+    problem_type: str | None = None,
     **student: Any,
 ) -> DistillationTrainer:
     """Make a student for annotated texts, and the trainer that distils into it.
@@ -210,12 +216,16 @@ def build_trainer(
             vocabulary: for variants in which words were replaced.
         eval_dataset: Texts that the trainer evaluates on.
         label_names: Names of the labels, in the order of the logits. Default: those of `train`.
+        problem_type: Name of the kind of task. Default: that of the labels of `train`.
         **student: Further arguments of `build_student`.
 
     Raises:
         ValueError: As `build_student` and `DistillationTrainer`.
     """
     texts = train[TEXT][:]
+    if problem_type is None:
+        found = problem_type_of(train)
+        problem_type = None if found is None else found.name
     if args.n_gpu > 1:
         args._n_gpu = 1  # the Trainer would multiply the batch by the number of GPUs
     if variants is not None:
@@ -224,6 +234,7 @@ def build_trainer(
         texts,
         names_of_labels(train) if label_names is None else label_names,
         args,
+        problem_type=problem_type,
         variant_texts=variants[TEXT][:] if variants is not None and include_variant_words else (),
         **student,
     )

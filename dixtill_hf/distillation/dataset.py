@@ -12,29 +12,39 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from datasets import ClassLabel, Dataset
+from datasets import Dataset
 from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerFast
 
 from dixtill_hf.data import columns
 from dixtill_hf.data.alignment import Reduction, align_batch
 from dixtill_hf.data.checks import name_rows
+from dixtill_hf.data.problem_types import (
+    REGRESSION,
+    SINGLE_LABEL,
+    ProblemType,
+    get_problem_type,
+    problem_type_of_column,
+)
 from dixtill_hf.data.words import word_limit
 
 INPUT_IDS = "input_ids"
 """int32, one id per word of the student."""
 
 LABELS = "labels"
-"""int64, the label, or `LABEL_UNKNOWN`."""
+"""int64, the label, or `LABEL_UNKNOWN`; or float32, one for each label or value, NaN if unknown."""
 
 TEACHER_LOGITS = columns.TEACHER_LOGITS
 """float32, one per label; only in annotated datasets."""
 
 ATTRIBUTION_TARGETS = "attribution_targets"
-"""float32, the teacher's attribution of each word; only in annotated datasets."""
+"""float32, the teacher's attribution of each word; only in annotated datasets.
+
+If a text may have several explained labels, a list of them for each.
+"""
 
 EXPLAINED_LABEL = "explained_label"
-"""int64, the label that the attribution targets explain."""
+"""int64, the label that the attribution targets explain, or a list of them."""
 
 LENGTH = "length"
 """int32, number of words."""
@@ -54,6 +64,7 @@ def prepare_dataset(
     tokenizer: PreTrainedTokenizerFast,
     label_names: Sequence[str],
     *,
+    problem_type: str = SINGLE_LABEL,
     required: Collection[str] = (),
     reduction: Reduction = "sum",
     max_words: int | None = None,
@@ -72,6 +83,7 @@ def prepare_dataset(
             stay in `input_ids` and have the attribution 0.
         label_names: The student's labels, in the order of its logits. If the dataset's labels have
             names, they must be the same.
+        problem_type: Name of the student's kind of task. Default "single_label_classification".
         required: Names in `SOURCES` of the columns that the result must have. Default: none.
         reduction: Whether the score of a word is the "sum" (the default) or the "mean" of the
             scores of the teacher's tokens in it, see `align_spans`.
@@ -93,14 +105,18 @@ def prepare_dataset(
     _check_columns(
         dataset, {INPUT_IDS: (columns.TEXT,)} | {name: SOURCES[name] for name in required}
     )
-    _check_label_names(dataset, label_names)
+    problem = get_problem_type(problem_type)
+    _check_label_names(dataset, problem, label_names)
     if len(dataset) == 0:
         raise ValueError("the dataset has no rows")
     wanted = [columns.TEXT, *chain.from_iterable(SOURCES.values())]
     present = [name for name in wanted if name in dataset.column_names]
     batches = dataset.select_columns(present).with_format("arrow").iter(_TEXTS_AT_ONCE)
     limit = word_limit(tokenizer.model_max_length) if max_words is None else max_words
-    preparer = _TablePreparer(tokenizer, len(label_names), reduction, limit)
+    features = dataset.features
+    preparer = _TablePreparer(
+        tokenizer, problem, features.get(columns.LABEL), len(label_names), reduction, limit
+    )
     tables = [preparer.prepare(table, _TEXTS_AT_ONCE * i) for i, table in enumerate(batches)]
     return Dataset(pa.concat_tables(tables).combine_chunks())
 
@@ -139,12 +155,24 @@ def checked_tokenizer(tokenizer: object) -> PreTrainedTokenizerFast:
     return tokenizer
 
 
-def _check_label_names(dataset: Dataset, names: Sequence[str]) -> None:
-    label = dataset.features.get(columns.LABEL)
-    unnamed = [f"LABEL_{i}" for i in range(len(names))]
-    if isinstance(label, ClassLabel) and list(names) != unnamed and label.names != list(names):
+def _check_label_names(dataset: Dataset, problem: ProblemType, names: Sequence[str]) -> None:
+    feature = dataset.features.get(columns.LABEL)
+    found = problem_type_of_column(feature)
+    if found is None:
+        return
+    if found is not problem:
         raise ValueError(
-            f"the dataset's labels are {label.names}, the student's are {list(names)}: make the "
+            f"the dataset's labels are of the problem type {found.name}, the student's is "
+            f"{problem.name}: make the student for the dataset, with "
+            f"DixtillConfig(problem_type={found.name!r}), or load the dataset with "
+            f"load_text_classification(..., problem_type={problem.name!r})"
+        )
+    unnamed = [f"LABEL_{i}" for i in range(len(names))]
+    theirs = problem.names(feature)
+    single_value = problem.name == REGRESSION and len(names) == len(theirs or []) == 1
+    if list(names) != unnamed and theirs != list(names) and not single_value:
+        raise ValueError(
+            f"the dataset's labels are {theirs}, the student's are {list(names)}: make the "
             "student with the dataset's labels, in the same order: DixtillConfig(id2label=...)"
         )
 
@@ -167,6 +195,8 @@ class _TablePreparer:
     """Prepares tables of texts; row numbers in errors start at that of a table's first text."""
 
     tokenizer: PreTrainedTokenizerFast
+    problem: ProblemType
+    label_feature: Any
     num_labels: int
     reduction: Reduction
     max_words: int
@@ -181,11 +211,68 @@ class _TablePreparer:
         if TEACHER_LOGITS in table.column_names:
             prepared[TEACHER_LOGITS] = self._logits(table, first_row)
         if set(_EXPLANATION) <= set(table.column_names):
-            labels = self._explained_labels(table, first_row)
-            targets = self._targets(table, labels, words, first_row)
-            prepared[ATTRIBUTION_TARGETS] = words.cut(targets, self.max_words)
-            prepared[EXPLAINED_LABEL] = labels
+            prepared |= self._explanations(table, words, first_row)
         return pa.table(prepared)
+
+    def _explanations(
+        self, table: pa.Table, words: "_Words", first_row: int
+    ) -> dict[str, pa.Array | NDArray]:
+        """Attribution targets and explained labels; a list of each if a text may have several."""
+        if not self.problem.explains_several(self.num_labels):
+            labels = self._explained_labels(table, first_row)
+            targets = self._targets(
+                table[columns.TEACHER_SPANS],
+                self._attributions(table, labels, first_row),
+                words,
+                first_row,
+            )
+            return {
+                ATTRIBUTION_TARGETS: words.cut(targets, self.max_words),
+                EXPLAINED_LABEL: labels,
+            }
+        counts, explained = self._several_explained(table, first_row)
+        # Each explained label is prepared like a text of its own.
+        rows = np.repeat(np.arange(len(table)), counts)
+        several = words.take(rows)
+        targets = self._targets(
+            table[columns.TEACHER_SPANS].take(pa.array(rows)),
+            pc.list_flatten(table[columns.TEACHER_ATTRIBUTIONS]),
+            several,
+            first_row,
+        )
+        ends = pa.array(np.concatenate([[0], np.cumsum(counts)]).astype(np.int32))
+        lists = several.cut(targets, self.max_words)
+        return {
+            ATTRIBUTION_TARGETS: pa.ListArray.from_arrays(ends, lists),
+            EXPLAINED_LABEL: pa.ListArray.from_arrays(ends, pa.array(explained)),
+        }
+
+    def _several_explained(
+        self, table: pa.Table, first_row: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """How many labels of each text are explained, and which ones, one text after the other."""
+        lists = table[columns.EXPLAINED_LABEL]
+        if not pa.types.is_list(lists.type):
+            raise ValueError(
+                f"the column {columns.EXPLAINED_LABEL!r} holds {lists.type}, not lists of labels: "
+                "annotate the dataset with a teacher of this problem type"
+            )
+        counts, explained = _lengths(lists), _flat(lists, np.int64)
+        _check_rows(
+            (counts < 0) | (counts != _lengths(table[columns.TEACHER_ATTRIBUTIONS])),
+            first_row,
+            f"{columns.EXPLAINED_LABEL} and {columns.TEACHER_ATTRIBUTIONS} differ in length; "
+            "annotate the dataset anew",
+        )
+        wrong = (explained < 0) | (explained >= self.num_labels)
+        rows = np.repeat(np.arange(len(counts)), counts)
+        _check_rows(
+            np.bincount(rows, weights=wrong, minlength=len(counts)) > 0,
+            first_row,
+            f"{columns.EXPLAINED_LABEL} is none of 0 to {self.num_labels - 1}, the student's "
+            "labels; annotate the dataset with a teacher of these labels",
+        )
+        return counts, explained
 
     def _texts(self, table: pa.Table, first_row: int) -> list[str]:
         texts = table[columns.TEXT]
@@ -194,7 +281,25 @@ class _TablePreparer:
         _check_rows(texts.is_null().to_numpy(), first_row, "the text is missing")
         return texts.to_pylist()
 
-    def _labels(self, table: pa.Table, first_row: int) -> NDArray[np.int64]:
+    def _labels(self, table: pa.Table, first_row: int) -> NDArray | pa.Array:
+        if self.problem.name == SINGLE_LABEL:
+            return self._single_labels(table, first_row)
+        if problem_type_of_column(self.label_feature) is None:
+            unknown = table.column_names.count(columns.LABEL) == 0 or all(
+                label in (None, columns.LABEL_UNKNOWN) for label in table[columns.LABEL].to_pylist()
+            )
+            if not unknown:
+                raise ValueError(
+                    f"the column {columns.LABEL!r} holds {table[columns.LABEL].type}: load the "
+                    "dataset with load_text_classification(..., "
+                    f"problem_type={self.problem.name!r})"
+                )
+            labels = self.problem.array([None] * len(table), self.num_labels)
+        else:
+            labels = self.problem.array(table[columns.LABEL].to_pylist(), self.num_labels)
+        return _as_lists(labels.ravel(), np.full(len(table), self.num_labels))
+
+    def _single_labels(self, table: pa.Table, first_row: int) -> NDArray[np.int64]:
         if columns.LABEL not in table.column_names:
             return np.full(len(table), columns.LABEL_UNKNOWN)
         labels = _integers(
@@ -226,10 +331,16 @@ class _TablePreparer:
         return _as_lists(logits, _lengths(lists))
 
     def _targets(
-        self, table: pa.Table, labels: NDArray[np.int64], words: "_Words", first_row: int
+        self, spans: pa.ChunkedArray, attributions: pa.ChunkedArray, words: "_Words", first_row: int
     ) -> NDArray[np.float32]:
-        spans = table[columns.TEACHER_SPANS]
-        attributions = self._attributions(table, labels, first_row)
+        """The attribution of each word.
+
+        Args:
+            spans: One list for each text of `words`.
+            attributions: The same.
+            words: The words of all texts.
+            first_row: For messages.
+        """
         _check_rows(
             _lengths(spans) != _lengths(attributions),
             first_row,
@@ -318,6 +429,14 @@ class _Words:
         """How many words of every text are no special tokens."""
         text = np.repeat(np.arange(len(self.per_text)), self.per_text)
         return np.bincount(text[self.ordinary], minlength=len(self.per_text))
+
+    def take(self, rows: NDArray[np.integer]) -> "_Words":
+        """The words of some texts, which may occur several times."""
+        starts = np.cumsum(self.per_text) - self.per_text
+        per_text = self.per_text[rows]
+        first = np.cumsum(per_text) - per_text
+        places = np.arange(per_text.sum()) + np.repeat(starts[rows] - first, per_text)
+        return _Words(self.ids[places], self.offsets[places], self.ordinary[places], per_text)
 
     def cut(self, values: NDArray[Any], max_words: int) -> pa.Array:
         """Values of all words as one list per text, of its first words."""

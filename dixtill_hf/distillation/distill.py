@@ -14,15 +14,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from datasets import ClassLabel, Dataset, DatasetDict
+from datasets import Dataset, DatasetDict
 
 from dixtill_hf.annotation.annotate import annotate
 from dixtill_hf.annotation.shards import default_cache_dir
 from dixtill_hf.artifacts.files import newest_whole_checkpoint, write_json
 from dixtill_hf.artifacts.hashing import hash_json, hash_texts
-from dixtill_hf.data.columns import LABEL, LABEL_UNKNOWN, TEXT
+from dixtill_hf.data.columns import LABEL, TEXT
 from dixtill_hf.data.labels import label_names as names_of_labels
 from dixtill_hf.data.loading import load_text_classification
+from dixtill_hf.data.problem_types import has_unlabelled, problem_type_of
 from dixtill_hf.data.sources import Source
 from dixtill_hf.distillation.arguments import DistillationArguments
 from dixtill_hf.distillation.augmentation import label_variants
@@ -51,8 +52,9 @@ def distill(
     seed: int = 0,
     explainer: str | Explainer = "integrated_gradients",
     text_column: str | None = None,
-    label_column: str | None = None,
+    label_column: str | Sequence[str] | None = None,
     label_names: Sequence[str] | None = None,
+    problem_type: str | None = None,
     label_map: Mapping[str, str] | None = None,
     unlabelled: bool = False,
     word_vectors: str | Path | None = None,
@@ -90,8 +92,12 @@ def distill(
             "integrated_gradients".
         text_column: Column of the text. Default: the one called text, sentence, tweet or content.
         label_column: Column of the label. Default: the one called label, labels or sentiment.
+            Several columns are one label each (0 and 1), or one value each.
         label_names: Names of the labels, in the order wanted. Default: those of the data; if these
             have no labels, the teacher's.
+        problem_type: Name of the kind of task: "single_label_classification",
+            "multi_label_classification" or "regression". Default: that of the labels as they are
+            written; if the data have no labels, the teacher's.
         label_map: Teacher label → data label, if the names differ; for a `teacher` given by name.
         unlabelled: Whether texts may lack a label; they learn from the teacher only.
         word_vectors: Start of the student's embedding, a source of `load_word_vectors`; "none"
@@ -128,12 +134,14 @@ def distill(
             text_column,
             label_column,
             label_names,
+            problem_type=problem_type,
             require_test=False,
             unlabelled=unlabelled,
             keep_columns=explainer.reads,
         )
         _check_learnable(args, data, word_vectors, student_start)
         teacher = _ready_teacher(teacher, data, label_map, output_dir)
+        args.for_problem(teacher.problem_type.name)
         cache_dir = None if output_dir is None else directory / "cache" / "annotations"
         data = annotate(data, teacher, explainer, cache_dir=cache_dir)
         per_text = args.variants_per_text if variants is None else variants
@@ -147,6 +155,7 @@ def distill(
                 variants=varied,
                 eval_dataset=data["validation"],
                 label_names=_names(data) or teacher.labels,
+                problem_type=teacher.problem_type.name,
                 word_vectors=word_vectors,
                 student_start=student_start,
             )
@@ -262,7 +271,10 @@ def _check_learnable(
     student_start: str | Path | None,
 ) -> None:
     """Refuse data, word vectors and starts that no student can be made of."""
-    if args.alpha == 0 and LABEL_UNKNOWN in data["train"][LABEL]:
+    problem = problem_type_of(data)
+    if problem is not None:
+        args.for_problem(problem.name)
+    if args.alpha == 0 and has_unlabelled(data["train"]):
         raise ValueError(
             f"The method {args.method!r} learns from labels only, and some training texts have "
             "none: label them, leave them out, or name another method."
@@ -277,8 +289,7 @@ def _check_learnable(
 
 def _names(data: DatasetDict) -> list[str] | None:
     """Names of the labels; None if the data have no labels."""
-    labelled = isinstance(data["train"].features[LABEL], ClassLabel)
-    return names_of_labels(data) if labelled else None
+    return None if problem_type_of(data) is None else names_of_labels(data)
 
 
 def _ready_teacher(
@@ -295,9 +306,10 @@ def _ready_teacher(
                 "the map to load_teacher(...)."
             )
         return teacher
-    names = _names(data)
+    names, problem = _names(data), problem_type_of(data)
+    problem_type = None if problem is None else problem.name
     if has_classification_head(load_config(teacher)):
-        return load_teacher(teacher, names, label_map)
+        return load_teacher(teacher, names, label_map, problem_type=problem_type)
     if label_map is not None:
         raise ValueError(
             f"label_map is for a teacher that has labels of its own, and {str(teacher)!r} gets "
@@ -310,7 +322,7 @@ def _ready_teacher(
     else:
         directory = Path(output_dir) / "teacher"
     finetune_teacher(data, teacher, directory)
-    return load_teacher(directory, names)
+    return load_teacher(directory, names, problem_type=problem_type)
 
 
 def _trained(

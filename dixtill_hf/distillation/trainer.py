@@ -24,6 +24,12 @@ from transformers.trainer import TRAINING_ARGS_NAME
 from transformers.trainer_utils import EvalLoopOutput, TrainOutput
 from transformers.training_args import OptimizerNames
 
+from dixtill_hf.data.problem_types import (
+    MULTI_LABEL,
+    problem_type_of_model,
+    thresholds_of_model,
+)
+from dixtill_hf.data.thresholds import best_thresholds
 from dixtill_hf.distillation.arguments import DistillationArguments, best_model_objective
 from dixtill_hf.distillation.batching import DistillationCollator, LengthBucketSampler
 from dixtill_hf.distillation.dataset import (
@@ -50,8 +56,10 @@ from dixtill_hf.distillation.trainer_inputs import (
 from dixtill_hf.distillation.training_metrics import (
     EXPLANATION,
     LOGITS,
+    TARGETS,
     TermAverages,
     evaluation_metrics,
+    flat_explanations,
 )
 from dixtill_hf.explainers.base import Explainer
 from dixtill_hf.student.configuration_dixtill import DixtillConfig
@@ -73,6 +81,10 @@ class DistillationTrainer(Trainer):
     accuracy, macro F1, Matthews correlation and ROC AUC; on an annotated dataset also the
     agreement with the teacher's predictions and explanations. An evaluation dataset without the
     teacher's columns is evaluated with the cross-entropy as its only loss.
+
+    The student's `config.problem_type` says what is learned. If a text may have several labels, CE
+    is the binary cross-entropy, and the thresholds of the labels are chosen on `eval_dataset` after
+    the training and kept in `config.thresholds`. In a regression, CE and KD are squared errors.
 
     Several processes train as one process does with the same texts per step. The exception is the
     last step of an epoch if the texts do not fill it: accelerate then adds texts from the beginning
@@ -154,6 +166,8 @@ class DistillationTrainer(Trainer):
             optimizer_cls_and_kwargs=optimizer_cls_and_kwargs,
         )
         check_student(self.model)
+        self._problem = problem_type_of_model(self.model.config)
+        self.args = args = args.for_problem(self._problem.name)
         # Our loss is a mean over texts: the Trainer has to divide it by the accumulated batches.
         self.model_accepts_loss_kwargs = False
         self.model.config.explanation = self.args.explanation
@@ -179,7 +193,15 @@ class DistillationTrainer(Trainer):
         result = super().train(*args, **kwargs)
         self._folded_ngrams = self.model.ngrams or self._folded_ngrams
         self.model.fold_ngrams()
+        if self._problem.name == MULTI_LABEL and isinstance(self.eval_dataset, Dataset):
+            self._choose_thresholds()
         return result
+
+    def _choose_thresholds(self) -> None:
+        """Choose the thresholds of the labels on the evaluation texts, and keep them."""
+        output = self.predict(self.eval_dataset, metric_key_prefix="thresholds")
+        probabilities = self._problem.scores(output.predictions)
+        self.model.config.thresholds = best_thresholds(probabilities, output.label_ids)
 
     def hyperparameter_search(
         self,
@@ -250,6 +272,7 @@ class DistillationTrainer(Trainer):
         loss = terms["loss"].mean()
         return (loss, outputs) if return_outputs else loss
 
+    @torch.no_grad()
     def prediction_step(
         self,
         model: nn.Module,
@@ -262,18 +285,26 @@ class DistillationTrainer(Trainer):
         The mean loss is among the metrics; it is returned first only if nothing else is asked for.
         """
         inputs = self._prepare_inputs(inputs)
-        with torch.no_grad(), self.compute_loss_context_manager():
+        with self.compute_loss_context_manager():
             outputs = _forward(model, inputs)
             terms = self._evaluation_terms(outputs, inputs)
         if prediction_loss_only:
             return terms["loss"].mean(), None, None
         predictions = {LOGITS: outputs["logits"].float(), **terms}
-        if ATTRIBUTION_TARGETS in inputs:
-            explanation = self.model.explain_from(outputs, inputs[EXPLAINED_LABEL])
-            predictions[EXPLANATION] = explanation.float()
-        kept = (LABELS, TEACHER_LOGITS, ATTRIBUTION_TARGETS)
+        kept = (LABELS, TEACHER_LOGITS)
         references = {name: inputs[name] for name in kept if name in inputs}
-        return None, predictions, references | {LENGTH: inputs["attention_mask"].sum(1)}
+        references[LENGTH] = inputs["attention_mask"].sum(1)
+        if ATTRIBUTION_TARGETS in inputs:
+            explanation, targets, _ = self._explanations(outputs, inputs)
+            if targets.dim() == 3:
+                references[TARGETS] = (inputs[EXPLAINED_LABEL] >= 0).sum(1)
+                explanation, targets = (
+                    flat_explanations(one, references[LENGTH], references[TARGETS])
+                    for one in (explanation, targets)
+                )
+            predictions[EXPLANATION] = explanation.float()
+            references[ATTRIBUTION_TARGETS] = targets
+        return None, predictions, references
 
     def evaluation_loop(self, *args: Any, **kwargs: Any) -> EvalLoopOutput:
         """As `Trainer`'s; the predictions are only the logits, the references only the labels."""
@@ -354,8 +385,7 @@ class DistillationTrainer(Trainer):
     def _loss_terms(self, outputs: DixtillOutput, inputs: Batch) -> Batch:
         explanations = None
         if self.args.needs_explanations and ATTRIBUTION_TARGETS in inputs:
-            scores = self.model.explain_from(outputs, inputs[EXPLAINED_LABEL])
-            explanations = (scores, inputs[ATTRIBUTION_TARGETS], inputs["attention_mask"])
+            explanations = self._explanations(outputs, inputs)
         return distillation_loss(
             outputs["logits"],
             inputs[LABELS],
@@ -366,18 +396,37 @@ class DistillationTrainer(Trainer):
             teacher_logits=inputs.get(TEACHER_LOGITS),
             explanations=explanations,
             label_smoothing=self.args.label_smoothing_factor,
+            problem_type=self._problem.name,
         )
+
+    def _explanations(self, outputs: DixtillOutput, inputs: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        """The student's scores, the teacher's and their mask, as `distillation_loss` takes them."""
+        labels, targets = inputs[EXPLAINED_LABEL], inputs[ATTRIBUTION_TARGETS]
+        mask = inputs["attention_mask"]
+        scores = self.model.explain_from(outputs, labels.clamp(min=0))
+        if labels.dim() == 2:
+            mask = mask.unsqueeze(1) * (labels >= 0).unsqueeze(2)
+        return scores, targets, mask
 
     def _evaluation_terms(self, outputs: DixtillOutput, inputs: Batch) -> Batch:
         if teacher_columns(self.args) <= set(inputs):
             return self._loss_terms(outputs, inputs)
         smoothing = self.args.label_smoothing_factor
         return distillation_loss(
-            outputs["logits"], inputs[LABELS], alpha=0.0, label_smoothing=smoothing
+            outputs["logits"],
+            inputs[LABELS],
+            alpha=0.0,
+            label_smoothing=smoothing,
+            problem_type=self._problem.name,
         )
 
     def _all_metrics(self, gathered: EvalPrediction) -> dict[str, float]:
-        metrics = evaluation_metrics(gathered.predictions, gathered.label_ids)
+        metrics = evaluation_metrics(
+            gathered.predictions,
+            gathered.label_ids,
+            self._problem,
+            thresholds_of_model(self.model.config),
+        )
         if self._users_metrics is not None:
             plain = EvalPrediction(
                 predictions=gathered.predictions[LOGITS],

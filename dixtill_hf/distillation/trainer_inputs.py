@@ -6,12 +6,18 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from datasets import ClassLabel, Dataset
+import numpy as np
+from datasets import Dataset
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from dixtill_hf.data.checks import name_rows
 from dixtill_hf.data.columns import LABEL, LABEL_UNKNOWN, TEXT
 from dixtill_hf.data.names import hub_id
+from dixtill_hf.data.problem_types import (
+    SINGLE_LABEL,
+    problem_type_of,
+    problem_type_of_model,
+)
 from dixtill_hf.distillation.arguments import DistillationArguments
 from dixtill_hf.distillation.dataset import (
     ATTRIBUTION_TARGETS,
@@ -114,12 +120,15 @@ class OnTheFlyAnnotator:
         """The teacher's name on the Hub; None if it has none."""
         return hub_id(self._given.name if isinstance(self._given, Teacher) else str(self._given))
 
-    def annotate(self, dataset: Dataset, label_names: Sequence[str]) -> Dataset:
+    def annotate(
+        self, dataset: Dataset, label_names: Sequence[str], problem_type: str = SINGLE_LABEL
+    ) -> Dataset:
         """Add the columns of `annotate` to a dataset.
 
         Args:
             dataset: A dataset with a column `text`.
             label_names: Names of the labels, if those of the dataset have none.
+            problem_type: Name of the student's kind of task.
 
         Raises:
             LabelMismatchError: The teacher's labels do not match these.
@@ -127,17 +136,19 @@ class OnTheFlyAnnotator:
         # Explainers are heavy to import, and most datasets come annotated.
         from dixtill_hf.annotation.annotate import annotate
 
-        label = dataset.features.get(LABEL)
-        names = label.names if isinstance(label, ClassLabel) else label_names
-        return annotate(dataset, self._load(tuple(names)), self._explainer)
+        problem = problem_type_of(dataset)
+        names = (problem and problem.names(dataset.features[LABEL])) or label_names
+        return annotate(dataset, self._load(tuple(names), problem_type), self._explainer)
 
-    def _load(self, label_names: tuple[str, ...]) -> Teacher:
+    def _load(self, label_names: tuple[str, ...], problem_type: str) -> Teacher:
         """The teacher with its logits in the order of these labels."""
         if isinstance(self._given, Teacher):
-            check_same_labels(self._given, label_names)
+            check_same_labels(self._given, label_names, problem_type)
             return self._given
         if label_names not in self._loaded:
-            self._loaded[label_names] = load_teacher(self._given, label_names, self._label_map)
+            self._loaded[label_names] = load_teacher(
+                self._given, label_names, self._label_map, problem_type=problem_type
+            )
         return self._loaded[label_names]
 
 
@@ -200,6 +211,7 @@ class DatasetPreparer:
             self._annotate(dataset),
             self.tokenizer,
             self.label_names,
+            problem_type=problem_type_of_model(self.student.config).name,
             required=required,
             reduction=self.args.attribution_reduction,
             max_words=self.args.max_words,
@@ -210,12 +222,19 @@ class DatasetPreparer:
         if self.annotator is None or is_prepared(dataset) or needed <= set(dataset.column_names):
             return dataset
         self._check_before_annotating(dataset)
-        return self.annotator.annotate(dataset, self.label_names)
+        problem = problem_type_of_model(self.student.config)
+        return self.annotator.annotate(dataset, self.label_names, problem.name)
 
     def _check_before_annotating(self, dataset: Dataset) -> None:
         """Prepare what is there already, so that wrong texts or labels cost no annotation."""
         columns = [name for name in (TEXT, LABEL) if name in dataset.column_names]
-        prepare_dataset(dataset.select_columns(columns), self.tokenizer, self.label_names)
+        problem = problem_type_of_model(self.student.config)
+        prepare_dataset(
+            dataset.select_columns(columns),
+            self.tokenizer,
+            self.label_names,
+            problem_type=problem.name,
+        )
 
     @property
     def teacher_hub_id(self) -> str | None:
@@ -239,9 +258,11 @@ def teacher_columns(args: DistillationArguments) -> set[str]:
 
 
 def _check_all_labelled(dataset: Dataset) -> None:
-    rows = [row for row, label in enumerate(dataset[LABELS][:]) if label == LABEL_UNKNOWN]
+    labels = np.asarray(dataset[LABELS][:])
+    unknown = np.isnan(labels).any(-1) if labels.ndim == 2 else labels == LABEL_UNKNOWN
+    rows = np.flatnonzero(unknown).tolist()
     if rows:
         raise ValueError(
-            f"In {name_rows(rows)}, the label is unknown ({LABEL_UNKNOWN}), and nothing comes "
+            f"In {name_rows(rows)}, the label is unknown, and nothing comes "
             "from a teacher: choose a kd_loss or an xai_weight above 0, or leave these texts out."
         )

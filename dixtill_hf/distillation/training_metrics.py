@@ -1,22 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is logged during a training: the loss terms, and the metrics of an evaluation."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from dixtill_hf.data.columns import LABEL_UNKNOWN
+from dixtill_hf.data.problem_types import (
+    DEFAULT_THRESHOLD,
+    PROBLEM_TYPES,
+    SINGLE_LABEL,
+    ProblemType,
+)
 from dixtill_hf.distillation.dataset import (
     ATTRIBUTION_TARGETS,
     LABELS,
     LENGTH,
     TEACHER_LOGITS,
 )
+from dixtill_hf.distillation.losses.problem_losses import is_labelled
 from dixtill_hf.evaluation.agreement.base import explanation_agreement
-from dixtill_hf.evaluation.classification import classification_metrics, softmax
+from dixtill_hf.evaluation.quality import prediction_agreement, quality
 
 TERMS = ("ce", "kd", "xai")
 
@@ -37,13 +43,15 @@ class TermAverages:
 
         Args:
             terms: As from `distillation_loss`, each of shape `(batch,)`.
-            labels: Shape `(batch,)`; texts labelled −100 do not enter the mean cross-entropy.
-            attributions: The teacher's, `(batch, words)`; needed for the explanation term. Texts
-                without any, whose term is a constant, do not enter its mean.
+            labels: As for `distillation_loss`; unlabelled texts do not enter the mean `ce`.
+            attributions: The teacher's, `(batch, words)` or `(batch, targets, words)`; needed for
+                the explanation term. Texts without any, whose term is a constant, do not enter its
+                mean.
         """
-        counted = {"ce": labels != LABEL_UNKNOWN, "kd": torch.ones_like(labels, dtype=torch.bool)}
+        labelled = is_labelled(labels)
+        counted = {"ce": labelled, "kd": torch.ones_like(labelled)}
         if attributions is not None:
-            counted["xai"] = (attributions != 0).any(-1)
+            counted["xai"] = (attributions != 0).flatten(1).any(-1)
         for name in TERMS:
             if name in terms:
                 chosen = counted[name].to(terms[name].dtype)
@@ -66,12 +74,37 @@ class TermAverages:
 
 LOGITS = "logits"
 EXPLANATION = "explanation"
+TARGETS = "targets"
 _LOGGED_AGREEMENT = ("feature_agreement", "sign_agreement")
 
 Arrays = Mapping[str, NDArray]
 
 
-def evaluation_metrics(predictions: Arrays, references: Arrays) -> dict[str, float]:
+def flat_explanations(scores: Tensor, lengths: Tensor, targets: Tensor) -> Tensor:
+    """Explanations of each text as one row, its targets one after the other, to be gathered.
+
+    Args:
+        scores: `(batch, targets, words)`.
+        lengths: Words of each text, `(batch,)`.
+        targets: Targets of each text, `(batch,)`.
+
+    Returns:
+        `(batch, width)`: the first `lengths * targets` values of a row are real.
+    """
+    words = torch.arange(scores.shape[2], device=scores.device) < lengths[:, None]
+    has = torch.arange(scores.shape[1], device=scores.device) < targets[:, None]
+    real = (words.unsqueeze(1) & has.unsqueeze(2)).flatten(1)
+    order = real.long().argsort(dim=1, descending=True, stable=True)
+    width = max(1, int((lengths * targets).max()))
+    return scores.flatten(1).gather(1, order)[:, :width]
+
+
+def evaluation_metrics(
+    predictions: Arrays,
+    references: Arrays,
+    problem: ProblemType = PROBLEM_TYPES[SINGLE_LABEL],
+    thresholds: ArrayLike = DEFAULT_THRESHOLD,
+) -> dict[str, float]:
     """Compute loss terms, quality, and agreement with the teacher on annotated texts.
 
     The Trainer fills gathered rows up with −100; `length` tells which values are real.
@@ -79,38 +112,57 @@ def evaluation_metrics(predictions: Arrays, references: Arrays) -> dict[str, flo
     Args:
         predictions: `logits` `(texts, labels)`; `explanation` `(texts, words)` with attribution
             targets; and the loss and its terms, `(texts,)`.
-        references: `labels` `(texts,)`, −100 for unknown ones; `length` `(texts,)`; and, if the
+        references: `labels`, as `ProblemType.array` gives them; `length` `(texts,)`; and, if the
             split is annotated, `teacher_logits` `(texts, labels)` and `attribution_targets`
-            `(texts, words)`.
+            `(texts, words)`. If texts have several explained labels, `targets` `(texts,)` has
+            their numbers, and explanations and targets are as `flat_explanations` makes them.
+        problem: The kind of task. Default: one label a text.
+        thresholds: Probability from which on a text has a label, if it may have several.
 
     Returns:
         `loss`; `loss_ce` over the labelled texts, `loss_kd`, `loss_xai` over the explained ones;
-        `accuracy`, `macro_f1`, `matthews`, `roc_auc` over the labelled texts;
-        `teacher_agreement`, the share of texts with the teacher's prediction;
-        `explanation_cosine`, `feature_agreement@k` and `sign_agreement@k` for k of 1, 3, 5.
-        What cannot be computed is absent.
+        the metrics of the kind of task (`QUALITY`) over the labelled texts; `teacher_agreement`,
+        see `prediction_agreement`; `explanation_cosine`, `feature_agreement@k` and
+        `sign_agreement@k` for k of 1, 3, 5. What cannot be computed is absent.
     """
+    scores = problem.scores(predictions[LOGITS])
     metrics: dict[str, float | None] = {
-        **_loss_terms(predictions, references),
-        **_quality(predictions[LOGITS], references[LABELS]),
+        **_loss_terms(predictions, references, problem),
+        **quality(problem, scores, references[LABELS], thresholds),
     }
     if TEACHER_LOGITS in references:
-        same = predictions[LOGITS].argmax(-1) == references[TEACHER_LOGITS].argmax(-1)
-        metrics["teacher_agreement"] = float(same.mean())
+        metrics["teacher_agreement"] = prediction_agreement(
+            problem, scores, problem.scores(references[TEACHER_LOGITS]), thresholds
+        )
     if ATTRIBUTION_TARGETS in references:
+        lengths = references[LENGTH]
+        counts = references.get(TARGETS, np.ones_like(lengths))
         metrics |= _agreement(
-            references[ATTRIBUTION_TARGETS], predictions[EXPLANATION], references[LENGTH]
+            _unflattened(references[ATTRIBUTION_TARGETS], lengths, counts),
+            _unflattened(predictions[EXPLANATION], lengths, counts),
         )
     return {name: value for name, value in metrics.items() if value is not None}
 
 
-def _loss_terms(predictions: Arrays, references: Arrays) -> dict[str, float]:
+def _unflattened(
+    rows: NDArray, lengths: NDArray[np.integer], targets: NDArray[np.integer]
+) -> list[NDArray]:
+    """The explanations in rows of `flat_explanations`, one array `(words,)` each."""
+    return [
+        one
+        for row, words, count in zip(rows, lengths, targets, strict=True)
+        for one in row[: words * count].reshape(count, words)
+    ]
+
+
+def _loss_terms(predictions: Arrays, references: Arrays, problem: ProblemType) -> dict[str, float]:
     """The mean loss, and the mean of each term over the texts that have a part in it."""
-    counted = {"ce": references[LABELS] != LABEL_UNKNOWN}
+    counted = {"ce": problem.is_labelled(references[LABELS])}
     if "kd" in predictions:
         counted["kd"] = np.ones(len(references[LABELS]), dtype=bool)
     if "xai" in predictions:
-        counted["xai"] = _explained(references[ATTRIBUTION_TARGETS], references[LENGTH])
+        lengths = references[LENGTH] * references.get(TARGETS, 1)
+        counted["xai"] = _explained(references[ATTRIBUTION_TARGETS], lengths)
     means = {
         f"loss_{term}": float(predictions[term][chosen].mean())
         for term, chosen in counted.items()
@@ -125,18 +177,9 @@ def _explained(attributions: NDArray, lengths: NDArray[np.integer]) -> NDArray[n
     return ((attributions != 0) & is_word).any(-1)
 
 
-def _quality(logits: NDArray, labels: NDArray) -> dict[str, float | None]:
-    labelled = labels != LABEL_UNKNOWN
-    if not labelled.any():
+def _agreement(teachers: Sequence[NDArray], students: Sequence[NDArray]) -> dict[str, float | None]:
+    if not teachers:
         return {}
-    return classification_metrics(softmax(logits[labelled]), labels[labelled])
-
-
-def _agreement(
-    teacher: NDArray, student: NDArray, lengths: NDArray[np.integer]
-) -> dict[str, float | None]:
-    teachers = [row[:length] for row, length in zip(teacher, lengths, strict=True)]
-    students = [row[:length] for row, length in zip(student, lengths, strict=True)]
     agreement = explanation_agreement(teachers, students)
     return {
         "explanation_cosine": agreement["cosine"],

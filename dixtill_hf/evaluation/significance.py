@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """How certain a figure is: intervals over seeds, and the paired bootstrap between two methods."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import csr_matrix
 from scipy.special import stdtrit
 
 Counts = NDArray[np.float64]
@@ -77,6 +78,11 @@ def _matthews(hits: Counts, labelled: Counts, predicted: Counts) -> Counts:
     return np.where(product > 0, covariance / np.sqrt(np.maximum(product, 1)), 0.0)
 
 
+def _micro_f1(hits: Counts, labelled: Counts, predicted: Counts) -> Counts:
+    occurrences = labelled.sum(axis=-1) + predicted.sum(axis=-1)
+    return 2 * hits.sum(axis=-1) / np.maximum(occurrences, 1)
+
+
 METRICS: dict[str, Callable[[Counts, Counts, Counts], Counts]] = {
     "accuracy": _accuracy,
     "macro_f1": _macro_f1,
@@ -85,6 +91,29 @@ METRICS: dict[str, Callable[[Counts, Counts, Counts], Counts]] = {
 """Metrics that can be bootstrapped: functions of, for each label (the last axis), how many texts
 are rightly predicted to have it, how many have it, and how many are predicted to have it. Each
 equals the metric of that name in `classification_metrics`."""
+
+LABEL_METRICS: dict[str, Callable[[Counts, Counts, Counts], Counts]] = {
+    "micro_f1": _micro_f1,
+    "macro_f1": _macro_f1,
+}
+"""The same for several labels a text; each equals that of `multi_label_metrics`."""
+
+
+def _pearson(sums: Counts) -> Counts:
+    texts, x, y, xx, yy, xy, _ = np.moveaxis(sums, -1, 0)
+    spread = np.maximum(texts * xx - x**2, 0) * np.maximum(texts * yy - y**2, 0)
+    covariance = texts * xy - x * y
+    return np.where(spread > 0, covariance / np.sqrt(np.where(spread > 0, spread, 1)), 0.0)
+
+
+def _mae(sums: Counts) -> Counts:
+    return sums[..., 6] / sums[..., 0]
+
+
+VALUE_METRICS: dict[str, Callable[[Counts], Counts]] = {"pearson": _pearson, "mae": _mae}
+"""Metrics of a regression that can be bootstrapped: functions of sums over texts (the last axis):
+of 1, x, y, x², y², xy and |x − y|, of predictions x and right values y, shifted by the mean of the
+right values. Each equals that of `regression_metrics`."""
 
 
 def paired_bootstrap(
@@ -123,63 +152,164 @@ def paired_bootstrap(
         ValueError: The metric is unknown, shapes do not match, a label is not an integer from 0,
             there is no text or seed, or `resamples` or `level` is out of range.
     """
-    if metric not in METRICS:
-        raise ValueError(f"metric must be one of {', '.join(METRICS)}; got {metric!r}")
-    if resamples < 1:
-        raise ValueError(f"resamples must be at least 1, got {resamples}")
-    _check_level(level)
+    _check_choice(metric, METRICS, resamples, level)
     a, b, labels = _checked(predictions_a, predictions_b, labels)
-    kinds = _TextKinds(labels, np.concatenate([a, b]))
-    metrics = kinds.metrics(kinds.counts[None], metric)[0]
-    differences = _resampled_differences(kinds, len(a), metric, resamples, seed)
+    kinds, counts = np.unique(np.vstack([labels, a, b]), axis=1, return_counts=True)
+    width = 1 + int(kinds.max())
+    one_hot = [_one_hot(row, width) for row in kinds]
+    sums = _LabelSums(one_hot[0], one_hot[1:], METRICS[metric])
+    return _paired(sums, counts, len(a), resamples, level, seed)
+
+
+def paired_bootstrap_of_labels(
+    predictions_a: ArrayLike,
+    predictions_b: ArrayLike,
+    labels: ArrayLike,
+    metric: str = "macro_f1",
+    resamples: int = 10_000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> PairedDifference:
+    """`paired_bootstrap` for several labels a text.
+
+    Args:
+        predictions_a: Whether method a gives each text each label, `(texts, labels)`, or
+            `(seeds, texts, labels)`.
+        predictions_b: The same of method b.
+        labels: The right labels, `(texts, labels)`.
+        metric: Name in `LABEL_METRICS`. Default "macro_f1".
+        resamples: As for `paired_bootstrap`.
+        level: As for `paired_bootstrap`.
+        seed: As for `paired_bootstrap`.
+
+    Raises:
+        ValueError: The metric is unknown, shapes do not match, or a setting is out of range.
+    """
+    _check_choice(metric, LABEL_METRICS, resamples, level)
+    a, b, right = _checked_stacks(predictions_a, predictions_b, labels)
+    every = [csr_matrix(one.astype(float)) for one in (right, *a, *b)]
+    sums = _LabelSums(every[0], every[1:], LABEL_METRICS[metric])
+    return _paired(sums, np.ones(len(right), int), len(a), resamples, level, seed)
+
+
+def paired_bootstrap_of_values(
+    predictions_a: ArrayLike,
+    predictions_b: ArrayLike,
+    labels: ArrayLike,
+    metric: str = "pearson",
+    resamples: int = 10_000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> PairedDifference:
+    """`paired_bootstrap` for a regression; metrics are means over the outputs.
+
+    Args:
+        predictions_a: Values of method a, `(texts, outputs)`, or `(seeds, texts, outputs)`.
+        predictions_b: The same of method b.
+        labels: The right values, `(texts, outputs)`.
+        metric: Name in `VALUE_METRICS`. Default "pearson". Of "mae" less is better.
+        resamples: As for `paired_bootstrap`.
+        level: As for `paired_bootstrap`.
+        seed: As for `paired_bootstrap`.
+
+    Raises:
+        ValueError: The metric is unknown, shapes do not match, or a setting is out of range.
+    """
+    _check_choice(metric, VALUE_METRICS, resamples, level)
+    a, b, right = _checked_stacks(predictions_a, predictions_b, labels)
+    sums = _ValueSums(np.concatenate([a, b]), right, VALUE_METRICS[metric])
+    return _paired(sums, np.ones(len(right), int), len(a), resamples, level, seed)
+
+
+class _LabelSums:
+    """Metrics of resampled texts, from counts of labels.
+
+    Texts with the same label and the same predictions may be counted as one kind: resampling texts
+    is a multinomial draw over kinds, and every metric is a function of sums over kinds. The labels
+    of a text are kept as a sparse row, so that neither memory nor time grows with texts times
+    labels.
+    """
+
+    def __init__(
+        self,
+        labelled: csr_matrix,
+        predicted: Sequence[csr_matrix],
+        metric: Callable[[Counts, Counts, Counts], Counts],
+    ) -> None:
+        self.size = labelled.shape[1]
+        self._labelled, self._predicted, self._metric = labelled, predicted, metric
+        self._hits = [one.multiply(labelled).tocsr() for one in predicted]
+
+    def metrics(self, draws: NDArray[np.integer]) -> Counts:
+        """The metric of each draw `(draws, kinds)` and each seed: shape `(draws, seeds)`."""
+        weights = draws.astype(float)
+        labelled = weights @ self._labelled
+        columns = [
+            self._metric(weights @ hits, labelled, weights @ predicted)
+            for hits, predicted in zip(self._hits, self._predicted, strict=True)
+        ]
+        return np.stack(columns, axis=1)
+
+
+class _ValueSums:
+    """Metrics of resampled texts, from sums of values and of their squares."""
+
+    def __init__(
+        self, predicted: Counts, right: Counts, metric: Callable[[Counts], Counts]
+    ) -> None:
+        centre = right.mean(axis=0)
+        x, y = predicted - centre, np.broadcast_to(right - centre, predicted.shape)
+        terms = (np.ones_like(x), x, y, x**2, y**2, x * y, np.abs(x - y))
+        self._terms = np.stack(terms, axis=-1)  # (seeds, texts, outputs, 7)
+        self.size, self._metric = self._terms[0, 0].size, metric
+
+    def metrics(self, draws: NDArray[np.integer]) -> Counts:
+        """The metric of each draw `(draws, texts)` and each seed: shape `(draws, seeds)`."""
+        weights = draws.astype(float)
+        sums = [np.tensordot(weights, one, axes=1) for one in self._terms]
+        return np.stack([self._metric(one).mean(axis=-1) for one in sums], axis=1)
+
+
+def _one_hot(labels: NDArray[np.integer], width: int) -> csr_matrix:
+    places = np.arange(len(labels) + 1)
+    return csr_matrix((np.ones(len(labels)), labels, places), shape=(len(labels), width))
+
+
+def _paired(
+    sums: _LabelSums | _ValueSums,
+    counts: NDArray[np.integer],
+    seeds_a: int,
+    resamples: int,
+    level: float,
+    seed: int,
+) -> PairedDifference:
+    metrics = sums.metrics(counts[None])[0]
+    differences = _resampled_differences(sums, counts, seeds_a, resamples, seed)
     low, high = np.quantile(differences, [(1 - level) / 2, (1 + level) / 2])
     fewer = int(min((differences <= 0).sum(), (differences >= 0).sum()))
     return PairedDifference(
-        difference=float(metrics[: len(a)].mean() - metrics[len(a) :].mean()),
+        difference=float(metrics[:seeds_a].mean() - metrics[seeds_a:].mean()),
         low=float(low),
         high=float(high),
         p_value=min(1.0, 2 * (1 + fewer) / (1 + resamples)),
     )
 
 
-class _TextKinds:
-    """The texts, those with the same label and the same predictions counted as one kind.
-
-    Resampling texts is a multinomial draw over kinds, of which there are far fewer, and every
-    metric is a function of sums over kinds: exact, quick and small.
-    """
-
-    def __init__(self, labels: NDArray[np.integer], predictions: NDArray[np.integer]) -> None:
-        kinds, counts = np.unique(np.vstack([labels, predictions]), axis=1, return_counts=True)
-        self.counts = counts
-        self.size = 1 + int(kinds.max())
-        label, predicted = kinds[0], kinds[1:]
-        classes = np.arange(self.size)
-        self._labelled = (label[:, None] == classes).astype(float)
-        self._predicted = (predicted[:, :, None] == classes).astype(float)
-        self._hits = self._predicted * self._labelled
-
-    def metrics(self, draws: NDArray[np.integer], metric: str) -> Counts:
-        """The metric of each draw `(draws, kinds)` and each seed: shape `(draws, seeds)`."""
-        draws = draws.astype(float)
-        columns = [
-            METRICS[metric](draws @ hits, draws @ self._labelled, draws @ predicted)
-            for hits, predicted in zip(self._hits, self._predicted, strict=True)
-        ]
-        return np.stack(columns, axis=1)
-
-
 def _resampled_differences(
-    kinds: _TextKinds, seeds_a: int, metric: str, resamples: int, seed: int
+    sums: _LabelSums | _ValueSums,
+    counts: NDArray[np.integer],
+    seeds_a: int,
+    resamples: int,
+    seed: int,
 ) -> NDArray[np.float64]:
     generator = np.random.default_rng(seed)
-    texts = int(kinds.counts.sum())
-    block = max(1, _BLOCK_NUMBERS // (len(kinds.counts) + kinds.size))
+    texts = int(counts.sum())
+    block = max(1, _BLOCK_NUMBERS // (len(counts) + sums.size))
     differences = []
     for start in range(0, resamples, block):
         size = min(block, resamples - start)
-        draws = generator.multinomial(texts, kinds.counts / texts, size=size)
-        metrics = kinds.metrics(draws, metric)
+        draws = generator.multinomial(texts, counts / texts, size=size)
+        metrics = sums.metrics(draws)
         a, b = (
             _mean_of_drawn_seeds(part, generator)
             for part in (metrics[:, :seeds_a], metrics[:, seeds_a:])
@@ -216,6 +346,30 @@ def _checked(
                 "the position of the label; leave out texts without a label."
             )
     return list(named.values())
+
+
+def _checked_stacks(
+    predictions_a: ArrayLike, predictions_b: ArrayLike, labels: ArrayLike
+) -> tuple[NDArray, NDArray, NDArray]:
+    """The three as arrays, the predictions of shape `(seeds, texts, outputs)`."""
+    right = np.asarray(labels)
+    stacks = [np.asarray(one) for one in (predictions_a, predictions_b)]
+    stacks = [one[None] if one.ndim == 2 else one for one in stacks]
+    for name, one in zip(("predictions_a", "predictions_b"), stacks, strict=True):
+        if right.ndim != 2 or right.size == 0 or one.ndim != 3 or one.shape[1:] != right.shape:
+            raise ValueError(
+                f"{name} have shape {one.shape} for labels of shape {right.shape}: expected "
+                "(texts, outputs), and (seeds, texts, outputs) or the same, with at least one text."
+            )
+    return stacks[0], stacks[1], right
+
+
+def _check_choice(metric: str, allowed: Collection[str], resamples: int, level: float) -> None:
+    if metric not in allowed:
+        raise ValueError(f"metric must be one of {', '.join(allowed)}; got {metric!r}")
+    if resamples < 1:
+        raise ValueError(f"resamples must be at least 1, got {resamples}")
+    _check_level(level)
 
 
 def _check_level(level: float) -> None:

@@ -20,8 +20,19 @@ import torch
 from dixtill_hf.data.columns import LABEL
 from dixtill_hf.data.names import check_name
 from dixtill_hf.explainers.token_budget import TokenBudget
-from dixtill_hf.teacher.encoding import EncodedText
+from dixtill_hf.teacher.encoding import EncodedText, collate
 from dixtill_hf.teacher.loading import Teacher
+
+
+def read_logits(teacher: Teacher, texts: Sequence[EncodedText], budget: TokenBudget) -> np.ndarray:
+    """A teacher's logits for texts, `(texts, labels)`, float32, read in batches."""
+
+    def read(rows: list[int]) -> torch.Tensor:
+        with torch.inference_mode():
+            return teacher.logits(collate(teacher, [texts[row] for row in rows]).inputs).cpu()
+
+    return torch.stack(budget.collect([len(text) for text in texts], read)).numpy()
+
 
 _EXPLAINERS: dict[str, type[Explainer]] = {}
 TARGETS = ("predicted", "true", "all")
@@ -69,10 +80,10 @@ class Attribution:
 
     Attributes:
         logits: `(labels,)`, float32, in the order of the data's labels.
-        label: The label whose output is explained.
+        label: The label whose output is explained; a list of them where a text may have several.
         spans: `[start, end)` characters of every attributed piece of the text.
-        scores: float32, one per span: `(spans,)`, or `(labels, spans)` where all labels are
-            explained.
+        scores: float32, one per span: `(spans,)`, or `(labels, spans)` where all or several labels
+            are explained.
         completeness_error: How far the sum of the scores is from F(x) − F(baseline), in absolute
             terms (Captum's convergence delta); the largest over the labels that are explained. NaN
             for an explainer that does not promise completeness.
@@ -80,7 +91,7 @@ class Attribution:
     """
 
     logits: np.ndarray
-    label: int
+    label: int | list[int]
     spans: Sequence[tuple[int, int]]
     scores: np.ndarray
     completeness_error: float
@@ -307,4 +318,4 @@ class TargetedExplainer(Explainer):
 
 def _label_of(text: EncodedText) -> int:
     label = text.row.get(LABEL)
-    return -1 if label is None else int(label)
+    return label if isinstance(label, int) else -1

@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
-from dixtill_hf.explainers.base import Attribution, Explainer, register_explainer
+from dixtill_hf.explainers.base import Attribution, Explainer, read_logits, register_explainer
 from dixtill_hf.explainers.token_budget import TokenBudget
-from dixtill_hf.teacher.encoding import EncodedText, collate
+from dixtill_hf.teacher.encoding import EncodedText
 from dixtill_hf.teacher.loading import Teacher
 
 
@@ -28,19 +27,16 @@ class NoExplainer(Explainer):
         self, teacher: Teacher, texts: Sequence[EncodedText], budget: TokenBudget
     ) -> list[Attribution]:
         """Read texts; see `Explainer.explain`."""
-
-        def read(rows: list[int]) -> torch.Tensor:
-            with torch.inference_mode():
-                return teacher.logits(collate(teacher, [texts[row] for row in rows]).inputs).cpu()
-
+        if not texts:
+            return []
         return [
             Attribution(
-                logits=logits.numpy(),
+                logits=logits,
                 label=int(logits.argmax()),
                 spans=[],
                 scores=np.zeros(0, dtype=np.float32),
                 completeness_error=float("nan"),
                 evaluations=1,
             )
-            for logits in budget.collect([len(text) for text in texts], read)
+            for logits in read_logits(teacher, texts, budget)
         ]

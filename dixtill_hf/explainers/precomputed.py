@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from dixtill_hf.artifacts.hashing import hash_json
 from dixtill_hf.data.words import word_spans
-from dixtill_hf.explainers.base import Attribution, Explainer, register_explainer
+from dixtill_hf.explainers.base import Attribution, Explainer, read_logits, register_explainer
 from dixtill_hf.explainers.token_budget import TokenBudget
-from dixtill_hf.teacher.encoding import EncodedText, collate
+from dixtill_hf.teacher.encoding import EncodedText
 from dixtill_hf.teacher.loading import Teacher
 
 
@@ -191,14 +190,12 @@ class Precomputed(Explainer):
         """
         given = [self._scored(text) for text in texts]
 
-        def read(rows: list[int]) -> torch.Tensor:
-            with torch.inference_mode():
-                return teacher.logits(collate(teacher, [texts[row] for row in rows]).inputs).cpu()
-
-        logits = budget.collect([len(text) for text in texts], read)
+        if not texts:
+            return []
+        logits = read_logits(teacher, texts, budget)
         return [
             Attribution(
-                logits=logits[row].numpy(),
+                logits=logits[row],
                 label=int(logits[row].argmax()),
                 spans=spans,
                 scores=np.asarray(scores, dtype=np.float32),

@@ -102,8 +102,12 @@ class Cascade:
             ValueError: The teacher did not give one probability distribution a text.
         """
         explanations = self.student.explain(texts, batch_size=batch_size)
-        answers = [CascadeAnswer(e.label, e.probability, "student", e) for e in explanations]
-        unsure = [i for i, e in enumerate(explanations) if e.probability < self.threshold]
+        confidences = [e.probabilities[e.label] for e in explanations]
+        answers = [
+            CascadeAnswer(e.label, confidence, "student", e)
+            for e, confidence in zip(explanations, confidences, strict=True)
+        ]
+        unsure = [i for i, confidence in enumerate(confidences) if confidence < self.threshold]
         if not unsure:
             return answers
         asked = [texts[i] for i in unsure]

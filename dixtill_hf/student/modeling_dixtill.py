@@ -495,13 +495,16 @@ class DixtillForSequenceClassification(DixtillPreTrainedModel):
         reading = self._read(input_ids, attention_mask, inputs_embeds)
         logits = self._logits(reading)
         problem_type = self.config.problem_type or "single_label_classification"
+        loss = None if labels is None else _LOSSES[problem_type](logits, labels)
+        optional = self._optional_outputs(reading, output_hidden_states, output_attentions)
         output = DixtillOutput(
-            loss=None if labels is None else _LOSSES[problem_type](logits, labels),
+            loss=loss,
             logits=logits,
             attention_scores=_from_front(reading.scores, reading.places),
             attention_weights=_from_front(reading.weights, reading.places),
             last_hidden_state=_from_front(reading.states[-1], reading.places),
-            **self._optional_outputs(reading, output_hidden_states, output_attentions),
+            hidden_states=optional.get("hidden_states"),
+            attentions=optional.get("attentions"),
         )
         if output_contributions:
             output["contributions"] = self._contributions(output, self.classifier.weight)

@@ -244,22 +244,16 @@ def check_architecture(config: PretrainedConfig, name: str) -> None:
 
 
 def check_classifier(config: PretrainedConfig, name: str) -> None:
-    """Refuse what is no single-label classifier with a name for each label.
+    """Refuse what has no trained head with a name for each label.
 
     Raises:
-        ValueError: It has no head, its labels are not told apart, or it is of another task.
+        ValueError: It has no head, or its labels are not told apart.
     """
     if not has_classification_head(config):
         raise ValueError(
             f"{name!r} has no trained classification head (its architectures: "
             f"{config.architectures}). Fine-tune it first with finetune_teacher(...), "
             "or name a model saved as ...ForSequenceClassification."
-        )
-    if config.num_labels < 2 or config.problem_type in ("regression", "multi_label_classification"):
-        raise ValueError(
-            f"The teacher {name!r} is not a single-label classifier (labels: {config.num_labels}, "
-            f"problem_type: {config.problem_type!r}). Regression and multi-label teachers are "
-            "not supported yet."
         )
     names = label_names_of(config)
     twice = sorted({label for label in names if names.count(label) > 1})

@@ -17,6 +17,7 @@ from datasets import Dataset, DatasetDict
 
 from dixtill_hf.artifacts.hashing import hash_json
 from dixtill_hf.data.labels import label_names
+from dixtill_hf.data.problem_types import SINGLE_LABEL, problem_type_of
 from dixtill_hf.data.splitting import assign_folds
 from dixtill_hf.teacher.finetuning import finetune_teacher
 from dixtill_hf.teacher.finetuning_trainer import FinetuningSettings
@@ -82,12 +83,18 @@ def cross_fit(
             folds. Defaults to `FinetuningSettings()`.
 
     Raises:
-        ValueError: There are fewer than 2 folds or too few texts, or for the reasons of
-            `finetune_teacher`.
+        ValueError: There are fewer than 2 folds or too few texts, texts do not have one label each,
+            or for the reasons of `finetune_teacher`.
         OSError: The encoder cannot be read.
     """
     settings = settings or FinetuningSettings()
     train = dataset["train"].with_format(None)
+    problem = problem_type_of(train)
+    if problem is not None and problem.name != SINGLE_LABEL:
+        raise ValueError(
+            "Teachers of folds (cross_fit, teacher_folds) are for texts with one label each, and "
+            f"these data are of the problem type {problem.name}: fine-tune one teacher."
+        )
     fold_of = assign_folds(train, folds, settings.seed)
     members = []
     for fold in range(folds):

@@ -13,12 +13,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from datasets import Dataset, DatasetDict
 from safetensors.torch import load_model, save_model
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import f1_score
-from sklearn.pipeline import make_pipeline
 from transformers import Trainer
 from transformers.trainer import TRAINING_ARGS_NAME
 
@@ -28,6 +25,17 @@ from dixtill_hf.artifacts.process_group import ProcessGroup
 from dixtill_hf.artifacts.stage_cache import cached_directory, checkpoints_of, is_replaceable
 from dixtill_hf.data.columns import LABEL, TEXT
 from dixtill_hf.data.labels import label_names
+from dixtill_hf.data.problem_types import (
+    MULTI_LABEL,
+    PROBLEM_TYPES,
+    SINGLE_LABEL,
+    ProblemType,
+    label_array,
+    problem_type_of,
+    problem_type_of_model,
+)
+from dixtill_hf.data.thresholds import best_thresholds
+from dixtill_hf.teacher.finetuning_metrics import JUDGEMENTS, Judgement
 from dixtill_hf.teacher.finetuning_trainer import FinetuningSettings, build_trainer
 from dixtill_hf.teacher.linear_start import start_from_linear_probe
 
@@ -48,6 +56,10 @@ def finetune_teacher(
 ) -> Path:
     """Fine-tune an encoder with a plain Trainer run and keep the best epoch.
 
+    The best epoch is that of the best macro F1 on validation; of the best mean average precision if
+    a text may have several labels, whose thresholds are then chosen on validation; of the best
+    correlation in a regression.
+
     The output layer starts from a logistic regression on the features of the frozen encoder, so
     that the teacher is never worse than this on validation. A teacher that a linear model of words
     surpasses, or that still improved when its training ended, is told in a warning.
@@ -56,7 +68,8 @@ def finetune_teacher(
     an interrupted one goes on from its last epoch. Texts without a label are left out.
 
     Args:
-        dataset: Splits `train` and `validation` with columns `text` and `label`.
+        dataset: Splits `train` and `validation` with columns `text` and `label`, which tells the
+            kind of task.
         encoder: Hub id or directory of a pretrained encoder.
         output_dir: Where the teacher is saved, with its tokenizer and a record of the run. What an
             interrupted run goes on from is kept in a directory next to it.
@@ -85,7 +98,9 @@ def finetune_teacher(
 
     def finetune(path: Path) -> dict[str, Any]:
         trainer = build_trainer(labelled, encoder, checkpoints, settings)
-        trained = _train(trainer, checkpoints)
+        judgement = JUDGEMENTS[_problem_of(labelled).name]
+        trained = _train(trainer, checkpoints, judgement.metric)
+        _choose_thresholds(trainer)
         trainer.save_model(str(path))
         if trainer.is_world_process_zero():
             # A pickle, and of no use to those who load the teacher.
@@ -99,17 +114,38 @@ def finetune_teacher(
 
 def _labelled(split: Dataset) -> Dataset:
     """The rows that have a label, as plain Python values."""
-    plain = split.with_format(None)
-    labels = plain[LABEL][:]
-    return plain.select(
-        [row for row, label in enumerate(labels) if label is not None and label >= 0]
-    )
+    plain, problem = split.with_format(None), problem_type_of(split)
+    if problem is None:
+        return plain.select([])
+    labels = label_array(plain, problem, len(label_names(plain)))
+    # GLUE's −1 is an unknown label too.
+    known = labels >= 0 if labels.ndim == 1 else problem.is_labelled(labels)
+    return plain.select(np.flatnonzero(known))
+
+
+def _problem_of(dataset: DatasetDict) -> ProblemType:
+    """The kind of task of labelled texts."""
+    return problem_type_of(dataset["train"]) or PROBLEM_TYPES[SINGLE_LABEL]
+
+
+def _choose_thresholds(trainer: Trainer) -> None:
+    """Choose the thresholds of several labels a text on validation; they are saved with it."""
+    config = trainer.model.config
+    if problem_type_of_model(config).name == MULTI_LABEL:
+        found = trainer.predict(trainer.eval_dataset, metric_key_prefix="thresholds")
+        scores = PROBLEM_TYPES[MULTI_LABEL].scores(found.predictions)
+        config.thresholds = best_thresholds(scores, found.label_ids)
 
 
 def _check_labelled(dataset: DatasetDict) -> None:
-    names = label_names(dataset["train"])
-    found = [names[label] for label in sorted(set(dataset["train"][LABEL]))]
-    if len(found) < 2:
+    names, problem = label_names(dataset["train"]), _problem_of(dataset)
+    if problem.name != SINGLE_LABEL:
+        if len(dataset["train"]) == 0:
+            raise ValueError("No text of train has a label that a teacher could learn from.")
+        found = names
+    else:
+        found = [names[label] for label in sorted(set(dataset["train"][LABEL]))]
+    if problem.name == SINGLE_LABEL and len(found) < 2:
         raise ValueError(
             f"A teacher needs labelled texts of at least two labels to learn from; those of train "
             f"have {found} out of {names}. Label some more, or name a teacher that is already "
@@ -122,28 +158,28 @@ def _check_labelled(dataset: DatasetDict) -> None:
         )
 
 
-def _train(trainer: Trainer, checkpoints: Path) -> dict[str, Any]:
+def _train(trainer: Trainer, checkpoints: Path, metric: str) -> dict[str, Any]:
     """Train from the linear probe, or from the newest checkpoint, and keep the best.
 
     Returns:
-        For the record: macro F1 on validation of what is kept, which is the best epoch, or the
+        For the record: the metric on validation of what is kept, which is the best epoch, or the
         probe if no epoch is better; that of the probe; and what was logged after each epoch.
     """
     newest = newest_whole_checkpoint(checkpoints)
     probe = checkpoints / "linear-probe"
     if newest is None and start_from_linear_probe(trainer):
-        macro_f1 = trainer.evaluate()["eval_macro_f1"]
+        found = trainer.evaluate()[f"eval_{metric}"]
         if trainer.is_world_process_zero():
             probe.mkdir(parents=True, exist_ok=True)
             save_model(trainer.model, str(probe / "model.safetensors"))
-            write_json(probe / _PROBE_RECORD, {"macro_f1": macro_f1})
+            write_json(probe / _PROBE_RECORD, {metric: found})
     trainer.train(newest)
     best = trainer.state.best_metric
-    of_probe = (read_json(probe / _PROBE_RECORD) or {}).get("macro_f1")
+    of_probe = (read_json(probe / _PROBE_RECORD) or {}).get(metric)
     if of_probe is not None and of_probe > best:
         load_model(trainer.model, str(probe / "model.safetensors"), device=str(trainer.args.device))
         best = of_probe
-    epochs = [entry for entry in trainer.state.log_history if "eval_macro_f1" in entry]
+    epochs = [entry for entry in trainer.state.log_history if f"eval_{metric}" in entry]
     return {"validation": best, "linear_probe": of_probe, "epochs": epochs}
 
 
@@ -170,39 +206,46 @@ def _identify(encoder: str | Path) -> str:
 
 
 def warn_of_a_weak_teacher(
-    dataset: DatasetDict, macro_f1: float, epochs: Sequence[Mapping[str, float]]
+    dataset: DatasetDict, quality: float, epochs: Sequence[Mapping[str, float]]
 ) -> None:
     """Warn if a simpler model would do as well, or if more training would have paid.
 
     Args:
         dataset: The labelled splits `train` and `validation`.
-        macro_f1: What the teacher reaches on validation.
-        epochs: What the Trainer logged after each epoch: `eval_macro_f1` and `eval_loss`.
+        quality: What the teacher reaches on validation, in the metric of its kind of task.
+        epochs: What the Trainer logged after each epoch: `eval_loss` and `eval_` with that metric.
     """
-    answer, constant = _constant_answer(dataset["validation"])
-    if macro_f1 <= constant:
+    problem = _problem_of(dataset)
+    judgement = JUDGEMENTS[problem.name]
+    if problem.name == SINGLE_LABEL:
+        answer, constant = _constant_answer(dataset["validation"])
+        if quality <= constant:
+            logger.warning(
+                "The teacher's macro F1 on validation is %.3f, which always answering %r reaches "
+                "too: it has learnt nothing. Try a lower learning rate, more epochs, or more "
+                "texts.",
+                quality,
+                answer,
+            )
+            return
+    linear = _linear_baseline(dataset, problem, judgement)
+    metric = f"eval_{judgement.metric}"
+    if quality < linear:
         logger.warning(
-            "The teacher's macro F1 on validation is %.3f, which always answering %r reaches too: "
-            "it has learnt nothing. Try a lower learning rate, more epochs, or more texts.",
-            macro_f1,
-            answer,
-        )
-        return
-    linear = _linear_baseline(dataset)
-    if macro_f1 < linear:
-        logger.warning(
-            "The teacher's macro F1 on validation is %.3f, and that of a logistic regression on "
-            "words is %.3f: a student would learn little from this teacher. Try more epochs "
-            "(teacher_epochs), another encoder, or more texts.",
-            macro_f1,
+            "The teacher's %s on validation is %.3f, and that of a linear model of words is %.3f: "
+            "a student would learn little from this teacher. Try more epochs (teacher_epochs), "
+            "another encoder, or more texts.",
+            judgement.called,
+            quality,
             linear,
         )
-    elif _still_improves(epochs):
+    elif _still_improves(epochs, metric):
         logger.warning(
-            "The teacher still improved when its fine-tuning ended (macro F1 on validation %.3f "
-            "after %.3f): give it more epochs (teacher_epochs) before you annotate.",
-            epochs[-1]["eval_macro_f1"],
-            epochs[-2]["eval_macro_f1"],
+            "The teacher still improved when its fine-tuning ended (%s on validation %.3f after "
+            "%.3f): give it more epochs (teacher_epochs) before you annotate.",
+            judgement.called,
+            epochs[-1][metric],
+            epochs[-2][metric],
         )
 
 
@@ -213,22 +256,24 @@ def _constant_answer(validation: Dataset) -> tuple[str, float]:
     return label_names(validation)[label], macro_f1
 
 
-def _linear_baseline(dataset: DatasetDict) -> float:
-    """Macro F1 on validation of a logistic regression on words and pairs of words (tf-idf)."""
-    train, validation = dataset["train"], dataset["validation"]
-    words = TfidfVectorizer(
-        ngram_range=(1, 2), sublinear_tf=True, max_features=50_000, token_pattern=r"\S+"
+def _linear_baseline(dataset: DatasetDict, problem: ProblemType, judgement: Judgement) -> float:
+    """What a linear model of words and pairs of words (tf-idf) reaches on validation."""
+    outputs = len(label_names(dataset["train"]))
+    train, validation = (
+        (dataset[name][TEXT][:], label_array(dataset[name], problem, outputs))
+        for name in ("train", "validation")
     )
-    model = make_pipeline(words, LogisticRegression(C=10, max_iter=100))
-    model.fit(train[TEXT][:], train[LABEL][:])
-    return f1_score(validation[LABEL][:], model.predict(validation[TEXT][:]), average="macro")
+    model = judgement.linear().fit(*train)
+    return judgement.compute(judgement.predict(model, validation[0]), validation[1])[
+        judgement.metric
+    ]
 
 
-def _still_improves(epochs: Sequence[Mapping[str, float]]) -> bool:
-    """Whether the last epoch was the best by loss and by macro F1, and clearly the best."""
+def _still_improves(epochs: Sequence[Mapping[str, float]], metric: str) -> bool:
+    """Whether the last epoch was the best by loss and by metric, and clearly the best."""
     if len(epochs) < 2:
         return False
     last, earlier = epochs[-1], epochs[:-1]
-    best = max(epoch["eval_macro_f1"] for epoch in earlier)
+    best = max(epoch[metric] for epoch in earlier)
     lowest = min(epoch["eval_loss"] for epoch in earlier)
-    return last["eval_macro_f1"] > best + _STILL_IMPROVING and last["eval_loss"] < lowest
+    return last[metric] > best + _STILL_IMPROVING and last["eval_loss"] < lowest

@@ -7,14 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
-import numpy as np
 import torch
 from datasets import Dataset, DatasetDict
-from sklearn.metrics import accuracy_score, f1_score
 from transformers import (
     AutoModelForSequenceClassification,
     DataCollatorWithPadding,
-    EvalPrediction,
     PreTrainedModel,
     Trainer,
     TrainingArguments,
@@ -23,6 +20,12 @@ from transformers import (
 
 from dixtill_hf.data.columns import LABEL, TEXT
 from dixtill_hf.data.labels import label_names
+from dixtill_hf.data.problem_types import (
+    PROBLEM_TYPES,
+    SINGLE_LABEL,
+    label_array,
+    problem_type_of,
+)
 from dixtill_hf.teacher.adapters import is_adapter
 from dixtill_hf.teacher.checkpoints import (
     check_architecture,
@@ -34,6 +37,7 @@ from dixtill_hf.teacher.checkpoints import (
     load_tokenizer,
     load_weights,
 )
+from dixtill_hf.teacher.finetuning_metrics import JUDGEMENTS
 
 
 def length_grouping_arguments() -> dict[str, bool | str]:
@@ -120,6 +124,7 @@ def build_trainer(
             offsets or belongs to another model.
     """
     names = label_names(dataset["train"])
+    problem = problem_type_of(dataset["train"]) or PROBLEM_TYPES[SINGLE_LABEL]
     if is_adapter(encoder):
         raise ValueError(
             f"{str(encoder)!r} holds a PEFT adapter: it can be a teacher, but is not fine-tuned "
@@ -144,6 +149,7 @@ def build_trainer(
         num_labels=len(names),
         id2label=dict(enumerate(names)),
         label2id={name: index for index, name in enumerate(names)},
+        problem_type=problem.name,
     )
     _check_pretrained(model, missing, str(encoder))
     check_vocabulary(model, tokenizer, str(encoder))
@@ -153,23 +159,27 @@ def build_trainer(
     )
 
     def encode(split: Dataset) -> Dataset:
-        return split.select_columns([TEXT, LABEL]).map(
+        tokenized = split.select_columns([TEXT]).map(
             lambda batch: tokenizer(batch[TEXT], truncation=True, max_length=max_length),
             batched=True,
             remove_columns=[TEXT],
             desc="Tokenizing",
         )
+        labels = label_array(split, problem, len(names))
+        return tokenized.add_column(LABEL, list(labels))
 
     texts = len(dataset["train"])
     filled = settings.for_task(texts, len(names), model.num_parameters())
     return Trainer(
         model=model,
-        args=_training_arguments(checkpoints, filled, texts),
+        args=_training_arguments(checkpoints, filled, texts, JUDGEMENTS[problem.name].metric),
         train_dataset=encode(dataset["train"]),
         eval_dataset=encode(dataset["validation"]),
         processing_class=tokenizer,
         data_collator=DataCollatorWithPadding(tokenizer),
-        compute_metrics=_validation_metrics,
+        compute_metrics=lambda found: JUDGEMENTS[problem.name].compute(
+            found.predictions, found.label_ids
+        ),
     )
 
 
@@ -185,7 +195,7 @@ def _check_pretrained(model: PreTrainedModel, missing: Sequence[str], name: str)
 
 
 def _training_arguments(
-    checkpoints: Path, settings: FinetuningSettings, texts: int
+    checkpoints: Path, settings: FinetuningSettings, texts: int, metric: str
 ) -> TrainingArguments:
     args = TrainingArguments(
         output_dir=str(checkpoints),
@@ -197,7 +207,7 @@ def _training_arguments(
         save_strategy="epoch",
         save_total_limit=2,
         load_best_model_at_end=True,
-        metric_for_best_model="macro_f1",
+        metric_for_best_model=metric,
         logging_steps=50,
         seed=settings.seed,
         report_to="none",
@@ -209,11 +219,3 @@ def _training_arguments(
     steps = -(-texts // (args.per_device_train_batch_size * devices)) * settings.epochs
     args.warmup_steps = int(settings.warmup_ratio * steps)
     return args
-
-
-def _validation_metrics(prediction: EvalPrediction) -> dict[str, float]:
-    predicted = np.argmax(prediction.predictions, axis=-1)
-    return {
-        "accuracy": float(accuracy_score(prediction.label_ids, predicted)),
-        "macro_f1": float(f1_score(prediction.label_ids, predicted, average="macro")),
-    }

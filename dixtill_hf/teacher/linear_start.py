@@ -16,11 +16,19 @@ import numpy as np
 import torch
 from datasets import Dataset
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
+from scipy.special import softmax
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import log_loss
 from torch import nn
 from tqdm.auto import tqdm
 from transformers import PreTrainedModel, Trainer
+
+from dixtill_hf.data.problem_types import (
+    MULTI_LABEL,
+    REGRESSION,
+    SINGLE_LABEL,
+    problem_type_of_model,
+)
 
 # Inverse strengths of the L2 penalty; the one with the lowest validation loss is taken.
 _PENALTIES = (0.1, 1.0, 10.0)
@@ -50,7 +58,7 @@ def start_from_linear_probe(trainer: Trainer) -> bool:
         read_features(model, layer, split, trainer.data_collator)
         for split in (_sample(trainer.train_dataset), _sample(trainer.eval_dataset))
     )
-    return fit_output_layer(layer, train, validation)
+    return fit_output_layer(layer, train, validation, problem_type_of_model(model.config).name)
 
 
 class Features(NamedTuple):
@@ -58,11 +66,11 @@ class Features(NamedTuple):
 
     Attributes:
         values: `(texts, features)`, float32.
-        labels: `(texts,)`, positions of the labels.
+        labels: As `ProblemType.array` gives them.
     """
 
     values: NDArray[np.float32]
-    labels: NDArray[np.integer]
+    labels: NDArray
 
 
 def output_layer(model: PreTrainedModel) -> nn.Linear | None:
@@ -89,50 +97,117 @@ def read_features(
     lengths = [len(ids) for ids in rows["input_ids"]]
     order = np.argsort(lengths)[::-1]
     values = np.zeros((len(rows), layer.in_features), np.float32)
-    labels = np.zeros(len(rows), np.int64)
+    labels = np.array(rows["label"][:])
     with _evaluating(model), torch.no_grad():
         for start in tqdm(range(0, len(order), _TEXTS_AT_ONCE), desc="Reading features"):
             positions = order[start : start + _TEXTS_AT_ONCE]
             batch = collate([rows[int(position)] for position in positions]).to(model.device)
-            labels[positions] = batch.pop("labels").cpu().numpy()
+            batch.pop("labels")
             values[positions] = _features_of(model, layer, batch).float().cpu().numpy()
     return Features(values, labels)
 
 
-def fit_output_layer(layer: nn.Linear, train: Features, validation: Features) -> bool:
-    """Set the output layer to the logistic regression that fits validation best.
+def fit_output_layer(
+    layer: nn.Linear, train: Features, validation: Features, problem_type: str = SINGLE_LABEL
+) -> bool:
+    """Set the output layer to the regression that fits validation best.
 
     Args:
         layer: The output layer; with or without a bias.
         train: Features to learn from.
         validation: Features that choose the strength of the penalty.
+        problem_type: Name of the kind of task: it is a logistic regression, one for each label if a
+            text may have several, or a linear regression. Default "single_label_classification".
 
     Returns:
         Whether the layer was set: every label needs a text.
     """
-    values, labels = train
-    if len(np.unique(labels)) < layer.out_features:
+    probe, (values, labels) = _PROBES[problem_type], train
+    if not probe.can_fit(labels, layer.out_features):
         return False
     # Without a bias there is nothing that a shift of the features could be made up by.
     centre = values.mean(0) if layer.bias is not None else np.zeros(values.shape[1], np.float32)
     scale = float(values.std()) or 1.0
-    known = np.arange(layer.out_features)
 
-    def fitted(penalty: float) -> tuple[float, LogisticRegression]:
-        probe = LogisticRegression(C=penalty, max_iter=200, fit_intercept=layer.bias is not None)
-        probe.fit((values - centre) / scale, labels)
-        probabilities = probe.predict_proba((validation.values - centre) / scale)
-        return log_loss(validation.labels, probabilities, labels=known), probe
+    def fitted(penalty: float) -> tuple[float, NDArray, NDArray]:
+        found = probe.fit((values - centre) / scale, labels, penalty, layer.bias is not None)
+        weights, bias = found
+        logits = (validation.values - centre) / scale @ weights.T + bias
+        return probe.loss(logits, validation.labels), weights, bias
 
-    _, best = min((fitted(penalty) for penalty in _PENALTIES), key=lambda found: found[0])
-    weights, bias = best.coef_ / scale, np.atleast_1d(best.intercept_)
-    if layer.out_features == 2:  # scikit-learn has one output for two labels
-        weights, bias = np.concatenate([-weights, weights]) / 2, np.concatenate([-bias, bias]) / 2
+    candidates = (fitted(penalty) for penalty in _PENALTIES)
+    _, weights, bias = min(candidates, key=lambda found: found[0])
+    weights = weights / scale
     with torch.no_grad():
         layer.weight.copy_(torch.from_numpy(weights))
         if layer.bias is not None:
             layer.bias.copy_(torch.from_numpy(bias - weights @ centre))
     return True
+
+
+class _Probe(NamedTuple):
+    """A linear model of features, by the kind of task.
+
+    Attributes:
+        can_fit: Labels and number of outputs → whether there is enough to learn from.
+        fit: Features, labels, inverse penalty, whether there is a bias → weights
+            `(outputs, features)` and biases `(outputs,)`.
+        loss: Logits and labels → what the best penalty has the least of.
+    """
+
+    can_fit: Callable[[NDArray, int], bool]
+    fit: Callable[[NDArray, NDArray, float, bool], tuple[NDArray, NDArray]]
+    loss: Callable[[NDArray, NDArray], float]
+
+
+def _fit_classifier(
+    values: NDArray, labels: NDArray, penalty: float, bias: bool
+) -> tuple[NDArray, NDArray]:
+    probe = LogisticRegression(C=penalty, max_iter=200, fit_intercept=bias).fit(values, labels)
+    weights, biases = probe.coef_, np.broadcast_to(probe.intercept_, len(probe.coef_))
+    if len(weights) == 1:  # scikit-learn has one output for two labels
+        return np.concatenate([-weights, weights]) / 2, np.concatenate([-biases, biases]) / 2
+    return weights, biases
+
+
+def _cross_entropy(logits: NDArray, labels: NDArray) -> float:
+    return log_loss(labels, softmax(logits, axis=-1), labels=np.arange(logits.shape[1]))
+
+
+def _fit_each_label(
+    values: NDArray, labels: NDArray, penalty: float, bias: bool
+) -> tuple[NDArray, NDArray]:
+    probes = [_fit_classifier(values, column, penalty, bias) for column in labels.T]
+    # One logit for yes, of two that are each other's negatives.
+    return np.stack([2 * w[1] for w, _ in probes]), np.array([2 * b[1] for _, b in probes])
+
+
+def _binary_cross_entropy(logits: NDArray, labels: NDArray) -> float:
+    return float((np.logaddexp(0, logits) - labels * logits).mean())
+
+
+def _fit_values(
+    values: NDArray, labels: NDArray, penalty: float, bias: bool
+) -> tuple[NDArray, NDArray]:
+    probe = Ridge(alpha=1 / penalty, fit_intercept=bias).fit(values, labels)
+    return probe.coef_, np.broadcast_to(probe.intercept_, labels.shape[1])
+
+
+_PROBES = {
+    SINGLE_LABEL: _Probe(
+        lambda labels, outputs: len(np.unique(labels)) == outputs, _fit_classifier, _cross_entropy
+    ),
+    MULTI_LABEL: _Probe(
+        lambda labels, outputs: bool((labels.any(0) & ~labels.all(0)).all()),
+        _fit_each_label,
+        _binary_cross_entropy,
+    ),
+    REGRESSION: _Probe(
+        lambda labels, outputs: len(labels) > 1,
+        _fit_values,
+        lambda logits, labels: float(np.square(logits - labels).mean()),
+    ),
+}
 
 
 def _sample(split: Dataset) -> Dataset:

@@ -17,11 +17,21 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformers import (
     AutoModelForSequenceClassification,
+    PretrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerFast,
 )
 
 from dixtill_hf.artifacts.process_group import launched_processes
+from dixtill_hf.data.problem_types import (
+    MULTI_LABEL,
+    REGRESSION,
+    SINGLE_LABEL,
+    ProblemType,
+    get_problem_type,
+    problem_type_of_model,
+    thresholds_of_model,
+)
 from dixtill_hf.teacher.checkpoints import (
     check_architecture,
     check_classifier,
@@ -167,6 +177,25 @@ class Teacher:
         """Where the model's weights are."""
         return self.model.device
 
+    @property
+    def problem_type(self) -> ProblemType:
+        """The kind of task that it does."""
+        return problem_type_of_model(self.model.config)
+
+    @property
+    def explains_several(self) -> bool:
+        """Whether a text may have several explained outputs."""
+        return self.problem_type.explains_several(len(self.label_order))
+
+    @property
+    def thresholds(self) -> float | list[float]:
+        """Probability from which on a text has a label, if it may have several.
+
+        One number, or one for each label of the data; 0.5 if the model's configuration has none.
+        """
+        found = thresholds_of_model(self.model.config)
+        return found if isinstance(found, float) else [found[place] for place in self.label_order]
+
     def __str__(self) -> str:
         """What was found, in one line."""
         names = list_few(map(repr, self.labels or self.model.config.id2label.values()))
@@ -174,8 +203,8 @@ class Teacher:
         return (
             f"Teacher {self.name!r}: {type(self.model).__name__}, {millions:.1f} M parameters in "
             f"{str(self.model.dtype).removeprefix('torch.')} on {self.device}, "
-            f"{len(self.label_order)} labels ({names}), {type(self.tokenizer).__name__}, texts of "
-            f"up to {self.max_length} tokens."
+            f"{self.problem_type.name} with {len(self.label_order)} labels ({names}), "
+            f"{type(self.tokenizer).__name__}, texts of up to {self.max_length} tokens."
         )
 
     def logits(self, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
@@ -190,6 +219,8 @@ def load_teacher(
     label_map: Mapping[str, str] | None = None,
     device: str | torch.device | None = None,
     dtype: torch.dtype = torch.float32,
+    *,
+    problem_type: str | None = None,
     **loading: Any,
 ) -> Teacher:
     """Load any `AutoModelForSequenceClassification` from the Hub or a directory as a teacher.
@@ -200,6 +231,8 @@ def load_teacher(
         label_map: Teacher label → data label where the names differ.
         device: Defaults to the process's accelerator, else the CPU.
         dtype: Precision of the weights.
+        problem_type: Name of the data's kind of task. Default: the teacher's: that of its
+            configuration, which counts as one label a text if it does not say.
         **loading: What `from_pretrained` of configuration, tokenizer and model shall be given:
             `revision`, `token`, `cache_dir`, `trust_remote_code`.
 
@@ -207,7 +240,7 @@ def load_teacher(
         OSError: The model is neither a directory nor reachable on the Hub, or one of its files is
             missing or cannot be read.
         LabelMismatchError: Labels cannot be matched by name.
-        ValueError: The model is no single-label classifier, reads padding or has weights that
+        ValueError: The model is of another kind of task, reads padding or has weights that
             were never trained; its labels are not numbered from 0; or its tokenizer gives no
             offsets or belongs to another model.
     """
@@ -215,9 +248,13 @@ def load_teacher(
     config = load_config(name, **loading)
     check_architecture(config, name)
     check_classifier(config, name)
+    problem = _shared_problem_type(config, problem_type, name)
     own_names = label_names_of(config)
     labels = list(own_names if label_names is None else label_names)
-    order = match_labels(own_names, labels, label_map)
+    if problem == REGRESSION and len(own_names) == len(labels) == 1:
+        order = [0]  # the name of a single value tells nothing apart
+    else:
+        order = match_labels(own_names, labels, label_map)
     tokenizer = load_tokenizer(name, **loading)
     model, missing = load_weights(AutoModelForSequenceClassification, name, dtype=dtype, **loading)
     if missing:
@@ -227,6 +264,8 @@ def load_teacher(
             "name the directory of the fine-tuned model."
         )
     device = device or default_device()
+    if problem != SINGLE_LABEL:
+        model.config.problem_type = problem
     teacher = Teacher(model.to(device), tokenizer, order, name, labels=labels)
     check_padding_is_not_read(teacher)
     logger.info("%s", teacher)
@@ -260,17 +299,50 @@ def check_padding_is_not_read(teacher: Teacher) -> None:
         )
 
 
-def check_same_labels(teacher: Teacher, data_labels: Sequence[str] | None) -> None:
+def _shared_problem_type(config: PretrainedConfig, wanted: str | None, name: str) -> str:
+    """The kind of task of a teacher and its data.
+
+    Raises:
+        ValueError: They are of different kinds.
+    """
+    own = problem_type_of_model(config).name
+    if wanted is None or wanted == own:
+        return own
+    get_problem_type(wanted)
+    # Several labels a text are often not told in a configuration; their logits look the same.
+    if config.problem_type is None and {own, wanted} == {SINGLE_LABEL, MULTI_LABEL}:
+        return wanted
+    raise ValueError(
+        f"The teacher {name!r} is of the problem type {own}, and the data's is {wanted}. Name a "
+        "teacher of the data's problem type, have this one fine-tuned on the data "
+        "(finetune_teacher(...), teacher_finetune in a recipe), or read the data as "
+        f"problem_type={own}."
+    )
+
+
+def check_same_labels(
+    teacher: Teacher, data_labels: Sequence[str] | None, problem_type: str | None = None
+) -> None:
     """Refuse a loaded teacher whose logits are in another order than the data's labels.
 
     Args:
-        teacher: The teacher; with `labels` unknown nothing is checked.
+        teacher: The teacher; with `labels` unknown no labels are checked.
         data_labels: In the order of the data's ClassLabel; None where they have no names.
+        problem_type: Name of the data's kind of task; None if it is not known.
 
     Raises:
         LabelMismatchError: Order or names differ.
+        ValueError: The kinds of task differ.
     """
+    if problem_type is not None and problem_type != teacher.problem_type.name:
+        raise ValueError(
+            f"The teacher {teacher.name!r} is of the problem type {teacher.problem_type.name}, and "
+            f"the data's is {problem_type}: load it with load_teacher(..., "
+            f"problem_type={problem_type!r}), or name another teacher."
+        )
     if not teacher.labels or data_labels is None:
+        return
+    if problem_type == REGRESSION and len(teacher.labels) == len(data_labels) == 1:
         return
     if match_labels(teacher.labels, data_labels) != list(range(len(data_labels))):
         raise LabelMismatchError(

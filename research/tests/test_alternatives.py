@@ -272,9 +272,7 @@ def test_explanations_of_all_labels_are_compared_as_one(make_trainer):
     scores = [[[0.5, 2.0], [-1.0, 0.0]], [[0.3, 0.0], [-0.5, 1.0]], [[1.0] * 3, [0.1, -1.0, 0.2]]]
     trainer = make_trainer("all_labels", teacher_attributions=scores * 4)
     terms, batch = terms_of(trainer)
-    outputs = trainer.model(
-        batch["input_ids"], batch["attention_mask"], output_contributions=True
-    )
+    outputs = trainer.model(batch["input_ids"], batch["attention_mask"], output_contributions=True)
     plain = DistillationTrainer._loss_terms(trainer, outputs, batch)
     changes = []
     for row, words in enumerate(batch["attention_mask"].sum(1)):

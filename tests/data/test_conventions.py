@@ -152,7 +152,7 @@ def test_one_text_of_a_pair_may_be_named():
 def test_several_label_columns_are_found_in_the_order_asked_for():
     columns = ["text", "joy", "love"]
     assert find_label_columns(columns, ["love", "joy"], "train") == ["love", "joy"]
-    with pytest.raises(ValueError, match="no column 'jo' .*Did you mean 'joy'"):
+    with pytest.raises(ValueError, match=r"no column 'jo' .*Did you mean 'joy'"):
         find_label_columns(columns, ["jo", "love"], "train")
     with pytest.raises(ValueError, match="must name different columns"):
         find_label_columns(columns, ["joy", "joy"], "train")

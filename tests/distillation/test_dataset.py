@@ -181,7 +181,7 @@ def test_missing_columns_are_named_with_the_call_that_makes_them(
         ({"label": [0, None, 1, -1]}, "in rows 1, 3 .*the label is none of 0 to 2"),
         (
             {"label": [0.5, 1, 1, 1]},
-            "the column 'label' holds double, not integers",
+            "labels are of the problem type regression, the student's is single_label",
         ),
         ({"text": ["a", None, "b", "c"]}, "in row 1 .*the text is missing"),
         ({"text": [1, 2, 3, 4]}, "the column 'text' holds int64, not strings"),

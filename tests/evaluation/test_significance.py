@@ -9,7 +9,16 @@ import numpy as np
 import pytest
 
 from dixtill_hf.evaluation.classification import classification_metrics
-from dixtill_hf.evaluation.significance import METRICS, Interval, interval, paired_bootstrap
+from dixtill_hf.evaluation.quality import multi_label_metrics, regression_metrics
+from dixtill_hf.evaluation.significance import (
+    LABEL_METRICS,
+    METRICS,
+    Interval,
+    interval,
+    paired_bootstrap,
+    paired_bootstrap_of_labels,
+    paired_bootstrap_of_values,
+)
 
 
 def noisy(labels: np.ndarray, accuracy: float, seeds: int, size: int, seed: int) -> np.ndarray:
@@ -175,3 +184,52 @@ def test_bad_inputs_are_named(changes, message):
     arguments = {"predictions_a": [0, 1, 1], "predictions_b": [0, 0, 1], "labels": [0, 1, 1]}
     with pytest.raises(ValueError, match=message):
         paired_bootstrap(**(arguments | changes))
+
+
+def test_several_labels_are_compared_by_the_metrics_of_their_kind() -> None:
+    generator = np.random.default_rng(0)
+    right = generator.random((50, 4)) < 0.4
+    a, b = (right ^ (generator.random((2, 50, 4)) < noise) for noise in (0.1, 0.4))
+    for metric in LABEL_METRICS:
+        found = paired_bootstrap_of_labels(a, b, right, metric, resamples=300)
+        scores = [
+            np.mean([multi_label_metrics(one.astype(float), right)[metric] for one in seeds])
+            for seeds in (a, b)
+        ]
+        assert found.difference == pytest.approx(scores[0] - scores[1])
+        assert 0 < found.low < found.difference < found.high
+
+
+def test_values_are_compared_by_the_metrics_of_their_kind() -> None:
+    generator = np.random.default_rng(0)
+    right = generator.normal(loc=5, size=(60, 2))
+    a, b = (right + generator.normal(scale=noise, size=(3, 60, 2)) for noise in (0.2, 1.0))
+    for metric, sign in (("pearson", 1), ("mae", -1)):
+        found = paired_bootstrap_of_values(a, b, right, metric, resamples=300)
+        scores = [
+            np.mean([regression_metrics(one, right)[metric] for one in seeds]) for seeds in (a, b)
+        ]
+        assert found.difference == pytest.approx(scores[0] - scores[1])
+        assert sign * found.low > 0
+        assert sign * found.high > 0
+
+
+def test_shapes_that_do_not_match_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"predictions_b have shape \(1, 3, 2\)"):
+        paired_bootstrap_of_labels(np.ones((3, 4)), np.ones((3, 2)), np.ones((3, 4)))
+
+
+def test_a_thousand_labels_need_little_more_memory_than_two() -> None:
+    """Neither texts nor kinds are ever held for each label."""
+    generator = np.random.default_rng(0)
+    texts = 1_000
+
+    def peak(labels: int) -> int:
+        right, a, b = generator.integers(labels, size=(3, texts))
+        tracemalloc.start()
+        paired_bootstrap(a, b, right, resamples=20)
+        found = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return found
+
+    assert peak(1_000) < 3_000_000  # a dense row for each text would take 8 MB

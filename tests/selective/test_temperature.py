@@ -31,9 +31,9 @@ def test_logits_and_contributions_are_divided():
     torch.nn.init.normal_(model.classifier.bias)
     batch = tokenizer(["up down", "down"], padding=True, return_tensors="pt")
     with torch.inference_mode():
-        before = model.eval()(**batch)
+        before = model.eval()(**batch, output_contributions=True)
         divide_logits(model, 2.0)
-        after = model(**batch)
+        after = model(**batch, output_contributions=True)
     torch.testing.assert_close(after.logits, before.logits / 2)
     torch.testing.assert_close(after.contributions, before.contributions / 2)
     with pytest.raises(ValueError, match="temperature must be above 0, got 0"):

@@ -19,18 +19,32 @@ from torch.nn import functional
 from dixtill_hf.data.names import check_name
 
 KdLoss = Callable[[Tensor, Tensor, float], Tensor]
-"""Student's logits `(batch, labels)`, teacher's, temperature → one value per text, `(batch,)`."""
+"""Student's logits `(batch, questions, outcomes)`, teacher's, temperature → one value for each
+question, `(batch, questions)`.
+
+A text with one label asks one question: which label. Where a text may have several, each label is a
+question of two outcomes, with the logits z and 0. Each value of a regression is one outcome.
+"""
 
 NO_KD_LOSS = "none"
 
 _KD_LOSSES: dict[str, KdLoss] = {}
+_OF_VALUES: set[str] = set()
 
 
-def register_kd_loss(name: str) -> Callable[[KdLoss], KdLoss]:
-    """Decorate a loss to make it known under the name that `kd_loss` takes."""
+def register_kd_loss(name: str, of_values: bool = False) -> Callable[[KdLoss], KdLoss]:
+    """Decorate a loss to make it known under the name that `kd_loss` takes.
+
+    Args:
+        name: The name.
+        of_values: Whether it also compares the values of a regression, which are no logits of
+            probabilities.
+    """
 
     def register(loss: KdLoss) -> KdLoss:
         _KD_LOSSES[name] = loss
+        if of_values:
+            _OF_VALUES.add(name)
         return loss
 
     return register
@@ -40,6 +54,11 @@ def known_kd_losses() -> Mapping[str, KdLoss]:
     """All losses by name: those of this folder, and those that were registered elsewhere."""
     _import_this_folder()
     return _KD_LOSSES
+
+
+def compares_values(name: str) -> bool:
+    """Whether a loss can be used in a regression; so can "none"."""
+    return name == NO_KD_LOSS or (name in known_kd_losses() and name in _OF_VALUES)
 
 
 def check_kd_loss(name: str) -> None:
@@ -70,7 +89,7 @@ def _import_this_folder() -> None:
 
 
 def kl_divergence(student_logits: Tensor, teacher_logits: Tensor, temperature: float) -> Tensor:
-    """`KL(p^T(τ) ‖ p^S(τ))` of every text, with `p(τ) = softmax(z / τ)`, in nats.
+    """`KL(p^T(τ) ‖ p^S(τ))` over the last dimension, with `p(τ) = softmax(z / τ)`, in nats.
 
     It is computed from log-probabilities, so that no probability is 0.
     """

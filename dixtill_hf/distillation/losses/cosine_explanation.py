@@ -14,12 +14,12 @@ def cosine_explanation_loss(student: Tensor, teacher: Tensor, mask: Tensor) -> T
     constant ½ and passes no gradient.
 
     Args:
-        student: The student's score of every word, shape `(batch, words)`.
-        teacher: The teacher's attribution of every word, shape `(batch, words)`.
-        mask: Not 0 on real words, shape `(batch, words)`.
+        student: The student's score of every word, shape `(..., words)`.
+        teacher: The teacher's attribution of every word, shape `(..., words)`.
+        mask: Not 0 on real words, shape `(..., words)`.
 
     Returns:
-        One value per text in [0, 1], shape `(batch,)`.
+        One value per explanation in [0, 1], shape `(...)`.
     """
     student, student_square = _rescaled(student, mask)
     teacher, teacher_square = _rescaled(teacher, mask)

@@ -11,11 +11,11 @@ def kl(student_logits: Tensor, teacher_logits: Tensor, temperature: float) -> Te
     """`τ²·KL(p^T(τ) ‖ p^S(τ))` with `p(τ) = softmax(z / τ)` (Hinton et al., 2015, section 2).
 
     Args:
-        student_logits: Shape `(batch, labels)`.
-        teacher_logits: Shape `(batch, labels)`.
+        student_logits: Shape `(..., outcomes)`.
+        teacher_logits: Shape `(..., outcomes)`.
         temperature: τ, above 0.
 
     Returns:
-        One value per text, shape `(batch,)`, in nats.
+        One value per question, shape `(...)`, in nats.
     """
     return temperature**2 * kl_divergence(student_logits, teacher_logits, temperature)

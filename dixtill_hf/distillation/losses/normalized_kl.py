@@ -12,11 +12,11 @@ def normalized_kl(student_logits: Tensor, teacher_logits: Tensor, temperature: f
     """`1 − exp(−KL(p^T(τ) ‖ p^S(τ)))`, L_KD of Cantini et al. (2024), section 3.
 
     Args:
-        student_logits: Shape `(batch, labels)`.
-        teacher_logits: Shape `(batch, labels)`.
+        student_logits: Shape `(..., outcomes)`.
+        teacher_logits: Shape `(..., outcomes)`.
         temperature: τ, above 0.
 
     Returns:
-        One value per text in [0, 1), shape `(batch,)`.
+        One value per question in [0, 1), shape `(...)`.
     """
     return -torch.expm1(-kl_divergence(student_logits, teacher_logits, temperature))

@@ -18,12 +18,12 @@ def normalized_kl_notebook(
     that are split among processes or accumulation steps do not add up to the whole.
 
     Args:
-        student_logits: Shape `(batch, labels)`.
-        teacher_logits: Shape `(batch, labels)`.
+        student_logits: Shape `(..., outcomes)`.
+        teacher_logits: Shape `(..., outcomes)`.
         temperature: τ, above 0.
 
     Returns:
-        The batch's value in [0, 1) for each of its texts, shape `(batch,)`.
+        The batch's value in [0, 1) for each of its questions, shape `(...)`.
     """
     mean = kl(student_logits, teacher_logits, temperature).mean()
-    return -torch.expm1(-mean).expand(len(student_logits))
+    return -torch.expm1(-mean).expand(student_logits.shape[:-1])
