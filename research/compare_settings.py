@@ -34,8 +34,10 @@ from dixtill_hf.artifacts.files import write_json
 from dixtill_hf.artifacts.hashing import hash_json
 from dixtill_hf.cli.arguments import read_arguments
 from dixtill_hf.data.columns import LABEL, TEACHER_LOGITS, TEXT
+from dixtill_hf.data.problem_types import PROBLEM_TYPES, SINGLE_LABEL
 from dixtill_hf.distillation.augmentation import label_variants
 from dixtill_hf.evaluation.classification import softmax
+from dixtill_hf.evaluation.quality import quality
 from dixtill_hf.evaluation.significance import paired_bootstrap
 from dixtill_hf.teacher.ensemble import TeacherEnsemble
 from dixtill_hf.teacher.loading import Teacher
@@ -43,7 +45,6 @@ from dixtill_hf.workflow.annotation_stage import Annotation, annotate_data
 from dixtill_hf.workflow.context import RunContext
 from dixtill_hf.workflow.data_stage import load_run_data
 from dixtill_hf.workflow.environment import describe_environment
-from dixtill_hf.workflow.predictions import quality
 from dixtill_hf.workflow.recipe import RECIPE_PARTS, Recipe
 from dixtill_hf.workflow.teacher_stage import prepare_teacher
 from dixtill_hf.workflow.variant_stage import VariantSettings
@@ -123,7 +124,9 @@ class SettingsStudy:
         """Of the teacher, on the split that the students are scored on."""
         split = self._annotated[self._split]
         logits = np.asarray(split[TEACHER_LOGITS])
-        return quality(softmax(logits), np.asarray(split[LABEL])) | {"texts": len(split)}
+        problem = PROBLEM_TYPES[SINGLE_LABEL]
+        found = quality(problem, softmax(logits), np.asarray(split[LABEL]))
+        return found | {"texts": len(split)}
 
     def compare(self, settings: Sequence[Setting], students: Students) -> list[dict[str, Any]]:
         """Every setting and the one it is compared with, by the paired bootstrap."""

@@ -75,10 +75,14 @@ def _one_padding_token(teacher: Teacher, text: EncodedText) -> EncodedText:
     return replace(text, inputs=inputs, ordinary=[False])
 
 
-def added_features(teacher: Teacher, explainer: Explainer) -> Features:
-    """The columns that an annotation adds, and their types."""
+def added_features(explainer: Explainer, several: bool = False) -> Features:
+    """The columns that an annotation adds, and their types.
+
+    Args:
+        explainer: The explainer.
+        several: Whether a text may have several explained labels.
+    """
     scores, label = ListOf(Value("float32")), Value("int32")
-    several = teacher.explains_several
     return Features(
         {
             columns.TEACHER_LOGITS: ListOf(Value("float32")),
@@ -163,7 +167,7 @@ class Worker:
     def __init__(self, teacher: Teacher, explainer: Explainer, budget: TokenBudget) -> None:
         self.teacher = teacher
         self.explainer = explainer
-        self.features = added_features(teacher, explainer)
+        self.features = added_features(explainer, teacher.explains_several)
         self.schema: pa.Schema = self.features.arrow_schema
         self._budget = budget
         _align_weights(teacher.model)

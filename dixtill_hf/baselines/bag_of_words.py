@@ -17,14 +17,22 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from safetensors.numpy import load_file, save_file
 from scipy.sparse import csr_matrix
-from scipy.special import softmax
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import CountVectorizer
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
 
 from dixtill_hf.artifacts.hashing import hash_texts
 from dixtill_hf.baselines.base import Baseline, Cache, register_baseline, without_cache
-from dixtill_hf.data.columns import LABEL, LABEL_UNKNOWN, TEXT
+from dixtill_hf.data.columns import LABEL, TEXT
+from dixtill_hf.data.problem_types import (
+    MULTI_LABEL,
+    PROBLEM_TYPES,
+    REGRESSION,
+    SINGLE_LABEL,
+    get_problem_type,
+    label_array,
+    problem_type_of,
+)
 from dixtill_hf.data.words import words_of
 
 if TYPE_CHECKING:
@@ -39,24 +47,35 @@ _WEIGHTS, _FEATURES, _CONFIG = "model.safetensors", "vocab.json", "config.json"
 
 
 class BagOfWords:
-    """Logistic regression on counts of lower-case words and bigrams.
+    """A linear model of counts of lower-case words and bigrams.
 
-    Words are those of `data.words`, as for the student by default, so that both see the same. It
-    can be scored and timed as every `Classifier`.
+    It is a logistic regression; one for each label if a text may have several; and a ridge
+    regression of values. Words are those of `data.words`, as for the student by default, so that
+    both see the same. It can be scored and timed as every `Classifier`.
 
     Args:
-        num_labels: Number of labels, at least 2; `predict_proba` gives each a column.
+        num_labels: Number of labels, at least 2 if a text has one of them; `predict_proba` gives
+            each a column.
         ngrams: Shortest and longest sequence of words that is counted, as far as it is among the
             200,000 most frequent ones.
         C: Inverse strength of the L2 penalty, above 0.
+        problem_type: Name of the kind of task. Default "single_label_classification".
     """
 
     name = "bag of words"
     runtime = "scikit-learn"
 
-    def __init__(self, num_labels: int, ngrams: tuple[int, int] = (1, 2), C: float = 1.0) -> None:
-        if num_labels < 2:
-            raise ValueError(f"num_labels must be at least 2, got {num_labels}")
+    def __init__(
+        self,
+        num_labels: int,
+        ngrams: tuple[int, int] = (1, 2),
+        C: float = 1.0,
+        problem_type: str = SINGLE_LABEL,
+    ) -> None:
+        self.problem = get_problem_type(problem_type)
+        fewest = 2 if problem_type == SINGLE_LABEL else 1
+        if num_labels < fewest:
+            raise ValueError(f"num_labels must be at least {fewest}, got {num_labels}")
         self.num_labels = num_labels
         self.ngrams = ngrams
         self.C = C
@@ -68,46 +87,76 @@ class BagOfWords:
 
         Args:
             texts: Training texts.
-            labels: Their labels, integers in [0, num_labels), shape `(texts,)`.
+            labels: Their labels, as `ProblemType.array` gives them: integers in [0, num_labels),
+                shape `(texts,)`; or floats `(texts, num_labels)` if a text has several.
 
         Raises:
             ValueError: Numbers of texts and labels differ, a label is out of range, or all
                 labels are the same.
         """
         labels = np.asarray(labels)
-        if labels.shape != (len(texts),):
+        several = self.problem.name != SINGLE_LABEL
+        if labels.shape != (len(texts), *[self.num_labels] * several):
             raise ValueError(f"labels have shape {labels.shape} for {len(texts)} texts")
+        self._vectorizer = self._new_vectorizer(None)
+        fit = {SINGLE_LABEL: self._fit_one, MULTI_LABEL: self._fit_several, REGRESSION: self._ridge}
+        self._weights = fit[self.problem.name](self._vectorizer.fit_transform(texts), labels)
+        return self
+
+    def _fit_one(self, counts: csr_matrix, labels: NDArray) -> dict[str, NDArray]:
         present = set(np.unique(labels).tolist())
         if not present <= set(range(self.num_labels)) or len(present) < 2:
             raise ValueError(
                 f"labels are {sorted(present)}: expected at least two of 0 to "
                 f"{self.num_labels - 1}; leave out texts without a label"
             )
-        self._vectorizer = self._new_vectorizer(None)
-        classifier = LogisticRegression(C=self.C, max_iter=5000)
-        classifier.fit(self._vectorizer.fit_transform(texts), labels)
-        self._weights = {
+        classifier = LogisticRegression(C=self.C, max_iter=5000).fit(counts, labels)
+        return {
             "coefficients": classifier.coef_,
             "intercept": classifier.intercept_,
             "labels": classifier.classes_.astype(np.int64),
         }
-        return self
+
+    def _fit_several(self, counts: csr_matrix, labels: NDArray) -> dict[str, NDArray]:
+        """A logistic regression for each label that some texts have, and not all."""
+        known = np.flatnonzero(labels.any(axis=0) & ~labels.all(axis=0))
+        if not len(known):
+            raise ValueError("every label is that of all texts or of none: there is nothing to fit")
+        fitted = [
+            LogisticRegression(C=self.C, max_iter=5000).fit(counts, labels[:, label])
+            for label in known
+        ]
+        return {
+            "coefficients": np.concatenate([one.coef_ for one in fitted]),
+            "intercept": np.concatenate([one.intercept_ for one in fitted]),
+            "labels": known.astype(np.int64),
+        }
+
+    def _ridge(self, counts: csr_matrix, labels: NDArray) -> dict[str, NDArray]:
+        fitted = Ridge(alpha=1 / self.C).fit(counts, labels)
+        return {
+            "coefficients": np.atleast_2d(fitted.coef_),
+            "intercept": np.atleast_1d(fitted.intercept_),
+            "labels": np.arange(self.num_labels),
+        }
 
     def predict_proba(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Probabilities, shape `(texts, num_labels)`; 0 for labels absent from training.
+
+        In a regression, the values.
 
         Raises:
             sklearn.exceptions.NotFittedError: The model was neither fitted nor loaded.
         """
         self._check_fitted()
-        return softmax(self._scores(self.tokenize(texts)), axis=1)
+        return self.problem.scores(self._scores(self.tokenize(texts)))
 
     def tokenize(self, texts: Sequence[str], pad_to: int | None = None) -> csr_matrix:
         """Counts, `(texts, features)`; see `Classifier`. There is nothing to pad."""
         return self._vectorizer.transform(texts)
 
     def logits(self, inputs: csr_matrix) -> NDArray[np.float32]:
-        """Scores `(texts, labels)` whose softmax are the probabilities; see `Classifier`.
+        """Scores `(texts, labels)` that the probabilities are computed from; see `Classifier`.
 
         Of two labels the second scores half of scikit-learn's decision function and the first
         minus that. Labels absent from training score minus infinity.
@@ -177,7 +226,12 @@ class BagOfWords:
         }
         save_file(weights, folder / _WEIGHTS)
         features = self._vectorizer.get_feature_names_out().tolist()
-        config = {"num_labels": self.num_labels, "ngrams": self.ngrams, "C": self.C}
+        config = {
+            "num_labels": self.num_labels,
+            "ngrams": self.ngrams,
+            "C": self.C,
+            "problem_type": self.problem.name,
+        }
         (folder / _FEATURES).write_text(json.dumps(features, ensure_ascii=False), "utf-8")
         (folder / _CONFIG).write_text(json.dumps(config), "utf-8")
         return folder
@@ -191,7 +245,8 @@ class BagOfWords:
         """
         folder = Path(directory)
         config = json.loads((folder / _CONFIG).read_text("utf-8"))
-        model = cls(config["num_labels"], tuple(config["ngrams"]), config["C"])
+        kind = config.get("problem_type", SINGLE_LABEL)  # those saved before have none
+        model = cls(config["num_labels"], tuple(config["ngrams"]), config["C"], kind)
         features = json.loads((folder / _FEATURES).read_text("utf-8"))
         model._vectorizer = model._new_vectorizer({name: i for i, name in enumerate(features)})
         model._vectorizer.fit([])
@@ -221,10 +276,11 @@ class BagOfWords:
         """Of every label that training has seen, `(labels, features)`."""
         return self._by_label(self._weights["coefficients"])
 
-    @staticmethod
-    def _by_label(values: NDArray) -> NDArray:
+    def _by_label(self, values: NDArray) -> NDArray:
         """One row per label of training; of two labels scikit-learn has a single one."""
-        return np.concatenate([-values / 2, values / 2]) if len(values) == 1 else values
+        if len(values) < len(self._weights["labels"]):
+            return np.concatenate([-values / 2, values / 2])
+        return values
 
     def _rows_of(self, labels: ArrayLike, texts: int) -> list[int]:
         """Where the labels stand among those of training."""
@@ -285,10 +341,12 @@ def fit_labelled(train: Dataset, num_labels: int) -> BagOfWords:
         train: The training split.
         num_labels: Number of labels of the data.
     """
-    labels = np.asarray(train[LABEL])
-    labelled = np.flatnonzero(labels != LABEL_UNKNOWN)
+    problem = problem_type_of(train) or PROBLEM_TYPES[SINGLE_LABEL]
+    labels = label_array(train, problem, num_labels)
+    labelled = np.flatnonzero(problem.is_labelled(labels))
     texts = train[TEXT][:]
-    return BagOfWords(num_labels).fit([texts[i] for i in labelled], labels[labelled])
+    model = BagOfWords(num_labels, problem_type=problem.name)
+    return model.fit([texts[i] for i in labelled], labels[labelled])
 
 
 register_baseline(BagOfWordsBaseline("bag_of_words", BagOfWords.name))

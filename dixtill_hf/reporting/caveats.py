@@ -10,7 +10,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from dixtill_hf.reporting import formatting as fmt
-from dixtill_hf.reporting.measurements import QUALITY_METRICS, Series, headline, number
+from dixtill_hf.reporting.measurements import (
+    METRIC_NAMES,
+    Series,
+    headline,
+    main_metric,
+    number,
+    quality_of,
+)
 from dixtill_hf.reporting.tables import verdict
 
 Check = Callable[[Mapping[str, Any], Sequence[Series]], str | None]
@@ -140,21 +147,22 @@ def _no_bag_of_words(metrics: Mapping[str, Any], series: Sequence[Series]) -> st
 
 def _beaten_by_bag_of_words(metrics: Mapping[str, Any], series: Sequence[Series]) -> str | None:
     one = headline(series)
-    own = one.estimate("macro_f1")
+    own = one.estimate(one.main)
     baseline = next((other for other in series if other.method == "bag_of_words"), None)
-    value = baseline.estimate("macro_f1") if baseline and baseline is not one else None
+    value = baseline.estimate(one.main) if baseline and baseline is not one else None
     if own is None or value is None or own.mean > value.mean:
         return None
     return (
-        f"A bag of words is at least as good as {fmt.text(one.name)} here (macro F1 "
-        f"{fmt.score(value.mean)} and {fmt.score(own.mean)}). If you do not need explanations "
+        f"A bag of words is at least as good as {fmt.text(one.name)} here "
+        f"({METRIC_NAMES[one.main]} {fmt.score(value.mean)} and {fmt.score(own.mean)}). If you do not need explanations "
         "like the teacher's, it is the simpler choice."
     )
 
 
 def _weak_teacher(metrics: Mapping[str, Any], series: Sequence[Series]) -> str | None:
-    teacher = number(metrics["teacher"].get("macro_f1"))
-    estimates = [(one, one.estimate("macro_f1")) for one in series]
+    main = main_metric(metrics)
+    teacher = number(metrics["teacher"].get(main))
+    estimates = [(one, one.estimate(main)) for one in series]
     as_good = [
         fmt.text(one.name)
         for one, found in estimates
@@ -163,8 +171,8 @@ def _weak_teacher(metrics: Mapping[str, Any], series: Sequence[Series]) -> str |
     if not as_good:
         return None
     return (
-        f"In macro F1 the teacher is not better than {fmt.listing(as_good)}: students can learn "
-        "little from it."
+        f"In {METRIC_NAMES[main]} the teacher is not better than {fmt.listing(as_good)}: students "
+        "can learn little from it."
     )
 
 
@@ -212,7 +220,7 @@ def _different_explanations(metrics: Mapping[str, Any], series: Sequence[Series]
 def _undefined_metrics(metrics: Mapping[str, Any], series: Sequence[Series]) -> str | None:
     names = [
         title
-        for key, title in QUALITY_METRICS.items()
+        for key, title in quality_of(metrics).names.items()
         if any(number(row.get(key)) is None for one in series for row in one.results)
         or number(metrics["teacher"].get(key)) is None
     ]

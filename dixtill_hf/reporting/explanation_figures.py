@@ -14,14 +14,19 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
 from dixtill_hf.artifacts.markdown import one_line
-from dixtill_hf.reporting import formatting as fmt
 from dixtill_hf.reporting.benchmark.tables import (
     AGREEMENT_NAMES,
     agreement_depths,
     agreement_groups,
     explanation_name,
 )
-from dixtill_hf.reporting.highlights import AGAINST_COLOUR, FOR_COLOUR, Segment, segments
+from dixtill_hf.reporting.highlights import (
+    AGAINST_COLOUR,
+    FOR_COLOUR,
+    Segment,
+    probability_of,
+    segments,
+)
 from dixtill_hf.reporting.measurements import Estimate, SeedGroup, Series, headline
 from dixtill_hf.reporting.plot_style import (
     CONTROL_COLOUR,
@@ -263,7 +268,7 @@ def _draw_side(
     axes: Axes, top: float, who: str, side: Mapping[str, Any], placed: Sequence[_Placed]
 ) -> None:
     """The model and what it predicts, and below it the coloured words."""
-    head = f"{who}: {one_line(side['label'])} {fmt.percent(side['probability'])}"
+    head = f"{who}: {one_line(side['label'])} {probability_of(side)}"
     _write(axes, _MARGIN, top, head, fontsize=9, fontweight="bold")
     for line, column, segment, text in placed:
         left, upper = _MARGIN + column * _LETTER, top + (1 + line) * _LINE

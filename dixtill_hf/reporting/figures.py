@@ -26,10 +26,12 @@ from dixtill_hf.reporting.device import device_figure
 from dixtill_hf.reporting.explanation_figures import agreement_figure, highlight_figure
 from dixtill_hf.reporting.measurements import (
     METHOD_NAMES,
-    QUALITY_METRICS,
+    METRIC_NAMES,
     Estimate,
     Series,
+    main_metric,
     number,
+    quality_of,
     series_of,
     stages_of,
 )
@@ -53,7 +55,7 @@ from dixtill_hf.reporting.plot_style import (
 )
 
 # Least possible value of the metrics that may be negative, and room for a marker at the end.
-_LOWEST = {"matthews": -1.0}
+_LOWEST = {"matthews": -1.0, "pearson": -1.0, "spearman": -1.0}
 _EDGE = 0.02
 
 
@@ -90,7 +92,8 @@ def draw_figures(
 
 def quality_figure(metrics: Mapping[str, Any], series: Sequence[Series]) -> Figure | None:
     """Each quality metric per series: mean and interval, every seed, lines for two references."""
-    measured = [key for key in QUALITY_METRICS if any(one.estimate(key) for one in series)]
+    names = quality_of(metrics).names
+    measured = [key for key in names if any(one.estimate(key) for one in series)]
     if not measured:
         return None
     columns = min(2, len(measured))
@@ -108,16 +111,16 @@ def quality_figure(metrics: Mapping[str, Any], series: Sequence[Series]) -> Figu
 
 
 def size_figure(metrics: Mapping[str, Any], series: Sequence[Series]) -> Figure | None:
-    """Mean macro F1 against size in bytes, on a logarithmic axis."""
+    """Mean macro F1, or correlation, against size in bytes, on a logarithmic axis."""
     figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
     axes = figure.subplots()
     handles = []
-    teacher = metrics["teacher"]
-    num_bytes, quality = number(teacher.get("bytes")), number(teacher.get("macro_f1"))
+    teacher, main = metrics["teacher"], main_metric(metrics)
+    num_bytes, quality = number(teacher.get("bytes")), number(teacher.get(main))
     if num_bytes and quality is not None:
         handles += axes.plot(num_bytes, quality, label="teacher", **TEACHER_STAR)
     for one in series:
-        num_bytes, found = one.mean("bytes"), one.estimate("macro_f1")
+        num_bytes, found = one.mean("bytes"), one.estimate(main)
         if num_bytes and found:
             look = series_look(one, series) | {"linestyle": "none"}
             handles += axes.plot(num_bytes, found.mean, label=one.name, **look)
@@ -126,7 +129,7 @@ def size_figure(metrics: Mapping[str, Any], series: Sequence[Series]) -> Figure 
     axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axes.xaxis.set_major_formatter(EngFormatter(unit="B"))
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.set(xlabel="size of the weights (logarithmic)", ylabel="macro F1")
+    axes.set(xlabel="size of the weights (logarithmic)", ylabel=METRIC_NAMES[main])
     figure.legend(handles=handles, loc="outside right center")
     return figure if handles else None
 
@@ -207,14 +210,15 @@ def _draw_quality(axes: Axes, metric: str, teacher: float | None, series: Sequen
         axes.set_title(
             f"teacher {fmt.score(teacher)}", loc="right", fontsize=9, fontweight="normal"
         )
-    axes.set_title(QUALITY_METRICS[metric])
+    axes.set_title(METRIC_NAMES[metric])
     axes.set_yticks(range(len(series)), [one.name for one in series])
     axes.set_ylim(len(series) - 0.5, -0.5)
     axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.margins(x=0.08)
     # The interval of two or three seeds may reach beyond what the metric can be.
     left, right = axes.get_xlim()
-    axes.set_xlim(max(left, _LOWEST.get(metric, 0.0) - _EDGE), min(right, 1.0 + _EDGE))
+    highest = float("inf") if metric == "mae" else 1.0
+    axes.set_xlim(max(left, _LOWEST.get(metric, 0.0) - _EDGE), min(right, highest + _EDGE))
     axes.grid(axis="y", visible=False)
 
 

@@ -173,13 +173,14 @@ def _lines(explanation: Explanation, label: str, bits: int) -> str:
 def _example(example: Mapping[str, Any], labels: Sequence[str]) -> dict[str, Any]:
     """What the page shows of one text."""
     gold, rationale = example["label"], example.get("rationale")
+    golds = example.get("labels") or [gold]
     sides = [
         {
             "who": who,
             "label": one_line(example[who]["label"]),
-            "probability": fmt.percent(example[who]["probability"]),
-            "confidence": example[who]["probability"],
-            "correct": None if gold is None else example[who]["label"] == gold,
+            "probability": probability_of(example[who]),
+            "confidence": example[who]["probability"] or 0.0,
+            "correct": None if gold is None else example[who]["label"] in golds,
             "sum": sum(example[who]["scores"]),
             "segments": _segments_of(example["text"], example[who], rationale),
         }
@@ -190,12 +191,19 @@ def _example(example: Mapping[str, Any], labels: Sequence[str]) -> dict[str, Any
     if filed_under not in labels:
         raise ValueError(f"label {filed_under!r} of a text is not one of {', '.join(labels)}")
     return {
-        "gold": None if gold is None else one_line(gold),
+        "gold": None if gold is None else one_line(", ".join(golds)),
         "label_index": labels.index(filed_under),
         "disagrees": example["teacher"]["label"] != example["student"]["label"],
         "has_rationale": bool(rationale),
         "sides": sides,
     }
+
+
+def probability_of(side: Mapping[str, Any]) -> str:
+    """The probability of a side's label; of a regression the value."""
+    if side["probability"] is None:
+        return f"{side['value']:.3f}"
+    return fmt.percent(side["probability"])
 
 
 def _words_of_labels(

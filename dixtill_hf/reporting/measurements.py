@@ -12,18 +12,17 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from dixtill_hf.data.problem_types import SINGLE_LABEL
+from dixtill_hf.evaluation.quality import QUALITY, Quality
 from dixtill_hf.evaluation.significance import interval
 
 METRICS_FORMAT = 2
 _REQUIRED = ("dataset", "teacher", "results")
 
-# The quality metrics, in the order of the tables and figures; larger is better for each.
-QUALITY_METRICS = {
-    "accuracy": "accuracy",
-    "macro_f1": "macro F1",
-    "matthews": "Matthews",
-    "roc_auc": "ROC AUC",
-}
+# The quality metrics of texts with one label each, in the order of the tables and figures.
+QUALITY_METRICS = QUALITY[SINGLE_LABEL].names
+# What readers see of all metrics, of any kind of task.
+METRIC_NAMES = {key: title for one in QUALITY.values() for key, title in one.names.items()}
 METHOD_NAMES = {
     "bag_of_words": "bag of words",
     "none": "no distillation",
@@ -84,6 +83,7 @@ class Series:
         name: What readers see; tells the preset if the run compares several.
         results: Rows of `results` in metrics.json that belong to it.
         summary: Metric → mean, sd, low, high, from `summary` in metrics.json; may be empty.
+        main: The metric that readers compare models by.
     """
 
     method: str
@@ -91,6 +91,7 @@ class Series:
     name: str
     results: tuple[Mapping[str, Any], ...]
     summary: Mapping[str, Mapping[str, Any]]
+    main: str = "macro_f1"
 
     def estimate(self, metric: str) -> Estimate | None:
         """The metric over all seeds, None if it was not measured.
@@ -199,8 +200,25 @@ def series_of(metrics: Mapping[str, Any]) -> list[Series]:
                 f"{key[1]!r}, and no row of `summary` for them"
             )
         name = display_name(*key, several=len(presets) > 1)
-        found.append(Series(*key, name, tuple(groups[key]), summaries.get(key, {})))
+        main = main_metric(metrics)
+        found.append(Series(*key, name, tuple(groups[key]), summaries.get(key, {}), main))
     return found
+
+
+def quality_of(metrics: Mapping[str, Any]) -> Quality:
+    """The metrics of the kind of task of a run."""
+    return QUALITY[problem_type_of(metrics)]
+
+
+def problem_type_of(metrics: Mapping[str, Any]) -> str:
+    """Name of the kind of task of a run; one label a text if it was not written."""
+    return metrics["dataset"].get("problem_type", SINGLE_LABEL)
+
+
+def main_metric(metrics: Mapping[str, Any]) -> str:
+    """The metric that readers compare models by: macro F1 of all labels, or the correlation."""
+    names = quality_of(metrics).names
+    return "macro_f1" if "macro_f1" in names else quality_of(metrics).main
 
 
 @dataclass(frozen=True)
@@ -250,11 +268,11 @@ def seed_groups(rows: Sequence[Mapping[str, Any]], model: str, setting: str) -> 
 def headline(series: Sequence[Series]) -> Series:
     """The series that the report is about.
 
-    DiXtill if there is one; of several presets the one with the best macro F1 on validation,
+    DiXtill if there is one; of several presets the one with the best main metric on validation,
     so that the test split chooses nothing. Else the last series.
     """
     candidates = [one for one in series if one.method == "dixtill"] or list(series[-1:])
-    return max(candidates, key=lambda one: one.mean("validation.macro_f1") or 0.0)
+    return max(candidates, key=lambda one: one.mean(f"validation.{one.main}") or 0.0)
 
 
 def compression(metrics: Mapping[str, Any], num_bytes: float | None) -> float | None:

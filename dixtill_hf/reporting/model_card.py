@@ -13,7 +13,7 @@ from dixtill_hf.reporting import tables
 from dixtill_hf.reporting.answering import answering_sentences
 from dixtill_hf.reporting.caveats import caveats
 from dixtill_hf.reporting.measurements import (
-    QUALITY_METRICS,
+    METRIC_NAMES,
     Series,
     compression,
     number,
@@ -29,6 +29,12 @@ _HUB_METRICS: dict[str, tuple[str, dict[str, str] | None]] = {
     "macro_f1": ("f1", {"average": "macro"}),
     "matthews": ("matthews_correlation", None),
     "roc_auc": ("roc_auc", {"average": "macro", "multi_class": "ovr"}),
+    "micro_f1": ("f1", {"average": "micro"}),
+    "mean_average_precision": ("average_precision", {"average": "macro"}),
+    "exact_match": ("exact_match", None),
+    "pearson": ("pearsonr", None),
+    "spearman": ("spearmanr", None),
+    "mae": ("mae", None),
 }
 
 
@@ -140,7 +146,7 @@ def _smaller(metrics: Mapping[str, Any], num_bytes: float) -> str | None:
 
 
 def _defined(result: Mapping[str, Any]) -> list[str]:
-    return [key for key in QUALITY_METRICS if number(result.get(key)) is not None]
+    return [key for key in METRIC_NAMES if number(result.get(key)) is not None]
 
 
 def _eval_results(
@@ -156,7 +162,7 @@ def _eval_results(
             dataset_name=name,
             dataset_split=result.get("split", "test"),
             metric_type=_HUB_METRICS[key][0],
-            metric_name=QUALITY_METRICS[key],
+            metric_name=METRIC_NAMES[key],
             metric_args=_HUB_METRICS[key][1],
             metric_value=round(float(result[key]), 6),
         )

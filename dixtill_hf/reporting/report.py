@@ -32,7 +32,13 @@ from dixtill_hf.reporting.device import device_section
 from dixtill_hf.reporting.figures import draw_figures
 from dixtill_hf.reporting.formatting import render
 from dixtill_hf.reporting.highlights import html_page
-from dixtill_hf.reporting.measurements import Series, read_metrics, series_of
+from dixtill_hf.reporting.measurements import (
+    METRIC_NAMES,
+    Series,
+    main_metric,
+    read_metrics,
+    series_of,
+)
 from dixtill_hf.reporting.summary import short_name, summary
 
 _FIGURE = re.compile(r'src="(figures/[^"]+)\.png"')
@@ -90,6 +96,7 @@ def report_text(metrics: Mapping[str, Any], figures: Sequence[str], has_page: bo
         has_page=has_page,
         intervals=_has_intervals(series),
         quality=tables.quality_table(metrics, series, published_quality(metrics, judged)),
+        main_metric=METRIC_NAMES[main_metric(metrics)],
         benchmark=benchmark_sections(metrics, models),
         size=tables.size_table(metrics, series),
         device=device_section(metrics),
@@ -134,7 +141,7 @@ def _title(metrics: Mapping[str, Any]) -> str:
 
 
 def _has_intervals(series: Sequence[Series]) -> bool:
-    found = (one.estimate("accuracy") for one in series)
+    found = (one.estimate(one.main) for one in series)
     return any(value is not None and value.interval for value in found)
 
 

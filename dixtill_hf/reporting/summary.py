@@ -5,11 +5,25 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
+from dixtill_hf.data.problem_types import MULTI_LABEL, REGRESSION, SINGLE_LABEL
 from dixtill_hf.reporting import formatting as fmt
 from dixtill_hf.reporting.benchmark.compared_models import compared_models
 from dixtill_hf.reporting.benchmark.efficiency_tables import fastest, main_timings, setting_of
-from dixtill_hf.reporting.measurements import Estimate, Series, headline, number
+from dixtill_hf.reporting.measurements import (
+    METRIC_NAMES,
+    Estimate,
+    Series,
+    headline,
+    number,
+    problem_type_of,
+)
 from dixtill_hf.reporting.tables import comparison_name, verdict
+
+_AGREEMENT = {
+    SINGLE_LABEL: ". It predicts the teacher's label on {share} of the test texts",
+    MULTI_LABEL: ". The micro F1 of its labels against the teacher's is {score}",
+    REGRESSION: ". Its values correlate with the teacher's by {score}",
+}
 
 
 def summary(metrics: Mapping[str, Any], series: Sequence[Series]) -> list[str]:
@@ -52,8 +66,10 @@ def _what(metrics: Mapping[str, Any], one: Series) -> str:
 def training_texts(dataset: Mapping[str, Any], one: Series) -> str:
     """The texts that students learn from: "90 texts and 350 variants ..."."""
     train = dataset["splits"]["train"]
-    counts = dataset.get("label_counts")
+    labelled = dataset.get("labelled")
+    counts = dataset.get("label_counts")  # runs of earlier releases have only these
     unlabelled = train - sum(counts["train"].values()) if counts else 0
+    unlabelled = train - labelled["train"] if labelled else unlabelled
     added = round((one.mean("train_texts") or train) - train)
     texts = fmt.counted(train, "text")
     if unlabelled:
@@ -65,34 +81,34 @@ def _choice(one: Series, series: Sequence[Series]) -> str | None:
     """Why the summary is about this preset, if there are others."""
     if sum(other.method == one.method for other in series) < 2:
         return None
-    if one.mean("validation.macro_f1") is None:
+    if one.mean(f"validation.{one.main}") is None:
         return None
     return (
-        f"**Preset:** this summary is about {fmt.text(one.preset)}, which has the best macro F1 on "
-        "the validation split."
+        f"**Preset:** this summary is about {fmt.text(one.preset)}, which has the best "
+        f"{METRIC_NAMES[one.main]} on the validation split."
     )
 
 
 def _quality(metrics: Mapping[str, Any], one: Series) -> str | None:
-    found, teacher = one.estimate("macro_f1"), number(metrics["teacher"].get("macro_f1"))
+    found, teacher = one.estimate(one.main), number(metrics["teacher"].get(one.main))
     if found is None:
         return None
     seeds = len(one.results)
     over = f" (mean and standard deviation over {seeds} seeds)" if found.sd is not None else ""
-    sentence = f"**Quality:** macro F1 {fmt.short_estimate(found)}{over}"
+    sentence = f"**Quality:** {METRIC_NAMES[one.main]} {fmt.short_estimate(found)}{over}"
     if teacher:
         sentence += f", {fmt.percent(found.mean / teacher)} of the teacher's {fmt.score(teacher)}"
     agreement = one.estimate("teacher_agreement")
     if agreement is not None:
-        sentence += (
-            f". It predicts the teacher's label on {fmt.percent(agreement.mean)} of the test texts"
+        sentence += _AGREEMENT[problem_type_of(metrics)].format(
+            share=fmt.percent(agreement.mean), score=fmt.score(agreement.mean)
         )
     return sentence + "."
 
 
 def _references(one: Series, series: Sequence[Series]) -> str | None:
     """The cheap alternatives: the student without distillation, and a bag of words."""
-    found = one.estimate("macro_f1")
+    found = one.estimate(one.main)
     parts = []
     for method, name in (
         ("none", "the same student without distillation"),
@@ -100,7 +116,7 @@ def _references(one: Series, series: Sequence[Series]) -> str | None:
     ):
         others = [other for other in series if other.method == method and other is not one]
         baseline = next((b for b in others if b.preset in (None, one.preset)), None)
-        value = baseline.estimate("macro_f1") if baseline else None
+        value = baseline.estimate(one.main) if baseline else None
         if found is not None and value is not None:
             gain = fmt.signed(found.mean - value.mean)
             parts.append(f"{name} reaches {fmt.score(value.mean)} (a difference of {gain})")
@@ -179,13 +195,13 @@ def _explanations(one: Series, series: Sequence[Series]) -> str | None:
 
 
 def _comparisons(metrics: Mapping[str, Any], one: Series, series: Sequence[Series]) -> str | None:
-    """The verdicts on macro F1 against each baseline, gathered by what they say."""
+    """The verdicts on the main metric against each baseline, gathered by what they say."""
     verdicts: dict[str, list[str]] = {}
     for row in metrics.get("comparisons") or []:
         if (row["method"], row.get("preset"), row["metric"]) == (
             one.method,
             one.preset,
-            "macro_f1",
+            one.main,
         ):
             verdicts.setdefault(verdict(row), []).append(comparison_name(row, "against", series))
     if not verdicts:
@@ -196,4 +212,4 @@ def _comparisons(metrics: Mapping[str, Any], one: Series, series: Sequence[Serie
         "no clear difference": "no clear difference from",
     }
     parts = [f"{words[key]} {fmt.listing(verdicts[key])}" for key in words if key in verdicts]
-    return f"**Paired comparison on the test texts, macro F1:** {'; '.join(parts)}."
+    return f"**Paired comparison on the test texts, {METRIC_NAMES[one.main]}:** {'; '.join(parts)}."

@@ -8,10 +8,12 @@ from dixtill_hf.reporting import formatting as fmt
 from dixtill_hf.reporting.formatting import Column
 from dixtill_hf.reporting.measurements import (
     EXPLANATION_NAMES,
-    QUALITY_METRICS,
+    METRIC_NAMES,
     Series,
     compression,
+    main_metric,
     number,
+    quality_of,
     stages_of,
 )
 
@@ -28,22 +30,28 @@ def quality_table(
         _names(series),
         Column("seeds", [fmt.NOTHING, *(_seeds(one) for one in series)]),
     ]
-    for key, title in QUALITY_METRICS.items():
-        columns.append(_estimates(title, key, series, fmt.score(number(teacher.get(key)))))
+    quality = quality_of(metrics)
+    for key, title in quality.names.items():
+        best = min if key in quality.lower_is_better else max
+        columns.append(_estimates(title, key, series, fmt.score(number(teacher.get(key))), best))
     columns.append(_estimates("agrees with teacher", "teacher_agreement", series, fmt.NOTHING))
     errors = [one.mean("calibration_error") for one in series]
-    columns.append(
-        _against_teacher("calibration error", errors, teacher.get("calibration_error"), fmt.score)
-    )
+    if any(error is not None for error in errors):
+        columns.append(
+            _against_teacher(
+                "calibration error", errors, teacher.get("calibration_error"), fmt.score
+            )
+        )
     return fmt.table([*columns, *published])
 
 
 def size_table(metrics: Mapping[str, Any], series: Sequence[Series]) -> str:
-    """Parameters, bytes, compression, share of the teacher's macro F1 kept, training time."""
+    """Parameters, bytes, compression, share of the teacher's main metric kept, training time."""
     teacher = metrics["teacher"]
     sizes = [one.mean("bytes") for one in series]
     ratios = [compression(metrics, size) for size in sizes]
-    kept = [_divide(one.mean("macro_f1"), number(teacher.get("macro_f1"))) for one in series]
+    main = main_metric(metrics)
+    kept = [_divide(one.mean(main), number(teacher.get(main))) for one in series]
     seconds = [one.mean("train_seconds") for one in series]
     parameters = [one.mean("parameters") for one in series]
     return fmt.table(
@@ -56,7 +64,9 @@ def size_table(metrics: Mapping[str, Any], series: Sequence[Series]) -> str:
                 [fmt.NOTHING, *map(fmt.ratio, ratios)],
                 [None, *ratios],
             ),
-            Column("macro F1 kept", [fmt.NOTHING, *map(fmt.percent, kept)], [None, *kept]),
+            Column(
+                f"{METRIC_NAMES[main]} kept", [fmt.NOTHING, *map(fmt.percent, kept)], [None, *kept]
+            ),
             Column("training, one seed", [fmt.NOTHING, *map(fmt.duration, seconds)]),
         ]
     )
@@ -221,15 +231,19 @@ def _seeds(one: Series) -> str:
 
 
 def _estimates(
-    title: str, metric: str, series: Sequence[Series], teacher: str | None = None
+    title: str,
+    metric: str,
+    series: Sequence[Series],
+    teacher: str | None = None,
+    best: Any = max,
 ) -> Column:
     """A column of estimates, below the teacher's own value if one is given."""
     found = [one.estimate(metric) for one in series]
     cells = [fmt.estimate(value) for value in found]
     means = [None if value is None else value.mean for value in found]
     if teacher is None:
-        return Column(title, cells, means)
-    return Column(title, [teacher, *cells], [None, *means])
+        return Column(title, cells, means, best)
+    return Column(title, [teacher, *cells], [None, *means], best)
 
 
 def _against_teacher(
@@ -251,7 +265,7 @@ def _kind_cell(one: Series) -> str:
 
 
 def _metric_name(metric: str) -> str:
-    return QUALITY_METRICS.get(metric, fmt.text(metric))
+    return METRIC_NAMES.get(metric, fmt.text(metric))
 
 
 def _pair(first: object, second: object) -> str | None:

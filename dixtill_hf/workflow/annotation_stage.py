@@ -14,9 +14,10 @@ from dixtill_hf.annotation.annotate import annotate
 from dixtill_hf.annotation.annotator import ENGINE_VERSION
 from dixtill_hf.annotation.ensemble import annotate_cross_fitted
 from dixtill_hf.data.columns import LABEL, TEACHER_LOGITS
+from dixtill_hf.data.problem_types import labelled_rows
 from dixtill_hf.teacher.ensemble import TeacherEnsemble
 from dixtill_hf.workflow.context import RunContext
-from dixtill_hf.workflow.data_stage import RunData, labelled_classes
+from dixtill_hf.workflow.data_stage import RunData
 from dixtill_hf.workflow.teacher_stage import RunTeacher
 
 
@@ -82,7 +83,7 @@ def labelled_by_teacher(annotated: DatasetDict) -> DatasetDict:
 
 def without_labels(data: DatasetDict) -> list[str]:
     """The names of the splits other than `train` in which no text has a label."""
-    return [name for name in data if name != "train" and not labelled_classes(data[name])]
+    return [name for name in data if name != "train" and not labelled_rows(data[name]).any()]
 
 
 def load_annotated(directory: str | Path, split: str) -> DatasetDict:

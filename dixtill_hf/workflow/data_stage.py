@@ -3,19 +3,27 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 from datasets import Dataset, DatasetDict
 
 from dixtill_hf.artifacts.hashing import hash_json, hash_texts
 from dixtill_hf.data.checks import check_classes
-from dixtill_hf.data.columns import LABEL, LABEL_UNKNOWN, RATIONALE, TEXT
+from dixtill_hf.data.columns import LABEL, RATIONALE, TEXT
 from dixtill_hf.data.labels import label_names
 from dixtill_hf.data.loading import add_unlabelled_texts, load_text_classification
+from dixtill_hf.data.problem_types import (
+    PROBLEM_TYPES,
+    SINGLE_LABEL,
+    ProblemType,
+    label_array,
+    labelled_rows,
+    problem_type_of,
+)
 from dixtill_hf.data.splitting import hold_out
 from dixtill_hf.workflow.context import RunContext
 from dixtill_hf.workflow.recipe import DataArguments
@@ -37,6 +45,11 @@ class RunData:
     def fingerprint(self) -> str:
         """Hash of texts, labels, rationales, further columns and label names of all splits."""
         return data_fingerprint(self.splits)
+
+    @property
+    def problem_type(self) -> ProblemType:
+        """The kind of task that the labels are of."""
+        return problem_type_of(self.splits) or PROBLEM_TYPES[SINGLE_LABEL]
 
     @property
     def train_texts(self) -> list[str]:
@@ -92,6 +105,7 @@ def load_data(
         text_column=arguments.text_column,
         label_column=arguments.label_column,
         label_names=arguments.label_names,
+        problem_type=arguments.problem_type,
         test_source=arguments.test_source,
         validation_fraction=arguments.validation_fraction,
         test_fraction=arguments.test_fraction,
@@ -143,22 +157,29 @@ def data_fingerprint(data: DatasetDict) -> str:
 
 
 def describe_dataset(source: str, data: DatasetDict, fingerprint: str) -> dict[str, Any]:
-    """Source, fingerprint, labels, and how many texts have each, as JSON values."""
+    """Source, fingerprint, kind of task, labels, and how many texts have each, as JSON values."""
     names = label_names(data)
+    problem = problem_type_of(data) or PROBLEM_TYPES[SINGLE_LABEL]
     return {
         "source": source,
         "fingerprint": fingerprint,
+        "problem_type": problem.name,
         "labels": names,
         "splits": {split: len(rows) for split, rows in data.items()},
-        "label_counts": {split: _count_labels(rows, names) for split, rows in data.items()},
+        "labelled": {split: int(labelled_rows(rows).sum()) for split, rows in data.items()},
+        "label_counts": {
+            split: _count_labels(rows, problem, names) for split, rows in data.items()
+        },
     }
 
 
-def _count_labels(split: Dataset, names: Sequence[str]) -> dict[str, int]:
-    counts = Counter(split[LABEL])
-    return {name: counts[index] for index, name in enumerate(names)}
-
-
-def labelled_classes(split: Dataset) -> set[int]:
-    """The labels that occur in a split; texts without a label do not count."""
-    return set(split[LABEL]) - {LABEL_UNKNOWN}
+def _count_labels(split: Dataset, problem: ProblemType, names: Sequence[str]) -> dict[str, int]:
+    """How many texts have each label; nothing in a regression, where there are none to count."""
+    if not problem.is_classification:
+        return {}
+    labels = label_array(split, problem, len(names))
+    if labels.ndim == 1:
+        counts = np.bincount(labels[labels >= 0], minlength=len(names))
+    else:
+        counts = np.nansum(labels, axis=0).astype(int)
+    return dict(zip(names, counts.tolist(), strict=True))

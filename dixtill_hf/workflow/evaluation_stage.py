@@ -5,51 +5,59 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from itertools import groupby
 from typing import Any
 
 import numpy as np
-from datasets import DatasetDict
+from datasets import Dataset, DatasetDict
 from numpy.typing import NDArray
 
 from dixtill_hf.baselines.bag_of_words import fit_labelled
 from dixtill_hf.data.columns import (
     COMPLETENESS_ERROR,
     EVALUATIONS,
-    LABEL,
-    LABEL_UNKNOWN,
     TEACHER_LOGITS,
     TEXT,
     TRUNCATED,
 )
 from dixtill_hf.data.labels import label_names
+from dixtill_hf.data.problem_types import (
+    DEFAULT_THRESHOLD,
+    MULTI_LABEL,
+    PROBLEM_TYPES,
+    REGRESSION,
+    SINGLE_LABEL,
+    ProblemType,
+)
+from dixtill_hf.data.thresholds import best_thresholds
 from dixtill_hf.evaluation.agreement.base import known_measures
-from dixtill_hf.evaluation.classification import softmax
 from dixtill_hf.evaluation.efficiency import directory_bytes, parameter_count
-from dixtill_hf.evaluation.significance import interval, paired_bootstrap
-from dixtill_hf.workflow.data_stage import labelled_classes
-from dixtill_hf.workflow.predictions import calibration, quality
+from dixtill_hf.evaluation.quality import QUALITY, prediction_agreement, quality
+from dixtill_hf.evaluation.significance import (
+    PairedDifference,
+    interval,
+    paired_bootstrap,
+    paired_bootstrap_of_labels,
+    paired_bootstrap_of_values,
+)
+from dixtill_hf.workflow.predictions import calibration, labels_of_split
 from dixtill_hf.workflow.student_jobs import StudentJob
 from dixtill_hf.workflow.student_stage import probabilities_on_test
 from dixtill_hf.workflow.teacher_stage import RunTeacher
 
 BAG_OF_WORDS = "bag_of_words"
 NO_PRESET = ""
-_COMPARED = ("accuracy", "macro_f1")
-_SUMMARISED = (
-    "accuracy",
-    "macro_f1",
-    "matthews",
-    "roc_auc",
-    "calibration_error",
-    "teacher_agreement",
-    "train_seconds",
-)
+_SUMMARISED = ("calibration_error", "teacher_agreement", "train_seconds")
+_COMPARED: dict[str, tuple[Callable[..., PairedDifference], tuple[str, ...]]] = {
+    SINGLE_LABEL: (paired_bootstrap, ("accuracy", "macro_f1")),
+    MULTI_LABEL: (paired_bootstrap_of_labels, ("micro_f1", "macro_f1")),
+    REGRESSION: (paired_bootstrap_of_values, ("pearson", "mae")),
+}
 
-# (method, preset) → predictions of each of its seeds for the test texts, (seeds, texts).
-Predictions = Mapping[tuple[str, str], NDArray[np.integer]]
+# (method, preset) → predictions of each of its seeds for the test texts, (seeds, texts, ...).
+Predictions = Mapping[tuple[str, str], NDArray]
 
 
 def evaluate_students(
@@ -66,28 +74,41 @@ def evaluate_students(
         JSON values under `results`, `summary` and `comparisons`.
     """
     test = annotated["test"]
+    problem, labels = labels_of_split(test)
     series: dict[tuple[str, str], list[np.ndarray]] = {}
     everything: list[dict[str, Any]] = []
-    if len(labelled_classes(annotated["train"])) > 1:  # else there is nothing to fit
-        bag_of_words, probabilities = score_bag_of_words(annotated)
-        series[BAG_OF_WORDS, NO_PRESET] = [probabilities.argmax(-1)]
-        everything.append(bag_of_words | calibration(probabilities, test))
+
+    def add(method: str, preset: str, row: Mapping[str, Any], probabilities: NDArray) -> None:
+        thresholds = row.get("thresholds") or DEFAULT_THRESHOLD
+        predicted = problem.decisions(probabilities, thresholds)
+        series.setdefault((method, preset), []).append(predicted)
+        everything.append({**row, **calibration(probabilities, test, thresholds)})
+
+    if _can_be_fitted(annotated["train"]):
+        add(BAG_OF_WORDS, NO_PRESET, *score_bag_of_words(annotated))
     for job, result in zip(jobs, results, strict=True):
-        probabilities = probabilities_on_test(job)
-        series.setdefault((job.method, job.preset), []).append(probabilities.argmax(-1))
-        everything.append({**result, **calibration(probabilities, test)})
+        add(job.method, job.preset, result, probabilities_on_test(job))
     predictions = {name: np.stack(seeds) for name, seeds in series.items()}
     return {
         "results": everything,
-        "summary": summarise(everything),
-        "comparisons": compare(predictions, np.asarray(test[LABEL])),
+        "summary": summarise(everything, problem),
+        "comparisons": compare(predictions, labels, problem),
     }
+
+
+def _can_be_fitted(train: Dataset) -> bool:
+    """Whether there are labels that a linear model could tell apart."""
+    problem, labels = labels_of_split(train)
+    known = labels[problem.is_labelled(labels)]
+    return len(np.unique(known, axis=0)) > 1
 
 
 def describe_teacher(teacher: RunTeacher, data: DatasetDict) -> dict[str, Any]:
     """The teacher: size, quality on the test split, exactness of its attributions of all splits."""
     test = data["test"]
-    probabilities = softmax(np.asarray(test[TEACHER_LOGITS]))
+    problem, labels = labels_of_split(test)
+    probabilities = problem.scores(np.asarray(test[TEACHER_LOGITS][:]))
+    thresholds = teacher.members[0].thresholds
     return {
         "name": teacher.name,
         "members": len(teacher.members),
@@ -95,8 +116,8 @@ def describe_teacher(teacher: RunTeacher, data: DatasetDict) -> dict[str, Any]:
         "bytes": teacher.num_bytes,
         "finetuned": teacher.finetuned,
         "split": "test",
-        **quality(probabilities, np.asarray(test[LABEL])),
-        **calibration(probabilities, test),
+        **quality(problem, probabilities, labels, thresholds),
+        **calibration(probabilities, test, thresholds),
         "completeness_error": _describe_errors(_of_all(data, COMPLETENESS_ERROR)),
         "evaluations_per_text": float(_of_all(data, EVALUATIONS).mean()),
         "truncated_texts": int(_of_all(data, TRUNCATED).sum()),
@@ -123,13 +144,19 @@ def _describe_errors(errors: NDArray[np.floating]) -> dict[str, float] | None:
 def score_bag_of_words(data: DatasetDict) -> tuple[dict[str, Any], NDArray[np.floating]]:
     """Result and test probabilities `(texts, labels)` of the linear baseline."""
     test = data["test"]
+    problem, labels = labels_of_split(test)
     start = time.perf_counter()
     model = fit_labelled(data["train"], len(label_names(data)))
     seconds = time.perf_counter() - start
     with tempfile.TemporaryDirectory() as directory:
         num_bytes = directory_bytes(model.save(directory))
     probabilities = model.predict_proba(test[TEXT][:])
-    teacher = np.asarray(test[TEACHER_LOGITS]).argmax(-1)
+    thresholds = None
+    if problem.name == MULTI_LABEL:
+        texts, right = data["validation"][TEXT][:], labels_of_split(data["validation"])[1]
+        thresholds = best_thresholds(model.predict_proba(texts), right)
+    teacher = problem.scores(np.asarray(test[TEACHER_LOGITS][:]))
+    chosen = thresholds or DEFAULT_THRESHOLD
     result = {
         "method": BAG_OF_WORDS,
         "preset": None,
@@ -137,22 +164,26 @@ def score_bag_of_words(data: DatasetDict) -> tuple[dict[str, Any], NDArray[np.fl
         "split": "test",
         "parameters": model.parameters,
         "bytes": num_bytes,
-        **quality(probabilities, np.asarray(test[LABEL])),
-        "teacher_agreement": float((probabilities.argmax(-1) == teacher).mean()),
+        **quality(problem, probabilities, labels, chosen),
+        "teacher_agreement": prediction_agreement(problem, probabilities, teacher, chosen),
         "train_seconds": round(seconds, 2),
+        "thresholds": thresholds,
         "validation": None,
         "explanation": None,
     }
     return result, probabilities
 
 
-def summarise(results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def summarise(
+    results: Sequence[Mapping[str, Any]], problem: ProblemType = PROBLEM_TYPES[SINGLE_LABEL]
+) -> list[dict[str, Any]]:
     """Mean, standard deviation and 95 % interval over the seeds of every method and preset."""
     rows = []
     for (preset, method), group in groupby(sorted(results, key=_series), key=_series):
         seeds = list(group)
         values: dict[str, list[Any]] = {
-            name: [row.get(name) for row in seeds] for name in _SUMMARISED
+            name: [row.get(name) for row in seeds]
+            for name in (*QUALITY[problem.name].names, *_SUMMARISED)
         }
         for name in filter(_is_agreement, seeds[0]["explanation"] or {}):
             values[f"explanation.{name}"] = [row["explanation"][name] for row in seeds]
@@ -171,14 +202,19 @@ def summarise(results: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return rows
 
 
-def compare(predictions: Predictions, labels: NDArray[np.integer]) -> list[dict[str, Any]]:
+def compare(
+    predictions: Predictions,
+    labels: NDArray,
+    problem: ProblemType = PROBLEM_TYPES[SINGLE_LABEL],
+) -> list[dict[str, Any]]:
     """DiXtill against every baseline of its preset and the bag of words, by the paired bootstrap.
 
     Test texts without a label do not count.
     """
-    labelled = labels != LABEL_UNKNOWN
+    labelled = problem.is_labelled(labels)
     labels = labels[labelled]
     predictions = {name: seeds[:, labelled] for name, seeds in predictions.items()}
+    bootstrap, metrics = _COMPARED[problem.name]
     rows = []
     for method, preset in predictions:
         if method != "dixtill":
@@ -186,8 +222,8 @@ def compare(predictions: Predictions, labels: NDArray[np.integer]) -> list[dict[
         for baseline, other_preset in predictions:
             if baseline == method or other_preset not in (preset, NO_PRESET):
                 continue
-            for metric in _COMPARED:
-                difference = paired_bootstrap(
+            for metric in metrics:
+                difference = bootstrap(
                     predictions[method, preset], predictions[baseline, other_preset], labels, metric
                 )
                 rows.append(

@@ -9,11 +9,21 @@ from typing import Any
 import numpy as np
 import torch
 from datasets import Dataset
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from dixtill_hf.data.columns import LABEL, LABEL_UNKNOWN, TEACHER_LOGITS, TEXT
+from dixtill_hf.data.columns import TEACHER_LOGITS, TEXT
 from dixtill_hf.data.labels import label_names
+from dixtill_hf.data.problem_types import (
+    DEFAULT_THRESHOLD,
+    PROBLEM_TYPES,
+    SINGLE_LABEL,
+    ProblemType,
+    label_array,
+    problem_type_of,
+    problem_type_of_model,
+    thresholds_of_model,
+)
 from dixtill_hf.distillation.batching import DistillationCollator
 from dixtill_hf.distillation.dataset import (
     ATTRIBUTION_TARGETS,
@@ -26,11 +36,10 @@ from dixtill_hf.distillation.dataset import (
 from dixtill_hf.evaluation.agreement.base import explanation_agreement
 from dixtill_hf.evaluation.classification import (
     calibration_error,
-    classification_metrics,
     f1_per_label,
-    softmax,
 )
 from dixtill_hf.evaluation.classifiers import Classifier, PyTorchClassifier, predict_probabilities
+from dixtill_hf.evaluation.quality import label_f1, prediction_agreement, quality
 from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification
 from dixtill_hf.teacher.loading import Teacher
 
@@ -42,24 +51,28 @@ class StudentPredictions:
     """A student's predictions to the texts of a split, in their order.
 
     Attributes:
-        probabilities: `(texts, labels)`.
-        explanations: One array `(words,)` per text: the student's scores for the label that the
-            teacher's attributions explain.
-        targets: One array `(words,)` per text: the teacher's attributions on the student's words.
-        labels: `(texts,)`, the right labels.
-        teacher_labels: `(texts,)`, the teacher's predictions.
+        problem: The kind of task.
+        probabilities: `(texts, labels)`; in a regression the values.
+        explanations: One array `(words,)` per text and explained label, one text after the other:
+            the student's scores for a label that the teacher's attributions explain.
+        targets: The same of the teacher: its attributions on the student's words.
+        labels: The right labels, as `ProblemType.array` gives them.
+        teacher_probabilities: `(texts, labels)`, the teacher's; in a regression its values.
+        thresholds: Probability from which on a text has a label, if it may have several.
     """
 
+    problem: ProblemType
     probabilities: NDArray[np.float64]
     explanations: list[NDArray]
     targets: list[NDArray]
-    labels: NDArray[np.integer]
-    teacher_labels: NDArray[np.integer]
+    labels: NDArray
+    teacher_probabilities: NDArray[np.float64]
+    thresholds: float | list[float]
 
     @property
-    def predictions(self) -> NDArray[np.integer]:
-        """`(texts,)`, the student's predictions."""
-        return self.probabilities.argmax(-1)
+    def predictions(self) -> NDArray:
+        """What the student predicts, see `ProblemType.decisions`."""
+        return self.problem.decisions(self.probabilities, self.thresholds)
 
 
 def predict(
@@ -67,11 +80,15 @@ def predict(
 ) -> StudentPredictions:
     """Let a student classify and explain every text of an annotated split."""
     names = [model.config.id2label[i] for i in range(model.config.num_labels)]
+    problem = problem_type_of_model(model.config)
     required = (LABELS, TEACHER_LOGITS, ATTRIBUTION_TARGETS)
-    prepared = prepare_dataset(split, tokenizer, names, required=required)
+    prepared = prepare_dataset(
+        split, tokenizer, names, problem_type=problem.name, required=required
+    )
     collate = DistillationCollator(tokenizer.pad_token_id)
     logits: list[NDArray] = []
     explanations: list[NDArray] = []
+    targets: list[NDArray] = []
     model.eval()
     for start in range(0, len(prepared), TEXTS_PER_BATCH):
         rows = prepared[start : start + TEXTS_PER_BATCH]
@@ -79,28 +96,25 @@ def predict(
             [dict(zip(rows, row, strict=True)) for row in zip(*rows.values(), strict=True)]
         )
         batch = {name: tensor.to(model.device) for name, tensor in batch.items()}
+        explained = batch[EXPLAINED_LABEL].view(len(rows[LENGTH]), -1)
         with torch.inference_mode():
             output = model(batch[INPUT_IDS], batch["attention_mask"])
-            scores = model.explain_from(output, batch[EXPLAINED_LABEL]).float().cpu().numpy()
+            scores = model.explain_from(output, explained.clamp(min=0)).float().cpu().numpy()
         logits.append(output.logits.float().cpu().numpy())
-        explanations += [s[:n] for s, n in zip(scores, rows[LENGTH], strict=True)]
+        wanted = batch[ATTRIBUTION_TARGETS].view(scores.shape).cpu().numpy()
+        for row, length in enumerate(rows[LENGTH]):
+            for place in np.flatnonzero(explained[row].cpu().numpy() >= 0):
+                explanations.append(scores[row, place, :length])
+                targets.append(wanted[row, place, :length])
     return StudentPredictions(
-        probabilities=softmax(np.concatenate(logits)),
+        problem=problem,
+        probabilities=problem.scores(np.concatenate(logits)),
         explanations=explanations,
-        targets=[np.asarray(target) for target in prepared[ATTRIBUTION_TARGETS]],
-        labels=np.asarray(prepared[LABELS]),
-        teacher_labels=np.asarray(prepared[TEACHER_LOGITS]).argmax(-1),
+        targets=targets,
+        labels=np.asarray(prepared[LABELS][:]),
+        teacher_probabilities=problem.scores(np.asarray(prepared[TEACHER_LOGITS][:])),
+        thresholds=thresholds_of_model(model.config),
     )
-
-
-def quality(
-    probabilities: NDArray[np.float64], labels: NDArray[np.integer]
-) -> dict[str, float | None]:
-    """Classification metrics over the labelled texts; None each if no text has a label."""
-    labelled = labels != LABEL_UNKNOWN
-    if not labelled.any():
-        return dict.fromkeys(("accuracy", "macro_f1", "matthews", "roc_auc"))
-    return classification_metrics(probabilities[labelled], labels[labelled])
 
 
 def assess(predictions: StudentPredictions, explanation_kind: str) -> dict[str, Any]:
@@ -110,10 +124,13 @@ def assess(predictions: StudentPredictions, explanation_kind: str) -> dict[str, 
         predictions: From `predict`.
         explanation_kind: What the explanations are: `contributions` or `attention`.
     """
-    agreement = explanation_agreement(predictions.targets, predictions.explanations)
+    one = predictions
+    agreement = explanation_agreement(one.targets, one.explanations)
     return {
-        **quality(predictions.probabilities, predictions.labels),
-        "teacher_agreement": float((predictions.predictions == predictions.teacher_labels).mean()),
+        **quality(one.problem, one.probabilities, one.labels, one.thresholds),
+        "teacher_agreement": prediction_agreement(
+            one.problem, one.probabilities, one.teacher_probabilities, one.thresholds
+        ),
         "explanation": {"kind": explanation_kind, **agreement},
     }
 
@@ -123,27 +140,55 @@ def score(classifier: Classifier, test: Dataset) -> dict[str, Any]:
     return measures(predict_probabilities(classifier, test[TEXT][:]), test)
 
 
-def measures(probabilities: NDArray[np.float64], test: Dataset) -> dict[str, Any]:
-    """The same from probabilities `(texts, labels)` of an annotated split."""
-    labels = np.asarray(test[LABEL])
-    teacher = np.asarray(test[TEACHER_LOGITS]).argmax(-1)
+def measures(
+    probabilities: NDArray[np.float64], test: Dataset, thresholds: ArrayLike = DEFAULT_THRESHOLD
+) -> dict[str, Any]:
+    """The same from probabilities `(texts, labels)`, or values, of an annotated split.
+
+    Args:
+        probabilities: Of the test texts.
+        test: The annotated split.
+        thresholds: Probability from which on a text has a label, if it may have several.
+    """
+    problem, labels = labels_of_split(test)
+    teacher = problem.scores(np.asarray(test[TEACHER_LOGITS][:]))
     return {
-        **quality(probabilities, labels),
-        **calibration(probabilities, test),
-        "teacher_agreement": float((probabilities.argmax(-1) == teacher).mean()),
+        **quality(problem, probabilities, labels, thresholds),
+        **calibration(probabilities, test, thresholds),
+        "teacher_agreement": prediction_agreement(problem, probabilities, teacher, thresholds),
     }
 
 
-def calibration(probabilities: NDArray[np.floating], test: Dataset) -> dict[str, Any]:
-    """Expected calibration error and F1 of every label, over the labelled texts."""
-    labels = np.asarray(test[LABEL])
-    labelled = labels != LABEL_UNKNOWN
-    if not labelled.any():
+def labels_of_split(split: Dataset) -> tuple[ProblemType, NDArray]:
+    """The kind of task of a labelled split, and its labels as `ProblemType.array` gives them."""
+    problem = problem_type_of(split) or PROBLEM_TYPES[SINGLE_LABEL]
+    return problem, label_array(split, problem, len(label_names(split)))
+
+
+def calibration(
+    probabilities: NDArray[np.floating], test: Dataset, thresholds: ArrayLike = DEFAULT_THRESHOLD
+) -> dict[str, Any]:
+    """Expected calibration error and F1 of every label, over the labelled texts.
+
+    Both are None in a regression, and the error if a text may have several labels.
+
+    Args:
+        probabilities: Of the test texts, `(texts, labels)`.
+        test: The split.
+        thresholds: As for `measures`.
+    """
+    problem, labels = labels_of_split(test)
+    labelled = problem.is_labelled(labels)
+    if not labelled.any() or not problem.is_classification:
         return {"calibration_error": None, "f1_per_class": None}
-    given = np.asarray(probabilities, dtype=float)[labelled], labels[labelled]
+    given, right = np.asarray(probabilities, dtype=float)[labelled], labels[labelled]
+    names = label_names(test)
+    if problem.name != SINGLE_LABEL:
+        found = label_f1(problem, given, right, names, thresholds)
+        return {"calibration_error": None, "f1_per_class": found}
     return {
-        "calibration_error": calibration_error(*given),
-        "f1_per_class": f1_per_label(*given, label_names(test)),
+        "calibration_error": calibration_error(given, right),
+        "f1_per_class": f1_per_label(given, right, names),
     }
 
 

@@ -38,13 +38,20 @@ class DataArguments:
     text_column: str | None = described(
         None, "Column of the text. Default: found by its usual names."
     )
-    label_column: str | None = described(
-        None, "Column of the label. Default: found by its usual names."
+    label_column: list[str] | None = described(
+        None,
+        "Column of the label; several if each label (0 and 1) or each value has its own. Default: "
+        "found by its usual names.",
     )
     label_names: list[str] | None = described(
         None,
         "Names of the labels in their order: --label_names Bearish Bullish Neutral, or a list in "
         "YAML.",
+    )
+    problem_type: str | None = described(
+        None,
+        "single_label_classification, multi_label_classification (any number of labels a text) or "
+        "regression (numbers). Default: what the labels are, which is said.",
     )
     unlabelled: bool = described(
         False,

@@ -14,7 +14,7 @@ from datasets import DatasetDict
 
 from dixtill_hf.artifacts.files import write_json
 from dixtill_hf.artifacts.hashing import hash_json
-from dixtill_hf.data.columns import LABEL, LABEL_UNKNOWN
+from dixtill_hf.data.problem_types import REGRESSION, SINGLE_LABEL, has_unlabelled, labelled_rows
 from dixtill_hf.distillation.presets import METHODS
 from dixtill_hf.explainers.base import Explainer
 from dixtill_hf.reporting.measurements import METRICS_FORMAT
@@ -23,15 +23,16 @@ from dixtill_hf.teacher.loading import Teacher
 from dixtill_hf.workflow.annotation_stage import Annotation, annotate_data, without_labels
 from dixtill_hf.workflow.answering_stage import calibrate_published
 from dixtill_hf.workflow.context import RunContext
-from dixtill_hf.workflow.data_stage import RunData, labelled_classes, load_run_data
+from dixtill_hf.workflow.data_stage import RunData, load_run_data
 from dixtill_hf.workflow.device_stage import measure_on_device
 from dixtill_hf.workflow.environment import describe_environment
 from dixtill_hf.workflow.evaluation_stage import describe_teacher, evaluate_students
-from dixtill_hf.workflow.recipe import Recipe
+from dixtill_hf.workflow.recipe import Recipe, StudentArguments
 from dixtill_hf.workflow.student_jobs import (
     StudentJob,
     check_students,
     describe_vocabularies,
+    job_arguments,
     student_jobs,
 )
 from dixtill_hf.workflow.student_publication import (
@@ -145,9 +146,10 @@ def complete_run(recipe: Recipe, command: str) -> FinishedRun:
     _check_explainer(recipe, context.explainer)
     data = load_run_data(context)
     prompted = context.teacher_source.prompted
+    recipe = _of_problem_type(recipe, data)
     if prompted:
         recipe = _taught_by_prompt(recipe, data)
-        context = replace(context, recipe=recipe)
+    context = replace(context, recipe=recipe)
     _check_labelled(recipe, data, test_by_teacher=prompted)
     # These find what cannot be built.
     check_teachers_vectors(recipe.student, context.teacher_source.config, data.splits)
@@ -209,10 +211,42 @@ def _check_explainer(recipe: Recipe, explainer: Explainer) -> None:
         )
 
 
+def _of_problem_type(recipe: Recipe, data: RunData) -> Recipe:
+    """The recipe for the kind of task of the data.
+
+    In a regression there is no method 'kl': it is left out if no methods were chosen.
+
+    Raises:
+        ValueError: Something that was asked for is not defined for this kind of task.
+    """
+    problem = data.problem_type.name
+    if problem == SINGLE_LABEL:
+        return recipe
+    output = recipe.annotation.output
+    if output not in (None, "logit"):
+        raise ValueError(
+            f"output is {output!r}, which compares the labels of a text, and these data are of the "
+            f"problem type {problem}: leave it out."
+        )
+    if recipe.teacher.teacher_folds:
+        raise ValueError(
+            "teacher_folds is for texts with one label each, and these data are of the problem "
+            f"type {problem}: leave it out."
+        )
+    if problem == REGRESSION and recipe.student.methods == StudentArguments().methods:
+        methods = [name for name in recipe.student.methods if name != "kl"]
+        recipe = replace(recipe, student=replace(recipe.student, methods=methods))
+    for method in recipe.student.methods:
+        for preset in recipe.student.presets:
+            arguments = job_arguments(recipe.student, preset, method, 0, Path())
+            arguments.for_problem(problem)
+    return recipe
+
+
 def _taught_by_prompt(recipe: Recipe, data: RunData) -> Recipe:
     """The recipe without the method 'none' if a training text has no label to learn from."""
     methods = [name for name in recipe.student.methods if name != "none"]
-    if LABEL_UNKNOWN not in data.splits["train"][LABEL] or methods == recipe.student.methods:
+    if not has_unlabelled(data.splits["train"]) or methods == recipe.student.methods:
         return recipe
     logger.warning("The method 'none' learns only from labels, and texts have none: left out.")
     return replace(recipe, student=replace(recipe.student, methods=methods))
@@ -220,10 +254,10 @@ def _taught_by_prompt(recipe: Recipe, data: RunData) -> Recipe:
 
 def _check_labelled(recipe: Recipe, data: RunData, test_by_teacher: bool) -> None:
     """Refuse what needs labels if there are none, before anything is computed."""
-    if "none" in recipe.student.methods and LABEL_UNKNOWN in data.splits["train"][LABEL]:
+    if "none" in recipe.student.methods and has_unlabelled(data.splits["train"]):
         raise ValueError(
             "The method 'none' learns only from labels, and some training texts have none: leave "
             "it out with --methods kl mse dixtill."
         )
-    if not test_by_teacher and not labelled_classes(data.splits["test"]):
+    if not test_by_teacher and not labelled_rows(data.splits["test"]).any():
         raise ValueError("No test text has a label, so nothing can be scored: label some.")

@@ -6,7 +6,7 @@ from __future__ import annotations
 import random
 import shutil
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,11 +24,13 @@ from dixtill_hf.data import columns
 from dixtill_hf.data.alignment import align_spans, explained_scores
 from dixtill_hf.data.labels import label_names
 from dixtill_hf.data.names import hub_id
+from dixtill_hf.data.problem_types import SINGLE_LABEL, ProblemType
 from dixtill_hf.distillation.model_card import write_card
-from dixtill_hf.evaluation.classification import softmax
+from dixtill_hf.evaluation.quality import QUALITY
 from dixtill_hf.reporting.model_card import card_contents
 from dixtill_hf.student.explaining import explain
 from dixtill_hf.workflow.context import PACKAGED, RunContext
+from dixtill_hf.workflow.predictions import labels_of_split
 from dixtill_hf.workflow.student_jobs import StudentJob
 from dixtill_hf.workflow.student_stage import PROBABILITIES
 
@@ -75,14 +77,16 @@ def describe_student(
 def best_student(results: Sequence[Mapping[str, Any]]) -> int:
     """Position of the best DiXtill student on validation; of any method if there is none.
 
-    Without a labelled validation text, the best is the one that agrees most with the teacher.
+    The best has the most of the main metric of its kind of task; without a labelled validation
+    text, it is the one that agrees most with the teacher.
     """
     positions = [i for i, r in enumerate(results) if r["method"] == "dixtill"]
 
     def score(position: int) -> float:
-        validation = results[position]["validation"]
-        macro_f1 = validation["macro_f1"]
-        return validation["teacher_agreement"] if macro_f1 is None else macro_f1
+        row = results[position]
+        validation = row["validation"]
+        quality = validation[QUALITY[row.get("problem_type", SINGLE_LABEL)].main]
+        return validation["teacher_agreement"] if quality is None else quality
 
     return max(positions or range(len(results)), key=score)
 
@@ -96,51 +100,78 @@ def explained_examples(
     are summed on the student's words, so that both mark the same words.
     """
     names = label_names(test)
-    sample = test.select(_pick(list(test[columns.LABEL]), TEXTS, seed))
+    problem, labels = labels_of_split(test)
+    rows = _pick(problem.groups(labels), TEXTS, seed)
+    sample, right = test.select(rows), labels[rows]
     students = explain(model, tokenizer, sample[columns.TEXT][:])
     examples = []
-    for row, student in zip(sample, students, strict=True):
+    for row, label, student in zip(sample, right, students, strict=True):
+        gold = [names[one] for one in _gold_labels(problem, label)]
         examples.append(
             {
                 "text": row[columns.TEXT],
-                "label": names[row[columns.LABEL]] if row[columns.LABEL] >= 0 else None,
-                "teacher": _teachers_side(row, names, student.spans),
+                "label": gold[0] if gold else None,
+                "labels": gold,
+                "teacher": _teachers_side(problem, row, names, student.spans),
                 "student": {
                     "label": student.label,
                     "probability": student.probability,
+                    "value": student.logits[student.label],
                     "spans": [list(span) for span in student.spans],
                     "scores": [float(score) for score in student.scores],
                 },
                 "rationale": row.get(columns.RATIONALE),
             }
         )
-    kind = model.config.explanation
-    return {"labels": names, "student_explanation": kind, "examples": examples}
-
-
-def _teachers_side(
-    row: Mapping[str, Any], names: Sequence[str], words: Sequence[tuple[int, int]]
-) -> dict[str, Any]:
-    probabilities = softmax(np.asarray([row[columns.TEACHER_LOGITS]]))[0]
-    label = row[columns.EXPLAINED_LABEL]
-    attributions = explained_scores(row[columns.TEACHER_ATTRIBUTIONS], label)
-    scores = align_spans(row[columns.TEACHER_SPANS], attributions, words)
     return {
-        "label": names[label],
-        "probability": float(probabilities[label]),
-        "spans": [list(word) for word in words],
-        "scores": [float(score) for score in scores],
+        "labels": names,
+        "problem_type": problem.name,
+        "student_explanation": model.config.explanation,
+        "examples": examples,
     }
 
 
-def _pick(labels: Sequence[int], count: int, seed: int) -> list[int]:
-    """Rows of a random sample in which every label has its turn."""
-    rows_of: dict[int, list[int]] = defaultdict(list)
-    for row, label in enumerate(labels):
-        rows_of[label].append(row)
+def _gold_labels(problem: ProblemType, label: Any) -> list[int]:
+    """The right labels of a text; none in a regression, or if nothing is known."""
+    if not problem.is_classification:
+        return []
+    if np.ndim(label):
+        return np.flatnonzero(label == 1).tolist()
+    return [int(label)] if label >= 0 else []
+
+
+def _teachers_side(
+    problem: ProblemType,
+    row: Mapping[str, Any],
+    names: Sequence[str],
+    words: Sequence[tuple[int, int]],
+) -> dict[str, Any]:
+    """What the teacher says of a text; of several explained labels the most probable one."""
+    logits = np.asarray(row[columns.TEACHER_LOGITS])
+    explained, attributions = row[columns.EXPLAINED_LABEL], row[columns.TEACHER_ATTRIBUTIONS]
+    if isinstance(explained, list):
+        place = int(np.argmax(logits[explained]))
+        label, own = explained[place], attributions[place]
+    else:
+        label, own = explained, explained_scores(attributions, explained)
+    probability = float(problem.scores(logits[None])[0, label])
+    return {
+        "label": names[label],
+        "probability": probability if problem.is_classification else None,
+        "value": float(logits[label]),
+        "spans": [list(word) for word in words],
+        "scores": [float(s) for s in align_spans(row[columns.TEACHER_SPANS], own, words)],
+    }
+
+
+def _pick(groups: Sequence[Hashable], count: int, seed: int) -> list[int]:
+    """Rows of a random sample in which every group has its turn."""
+    rows_of: dict[Any, list[int]] = defaultdict(list)
+    for row, group in enumerate(groups):
+        rows_of[group].append(row)
     generator = random.Random(seed)
     queues = [generator.sample(rows, len(rows)) for _, rows in sorted(rows_of.items())]
     picked: list[int] = []
-    while len(picked) < min(count, len(labels)):
+    while len(picked) < min(count, len(groups)):
         picked += [queue.pop() for queue in queues if queue]
     return picked[:count]

@@ -34,7 +34,6 @@ from dixtill_hf.evaluation.efficiency import directory_bytes, parameter_count
 from dixtill_hf.workflow.predictions import assess, predict
 from dixtill_hf.workflow.student_jobs import StudentJob, job_arguments
 
-VALIDATED = ("accuracy", "macro_f1", "teacher_agreement")
 PROBABILITIES = "test_probabilities.npy"
 
 
@@ -77,12 +76,14 @@ def _train_into(job: StudentJob, directory: Path) -> dict[str, Any]:
         "preset": job.preset,
         "seed": job.seed,
         "split": "test",
+        "problem_type": test.problem.name,
         "parameters": parameter_count(model),
         "bytes": directory_bytes(directory),
         "train_texts": len(trainer.train_dataset),
         **assess(test, model.config.explanation),
         "train_seconds": round(seconds, 2),
-        "validation": {name: validation[name] for name in VALIDATED},
+        "thresholds": model.config.thresholds,
+        "validation": {name: value for name, value in validation.items() if name != "explanation"},
     }
 
 
@@ -110,6 +111,7 @@ def _trainer(job: StudentJob, data: DatasetDict, checkpoints: Path) -> Distillat
         job_arguments(arguments, job.preset, job.method, job.seed, checkpoints),
         variants=None if job.variants is None else Dataset.load_from_disk(str(job.variants)),
         include_variant_words=arguments.replacement_words > 0,
+        eval_dataset=data["validation"],  # thresholds of several labels are chosen on it
         word_vectors=job.word_vectors,
         student_start=arguments.student_start,
         min_frequency=arguments.min_frequency,

@@ -9,8 +9,9 @@ from functools import cached_property
 from pathlib import Path
 
 from dixtill_hf.data.columns import LABEL, TEXT
-from dixtill_hf.data.conventions import find_label_column, find_text_column
+from dixtill_hf.data.conventions import find_label_columns, find_text_column
 from dixtill_hf.data.labels import label_names
+from dixtill_hf.data.problem_types import SINGLE_LABEL
 from dixtill_hf.data.sources import read_source
 from dixtill_hf.evaluation.efficiency import directory_bytes
 from dixtill_hf.teacher.adapters import is_adapter
@@ -64,7 +65,12 @@ def prepare_teacher(context: RunContext, data: RunData) -> RunTeacher:
     if source.prompted:
         return RunTeacher(source.name, _prompted(arguments, data), finetuned=False)
     if source.fine_tuned:
-        teacher = load_teacher(source.path, label_names(data.splits), arguments.label_map)
+        teacher = load_teacher(
+            source.path,
+            label_names(data.splits),
+            arguments.label_map,
+            problem_type=data.problem_type.name,
+        )
         return RunTeacher(source.name, teacher, finetuned=False)
     settings = FinetuningSettings(
         epochs=arguments.teacher_epochs,
@@ -81,12 +87,17 @@ def prepare_teacher(context: RunContext, data: RunData) -> RunTeacher:
         return RunTeacher(source.name, ensemble, finetuned=True)
     with context.cache.timed("finetune", given):
         finetune_teacher(data.splits, source.path, directory, settings)
-    return RunTeacher(
-        source.name, load_teacher(directory, label_names(data.splits)), finetuned=True
-    )
+    names, problem_type = label_names(data.splits), data.problem_type.name
+    teacher = load_teacher(directory, names, problem_type=problem_type)
+    return RunTeacher(source.name, teacher, finetuned=True)
 
 
 def _prompted(arguments: TeacherArguments, data: RunData) -> PromptedTeacher:
+    if data.problem_type.name != SINGLE_LABEL:
+        raise ValueError(
+            "A language model with an instruction gives a text one label, and these data are of "
+            f"the problem type {data.problem_type.name}: name a fine-tuned teacher, or an encoder."
+        )
     examples: list[tuple[str, str]] = []
     if arguments.examples is not None:
         shown = read_examples(arguments.examples)
@@ -110,7 +121,7 @@ def read_examples(source: str) -> dict[str, list[str]]:
     """
     (split,) = read_source(source).values()
     text = find_text_column(split.column_names, None, "train")
-    label = find_label_column(split.column_names, None, "train")
+    (label,) = find_label_columns(split.column_names, None, "train")
     return {TEXT: split[text][:], LABEL: [str(name) for name in split[label]]}
 
 

@@ -102,9 +102,10 @@ def test_what_is_left_open_depends_on_the_task_and_the_encoder(
 
 def test_several_devices_share_the_batch_and_warm_up_as_one_does(tmp_path, monkeypatch):
     settings = FinetuningSettings(epochs=2, learning_rate=1e-4)
-    alone = finetuning_trainer._training_arguments(tmp_path, settings, texts=640)
+    given = {"texts": 640, "metric": "macro_f1"}
+    alone = finetuning_trainer._training_arguments(tmp_path, settings, **given)
     monkeypatch.setattr(TrainingArguments, "world_size", 8)
-    shared = finetuning_trainer._training_arguments(tmp_path, settings, texts=640)
+    shared = finetuning_trainer._training_arguments(tmp_path, settings, **given)
     assert (alone.per_device_train_batch_size, shared.per_device_train_batch_size) == (32, 4)
     assert alone.warmup_steps == shared.warmup_steps == 4
 

@@ -56,12 +56,35 @@ def test_unmatched_labels_are_refused_before_the_weights_are_read(tiny_teacher_d
         load_teacher(tiny_teacher_dir("bert"), ["no", "yes", "maybe"])
 
 
-def test_a_regression_model_is_refused(tiny_teacher_dir, tmp_path):
+def test_a_model_of_one_value_is_a_regression(tiny_teacher_dir, tmp_path):
     AutoModelForSequenceClassification.from_pretrained(
         tiny_teacher_dir("bert"), num_labels=1, ignore_mismatched_sizes=True
     ).save_pretrained(tmp_path)
-    with pytest.raises(ValueError, match="not a single-label classifier"):
-        load_teacher(tmp_path, ["only"])
+    AutoTokenizer.from_pretrained(tiny_teacher_dir("bert")).save_pretrained(tmp_path)
+    teacher = load_teacher(tmp_path, ["score"])
+    assert (teacher.problem_type.name, teacher.label_order) == ("regression", [0])
+    assert not teacher.explains_several
+    with pytest.raises(ValueError, match="regression, and the data's is single_label"):
+        load_teacher(tmp_path, ["a", "b"], problem_type="single_label_classification")
+
+
+def test_a_model_that_does_not_say_may_give_several_labels(tiny_teacher_dir, teacher_labels):
+    given = tiny_teacher_dir("bert"), teacher_labels
+    teacher = load_teacher(*given, problem_type="multi_label_classification")
+    assert teacher.problem_type.name == "multi_label_classification"
+    assert teacher.explains_several
+    assert teacher.thresholds == 0.5
+    assert load_teacher(*given).problem_type.name == "single_label_classification"
+    with pytest.raises(ValueError, match="the data's is regression"):
+        load_teacher(*given, problem_type="regression")
+
+
+def test_thresholds_are_in_the_order_of_the_data(tiny_teacher_dir, teacher_labels):
+    names = [teacher_labels[place] for place in (2, 0, 1)]
+    kind = "multi_label_classification"
+    teacher = load_teacher(tiny_teacher_dir("bert"), names, problem_type=kind)
+    teacher.model.config.thresholds = [0.1, 0.2, 0.3]
+    assert teacher.thresholds == [0.3, 0.1, 0.2]
 
 
 def test_a_missing_model_says_what_is_missing():
