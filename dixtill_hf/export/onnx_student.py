@@ -9,6 +9,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from dixtill_hf.data.names import check_name
+from dixtill_hf.data.problem_types import (
+    DEFAULT_THRESHOLD,
+    PROBLEM_TYPES,
+    SINGLE_LABEL,
+    predicted_labels,
+)
 from dixtill_hf.data.words import word_limit
 from dixtill_hf.export.onnx_session import MODEL_FILE, TextEncoder, open_session
 
@@ -21,8 +28,7 @@ class ExplainedBatch(NamedTuple):
 
     Attributes:
         logits: Scores of the labels, `(texts, labels)`.
-        scores: Score of each word for the label that scores highest, `(texts, words)`; 0 on
-            padding.
+        scores: Score of each word for the label that is explained, `(texts, words)`; 0 on padding.
     """
 
     logits: NDArray[np.float32]
@@ -38,6 +44,9 @@ class OnnxStudent:
 
     Attributes:
         labels: Names of the labels, in the order of the logits.
+        problem_type: Name of the kind of task, as transformers has it.
+        thresholds: Probability from which on a text has a label, for each label, if it may have
+            several; else None.
         explanation: What the scores of the words are: `"contributions"` to the label's logit, or
             `"attention"` scores, which are the same for every label.
 
@@ -58,6 +67,8 @@ class OnnxStudent:
             )
         self.labels = [config["id2label"][str(label)] for label in range(len(config["id2label"]))]
         self.explanation: str = config["explanation"]
+        self.problem_type: str = config.get("problem_type") or SINGLE_LABEL
+        self.thresholds: list[float] | None = config.get("thresholds")
         self._session = open_session(directory / MODEL_FILE, threads)
         settings = json.loads((directory / "tokenizer_config.json").read_text(encoding="utf-8"))
         self.tokenize = TextEncoder(
@@ -73,10 +84,36 @@ class OnnxStudent:
         (logits,) = self._session.run(["logits"], inputs)
         return logits
 
-    def explain(self, inputs: dict[str, NDArray[np.int64]]) -> ExplainedBatch:
-        """Predict what `tokenize` gave and score the words for the predicted labels."""
+    def predicted(self, logits: NDArray[np.float32]) -> list[list[str]]:
+        """Names of the labels that are predicted for each text: one, or any number of them.
+
+        Args:
+            logits: What `logits` gave. In a regression they are the values, and no label is
+                predicted.
+        """
+        problem = PROBLEM_TYPES[self.problem_type]
+        thresholds = self.thresholds or DEFAULT_THRESHOLD
+        found = predicted_labels(problem, problem.scores(logits), thresholds)
+        return [[self.labels[label] for label in own] for own in found]
+
+    def explain(
+        self, inputs: dict[str, NDArray[np.int64]], label: str | None = None
+    ) -> ExplainedBatch:
+        """Predict what `tokenize` gave and score the words for one label of each text.
+
+        Args:
+            inputs: What `tokenize` gave.
+            label: Name of the label to explain. Default: the one that scores highest.
+
+        Raises:
+            ValueError: The student does not know the label.
+        """
+        if label is not None:
+            check_name("label", label, self.labels)
         if self.explanation == "attention":
             return ExplainedBatch(*self._session.run(["logits", "attention_scores"], inputs))
         logits, contributions = self._session.run(["logits", "contributions"], inputs)
-        predicted = logits.argmax(axis=1)[:, None, None]
-        return ExplainedBatch(logits, np.take_along_axis(contributions, predicted, axis=2)[..., 0])
+        if label is not None:
+            return ExplainedBatch(logits, contributions[..., self.labels.index(label)])
+        best = logits.argmax(axis=1)[:, None, None]
+        return ExplainedBatch(logits, np.take_along_axis(contributions, best, axis=2)[..., 0])

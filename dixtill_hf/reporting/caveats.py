@@ -154,8 +154,8 @@ def _beaten_by_bag_of_words(metrics: Mapping[str, Any], series: Sequence[Series]
         return None
     return (
         f"A bag of words is at least as good as {fmt.text(one.name)} here "
-        f"({METRIC_NAMES[one.main]} {fmt.score(value.mean)} and {fmt.score(own.mean)}). If you do not need explanations "
-        "like the teacher's, it is the simpler choice."
+        f"({METRIC_NAMES[one.main]} {fmt.score(value.mean)} and {fmt.score(own.mean)}). If you "
+        "do not need explanations like the teacher's, it is the simpler choice."
     )
 
 

@@ -15,6 +15,7 @@ from dixtill_hf.artifacts.stage_cache import OutputCache
 from dixtill_hf.baselines.attention_heads import HeadMap
 from dixtill_hf.baselines.base import get_baseline
 from dixtill_hf.baselines.pruned_heads import why_heads_stay
+from dixtill_hf.data.problem_types import SINGLE_LABEL, problem_type_of
 from dixtill_hf.evaluation.latency import LatencySettings
 from dixtill_hf.reporting.report import write_report
 from dixtill_hf.teacher.loading import Teacher
@@ -30,6 +31,7 @@ from dixtill_hf.workflow.benchmark_recipe import (
     quick_arguments,
     quick_recipe,
 )
+from dixtill_hf.workflow.data_stage import load_data
 from dixtill_hf.workflow.efficiency_stage import measure_efficiency, timed_models
 from dixtill_hf.workflow.explanation_stage import study_explanations
 from dixtill_hf.workflow.paper_study import PUBLISHED, bert_base_models, study_temperatures
@@ -61,10 +63,25 @@ def benchmark(recipe: Recipe, arguments: BenchmarkArguments, command: str) -> Pa
     if arguments.quick:
         arguments, recipe = quick_arguments(arguments), quick_recipe(recipe)
         _check_replaces_nothing(recipe)
+    _check_problem_type(recipe)
     run = complete_run(recipe, command)
     metrics = run.metrics | measure(run, arguments) | {"quick": arguments.quick}
     write_json(run.output_dir / "metrics.json", metrics)
     return write_report(run.output_dir)
+
+
+def _check_problem_type(recipe: Recipe) -> None:
+    """Refuse data whose baselines, times and explanations are not compared here.
+
+    Raises:
+        ValueError: Texts do not have one label each.
+    """
+    found = problem_type_of(load_data(recipe.data))
+    if found is not None and found.name != SINGLE_LABEL:
+        raise ValueError(
+            "dixtill-hf benchmark compares models that give a text one label, and these data are "
+            f"of the problem type {found.name}: use dixtill-hf run, which has the linear baseline."
+        )
 
 
 def measure(run: FinishedRun, arguments: BenchmarkArguments) -> dict[str, Any]:
