@@ -10,7 +10,7 @@ from dixtill_hf.annotation.annotate import annotate
 from dixtill_hf.data.alignment import align_spans
 from dixtill_hf.distillation.building import build_student
 from dixtill_hf.workflow.data_stage import load_data
-from dixtill_hf.workflow.predictions import assess, calibration, measures, predict, quality
+from dixtill_hf.workflow.predictions import assess, calibration, measures, predict
 
 
 @pytest.fixture
@@ -54,12 +54,6 @@ def test_the_assessment_names_what_the_explanations_are(annotated, student):
     scores = assess(predict(model, tokenizer, annotated), "contributions")
     assert scores["explanation"]["kind"] == "contributions"
     assert -1 <= scores["explanation"]["cosine"] <= 1
-
-
-def test_unlabelled_texts_do_not_count():
-    probabilities = np.array([[0.9, 0.1], [0.2, 0.8], [0.7, 0.3]])
-    assert quality(probabilities, np.array([0, -100, 1]))["accuracy"] == 0.5
-    assert quality(probabilities, np.full(3, -100))["accuracy"] is None
 
 
 @pytest.fixture
