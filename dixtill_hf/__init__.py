@@ -75,7 +75,9 @@ __all__ = [
     "register_kd_loss",
     "save_pruned",
     "save_teacher_vectors",
+    "select_for_teacher",
     "similar_words",
+    "teach_in_rounds",
     "train_word_tokenizer",
 ]
 
@@ -96,11 +98,11 @@ _MODULES = {
     "DixtillOutput": "student.modeling_dixtill",
     "Explainer": "explainers.base",
     "Explanation": "student.explaining",
+    "FunctionTeacher": "teacher.function",
     "IntegratedGradients": "explainers.integrated_gradients",
     "LabelAsker": "teacher.prompted.asking",
     "OnnxStudent": "export.onnx_student",
     "PretrainingSettings": "pretraining.pretrain",
-    "FunctionTeacher": "teacher.function",
     "PromptedTeacher": "teacher.prompted.teacher",
     "Student": "student.student",
     "Teacher": "teacher.loading",
@@ -140,7 +142,9 @@ _MODULES = {
     "register_kd_loss": "distillation.losses.base",
     "save_pruned": "baselines.attention_heads",
     "save_teacher_vectors": "distillation.teacher_vectors",
+    "select_for_teacher": "distillation.selection",
     "similar_words": "distillation.augmentation",
+    "teach_in_rounds": "distillation.selection",
     "train_word_tokenizer": "student.tokenization",
 }
 
@@ -150,9 +154,9 @@ EXPERIMENTAL = frozenset(
         "Cascade",
         "ChatEndpoint",
         "CompletionEndpoint",
+        "FunctionTeacher",
         "LabelAsker",
         "OnnxStudent",
-        "FunctionTeacher",
         "PromptedTeacher",
         "annotate_by_ensemble",
         "annotate_cross_fitted",
@@ -169,7 +173,9 @@ EXPERIMENTAL = frozenset(
         "register_kd_loss",
         "save_pruned",
         "save_teacher_vectors",
+        "select_for_teacher",
         "similar_words",
+        "teach_in_rounds",
     }
 )
 """Public names that may change in any release."""
@@ -199,6 +205,7 @@ if TYPE_CHECKING:  # what type checkers and editors read
     from dixtill_hf.distillation.dataset import prepare_dataset
     from dixtill_hf.distillation.distill import distill
     from dixtill_hf.distillation.losses.base import register_kd_loss
+    from dixtill_hf.distillation.selection import select_for_teacher, teach_in_rounds
     from dixtill_hf.distillation.teacher_vectors import save_teacher_vectors
     from dixtill_hf.distillation.trainer import DistillationTrainer
     from dixtill_hf.evaluation.agreement.base import explanation_agreement
