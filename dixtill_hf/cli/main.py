@@ -22,6 +22,7 @@ COMMANDS = {
     "calibrate": "make a student's probabilities true, and say from which one on it may answer",
     "explain": "classify a text and show which words decided",
     "predict": "score files of texts with a student: label, probabilities, deciding words",
+    "serve": "answer over HTTP with a student, and its teacher where it is unsure",
     "export": "write a student for where it is used: one small file in integers, or ONNX",
 }
 _USAGE = "usage: dixtill-hf COMMAND [recipe.yaml] [--field value ...]"

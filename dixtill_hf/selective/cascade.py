@@ -26,12 +26,14 @@ class CascadeAnswer:
         label: The label.
         probability: Its probability, as the one who answered sees it.
         answered_by: "student" or "teacher".
+        probabilities: The probability of every label, in the order of the student's.
         explanation: The student's explanation of `label`: which words it sees speak for it.
     """
 
     label: str
     probability: float
     answered_by: str
+    probabilities: tuple[float, ...]
     explanation: Explanation
 
 
@@ -104,7 +106,7 @@ class Cascade:
         explanations = self.student.explain(texts, batch_size=batch_size)
         confidences = [e.probabilities[e.label] for e in explanations]
         answers = [
-            CascadeAnswer(e.label, confidence, "student", e)
+            CascadeAnswer(e.label, confidence, "student", tuple(e.probabilities.values()), e)
             for e, confidence in zip(explanations, confidences, strict=True)
         ]
         unsure = [i for i, confidence in enumerate(confidences) if confidence < self.threshold]
@@ -118,7 +120,9 @@ class Cascade:
             unsure, labels, probabilities, explained, strict=True
         ):
             explanation = replace(explanation, answered=False)
-            answers[i] = CascadeAnswer(label, float(row.max()), "teacher", explanation)
+            answers[i] = CascadeAnswer(
+                label, float(row.max()), "teacher", tuple(row.tolist()), explanation
+            )
         return answers
 
     def _ask(self, texts: list[str]) -> NDArray[np.float64]:
