@@ -24,6 +24,8 @@ COMMANDS = {
     "predict": "score files of texts with a student: label, probabilities, deciding words",
     "serve": "answer over HTTP with a student, and its teacher where it is unsure",
     "export": "write a student for where it is used: one small file in integers, or ONNX",
+    "push": "publish a student on the Hugging Face Hub",
+    "space": "write a page that runs a student in the browser, as a static Space",
 }
 _USAGE = "usage: dixtill-hf COMMAND [recipe.yaml] [--field value ...]"
 # What a user can mend; anything else is a defect and keeps its traceback.

@@ -250,11 +250,6 @@ def _check_settings(
             f"explainer is 'none', but the method {args.method!r} learns from explanations: name "
             "another explainer, or the method 'kl' or 'mse'."
         )
-    if args.push_to_hub:
-        raise ValueError(
-            "push_to_hub would upload annotations and teacher too: leave it out, and push the "
-            "student that distill returns, with student.push_to_hub(...)."
-        )
     if variants is not None and variants < 0:
         raise ValueError(f"variants must be at least 0, got {variants}.")
     if variants and args.alpha == 0:

@@ -62,6 +62,7 @@ class CardContents:
         answering: What is known of its confidence, as Markdown sentences.
         settings: Markdown table of the settings of the training.
         caveats: Further limitations, as Markdown sentences.
+        example: A text to try the student with, as a reader sees it.
         metrics: Names of the metrics on the Hub.
         eval_results: The figures of this very student, for the Hub.
     """
@@ -89,6 +90,7 @@ class CardContents:
     answering: Sequence[str] = ()
     settings: str = ""
     caveats: Sequence[str] = ()
+    example: str = ""
     metrics: Sequence[str] = ()
     eval_results: Sequence[EvalResult] = ()
 

@@ -371,6 +371,59 @@ class DistillationTrainer(Trainer):
             slow_down(optimizer, self.model.base_model.parameters(), self.args.pretrained_lr_ratio)
         return optimizer
 
+    def push_to_hub(
+        self,
+        commit_message: str | None = "End of training",
+        blocking: bool = True,
+        token: str | None = None,
+        revision: str | None = None,
+        **card: Any,
+    ) -> str | None:
+        """Publish the student with its card, in one commit; nothing else of the output directory.
+
+        Args:
+            commit_message: What the commit is called. Default "End of training".
+            blocking: Whether to wait for the Hub; only True is possible, so that an error is seen.
+            token: Token with the right to write. Default: `args.hub_token`, or the one that is
+                logged in.
+            revision: Branch. Default: `args.hub_revision`, or the main one.
+            **card: What `create_model_card` takes: `license`, `language`, `dataset_tags`, ...
+
+        Returns:
+            Address of the repository; None in all processes but the main one.
+
+        Raises:
+            ValueError: `blocking` is False, or the Hub does not accept what the card says.
+            OSError: The Hub does not take the student; nothing of it is there.
+        """
+        # The Hub comes after all that it publishes.
+        from dixtill_hf.hub.facts import CardFacts
+        from dixtill_hf.hub.push import push_student
+        from dixtill_hf.hub.upload import Destination
+        from dixtill_hf.student.student import Student
+
+        if not blocking:
+            raise ValueError("blocking must be True: a push in the background hides its errors.")
+        token = token or self.args.hub_token
+        if self.hub_model_id is None:
+            self.init_hf_repo(token=token)
+        self.save_model(_internal_call=True)
+        if not self.is_world_process_zero():
+            return None
+        self.create_model_card(**card)
+        student = Student(self.model, self.processing_class, Path(self.args.output_dir))
+        return push_student(
+            student,
+            Destination(
+                self.hub_model_id,
+                private=self.args.hub_private_repo,
+                revision=revision or self.args.hub_revision,
+                token=token,
+            ),
+            CardFacts(),
+            message=commit_message or "End of training",
+        ).url
+
     @staticmethod
     def get_optimizer_cls_and_kwargs(
         args: TrainingArguments, model: PreTrainedModel | None = None

@@ -148,8 +148,13 @@ def _write_card(student: Student, card: CardContents, directory: Path) -> None:
         (directory / CARD_FILE).write_text(there, encoding="utf-8")
 
 
-def _beside(student: Student, name: str) -> Path | None:
-    """A file of the run that made the student: in its directory, or next to OUTPUT_DIR/student."""
+def beside(student: Student, name: str) -> Path | None:
+    """A file of the run that made the student, None if there is none.
+
+    Args:
+        student: The student.
+        name: The file, in the student's directory or, for OUTPUT_DIR/student, next to it.
+    """
     if student.directory is None:
         return None
     directory = student.directory.resolve()
@@ -158,13 +163,13 @@ def _beside(student: Student, name: str) -> Path | None:
 
 
 def _write_metrics(student: Student, repo_id: str, directory: Path) -> None:
-    path = _beside(student, METRICS)
+    path = beside(student, METRICS)
     if path is not None:
         write_json(directory / METRICS, _without_paths(read_json(path)))
 
 
 def _write_explanations(student: Student, repo_id: str, directory: Path) -> None:
-    path = _beside(student, EXPLANATIONS)
+    path = beside(student, EXPLANATIONS)
     if path is not None:
         shutil.copyfile(path, directory / EXPLANATIONS)
 

@@ -191,6 +191,7 @@ class Student:
         revision: str | None = None,
         token: str | None = None,
         commit_message: str = "Add student",
+        space: bool = False,
         license: str | None = None,
         language: str | Sequence[str] = (),
         dataset_id: str | None = None,
@@ -210,6 +211,8 @@ class Student:
             revision: Branch, which is made if it is not there. Default: the main one.
             token: Token with the right to write. Default: the one that is logged in.
             commit_message: What the commit is called. Default "Add student".
+            space: Whether a static Space of the same name is published too, where the student can
+                be tried in the browser. Default False.
             license: Licence of the student, as the Hub names it: "apache-2.0".
             language: ISO 639 code of the language of the texts, or several: "en".
             dataset_id: Hub id of the data.
@@ -237,6 +240,7 @@ class Student:
             Destination(repo_id, private=private, revision=revision, token=token),
             CardFacts(license, languages, dataset_id, teacher_id),
             message=commit_message,
+            space=space,
             leave_out_words=leave_out_words,
             without=without,
         ).url

@@ -141,7 +141,6 @@ def test_a_directory_of_a_newer_release_is_refused(texts, teacher, tmp_path):
         ({"preset": "defualt"}, "default"),
         ({"method": "dixtil"}, "dixtill"),
         ({"explainer": "none"}, "'dixtill' learns from explanations"),
-        ({"push_to_hub": True}, r"push the student that distill returns, with student\.push_to"),
         ({"variants": -1}, "variants must be at least 0, got -1"),
         ({"method": "none"}, "variants is 1, but the method 'none' learns from labels only"),
         ({"alpha": 1.5}, r"alpha must be in \[0, 1\]"),

@@ -8,14 +8,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from datasets import Dataset
-from huggingface_hub import HfApi, ModelCard
+from huggingface_hub import ModelCard
 from safetensors.torch import load_file
 from transformers import (
     AutoModelForSequenceClassification,
@@ -160,33 +159,6 @@ def test_a_search_looks_for_the_best_models_metric(
         seen["objective"]({"eval_other": 1.0})
     with pytest.raises(ValueError, match="give both, or none of them"):
         trainer.hyperparameter_search(direction="maximize")
-
-
-def test_push_to_hub(make_trainer: MakeTrainer, monkeypatch: pytest.MonkeyPatch) -> None:
-    pushed: dict[str, Any] = {}
-
-    def create_repo(*args: Any, **kwargs: Any) -> SimpleNamespace:
-        return SimpleNamespace(repo_id="somebody/student")
-
-    def upload_folder(*args: Any, **kwargs: Any) -> str:
-        pushed.update(kwargs, files={path.name for path in Path(kwargs["folder_path"]).iterdir()})
-        return "url"
-
-    monkeypatch.setattr(HfApi, "create_repo", create_repo)
-    monkeypatch.setattr(HfApi, "upload_folder", upload_folder)
-    # transformers 4 has taken the functions out of the hub's module when it was imported.
-    monkeypatch.setattr("transformers.trainer.create_repo", create_repo, raising=False)
-    monkeypatch.setattr("transformers.trainer.upload_folder", upload_folder, raising=False)
-    trainer = make_trainer(num_train_epochs=1)
-    trainer.train()
-    assert trainer.push_to_hub(dataset_tags="org/tweets", tags="finance") == "url"
-    assert pushed["repo_id"] == "somebody/student"
-    assert "training_args.bin" not in pushed["files"]
-    card = ModelCard.load(Path(trainer.args.output_dir) / "README.md")
-    assert card.data.datasets == ["org/tweets"]
-    assert "finance" in card.data.tags
-    assert 'repo = "somebody/student"' in card.text
-    assert {"config.json", "model.safetensors", "tokenizer.json", "README.md"} <= pushed["files"]
 
 
 def test_pushing_during_the_training_is_off_by_default(make_trainer: MakeTrainer) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import huggingface_hub
 import pytest
-from huggingface_hub import constants, file_download
+from huggingface_hub import constants, file_download, hf_api
 
 from tests.hub.loopback_hub import TOKEN, LoopbackHub
 
@@ -19,6 +19,7 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[LoopbackHub]:
         template = hub.endpoint + "/{repo_id}/resolve/{revision}/{filename}"
         for module in (constants, file_download):
             monkeypatch.setattr(module, "HUGGINGFACE_CO_URL_TEMPLATE", template, raising=False)
+        monkeypatch.setattr(hf_api.api, "endpoint", hub.endpoint)  # of huggingface_hub.create_repo
         monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
         monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
         monkeypatch.setenv("HF_TOKEN", TOKEN)

@@ -8,7 +8,7 @@ import html
 import json
 from collections.abc import Sequence
 from importlib.resources import files
-from typing import TypedDict
+from typing import Any, NamedTuple, TypedDict
 
 
 class Teacher(TypedDict):
@@ -35,8 +35,28 @@ class Example(TypedDict):
     teacher: Teacher | None
 
 
+class TeacherFigures(NamedTuple):
+    """The teacher that the page compares its student with.
+
+    Attributes:
+        name: What it is called.
+        bytes: Bytes of its weights.
+        milliseconds: Time for one text; None if it was not measured.
+        setting: How and on which machine that was measured, as a sentence.
+    """
+
+    name: str
+    bytes: int
+    milliseconds: float | None
+    setting: str
+
+
 def page(
-    student: bytes | None = None, name: str = "student", examples: Sequence[Example] = ()
+    student: bytes | None = None,
+    name: str = "student",
+    examples: Sequence[Example] = (),
+    teacher: TeacherFigures | None = None,
+    model: str | None = None,
 ) -> str:
     """The page as HTML.
 
@@ -44,6 +64,8 @@ def page(
         student: The bytes of a `.dxt` file; without it the page asks for a file.
         name: What the student is called, for the title.
         examples: Texts that the page offers to try, next to the teacher's explanations.
+        teacher: The teacher that the student is compared with.
+        model: Address of the student's page, to link to.
     """
     folder = files(__package__)
     parts = {
@@ -52,9 +74,14 @@ def page(
         "SCRIPT": (folder / "page.js").read_text(encoding="utf-8"),
         "CORE": base64.b64encode((folder / "dixtill.wasm").read_bytes()).decode("ascii"),
         "STUDENT": base64.b64encode(student or b"").decode("ascii"),
-        # In a script element "<" could end it.
-        "EXAMPLES": json.dumps(examples).replace("<", "\\u003c"),
+        "EXAMPLES": _in_a_script(examples),
+        "ABOUT": _in_a_script({"teacher": teacher and teacher._asdict(), "model": model}),
     }
     pieces = (folder / "page.html").read_text(encoding="utf-8").split("%%")
     # Every second piece is the name of a part.
     return "".join(parts[piece] if i % 2 else piece for i, piece in enumerate(pieces))
+
+
+def _in_a_script(value: Any) -> str:
+    """JSON for a script element, which a "<" could end."""
+    return json.dumps(value).replace("<", "\\u003c")

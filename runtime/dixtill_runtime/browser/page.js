@@ -7,6 +7,11 @@ const MOST_WORDS = 2000;
 // Characters that are shown behind the words that were read.
 const MOST_UNREAD = 2000;
 const REGRESSION = 2;
+// Characters of a text that an address keeps; longer addresses are cut by some programs.
+const MOST_SHARED = 2000;
+const SHARED = "#text=";
+// Milliseconds for which one text is classified again and again, to measure its time.
+const MEASURED = 30;
 const NUMBERS = ["problem", "labels", "words", "wordLimit", "explanation", "logitBits", "scoreBits"];
 const ANSWER = [
   "label", "words", "contributionLabels", "cut", "logits", "probabilities", "contributions",
@@ -111,6 +116,12 @@ function values(answer, label) {
   return Array.from(answer.rows, (_, i) => real(answer.contributions[i * student.labels + label]));
 }
 
+// The part of a word in each label.
+function partsOf(answer, i) {
+  return student.names.map((name, k) =>
+    `${name} ${signed(real(answer.contributions[i * student.labels + k]))}`).join(", ");
+}
+
 function drawLabels(answer, label) {
   const buttons = student.names.map((name, k) => {
     const share = student.problem === REGRESSION ? 0 : answer.probabilities[k] / 2 ** 24;
@@ -171,7 +182,8 @@ function drawWords(answer, label) {
     const text = decoder.decode(answer.bytes.subarray(answer.starts[i], answer.ends[i]));
     const word = marked(text, value, most);
     if (answer.rows[i] === 0) word.classList.add("unknown");
-    word.title = `${signed(value)}${answer.rows[i] === 0 ? ", unknown word" : ""}`;
+    word.title = (student.explanation === 1 ? signed(value) : partsOf(answer, i))
+      + (answer.rows[i] === 0 ? ", unknown word" : "");
     nodes.push(word);
     at = answer.ends[i];
     const row = document.createElement("tr");
@@ -201,6 +213,79 @@ function update() {
   drawLabels(answer, label);
   drawWords(answer, label);
   drawTeacher(element("text").value);
+  offerLink();
+  measureSoon();
+}
+
+// The address keeps the text behind its "#", which no browser sends to a server.
+function offerLink() {
+  const text = element("text").value;
+  element("sharing").hidden = text === "" || text.length > MOST_SHARED;
+  element("share").href = SHARED + encodeURIComponent(text);
+  element("copied").textContent = "";
+}
+
+function readLink() {
+  if (!location.hash.startsWith(SHARED)) return;
+  try {
+    element("text").value = decodeURIComponent(location.hash.slice(SHARED.length));
+  } catch {
+    return; // An address that was cut in the middle of a character.
+  }
+  update();
+}
+
+async function copyLink() {
+  const address = element("share").href;
+  try {
+    await navigator.clipboard.writeText(address);
+    element("copied").textContent = "Copied.";
+  } catch {
+    element("copied").textContent = `Copy it from here: ${address}`;
+  }
+}
+
+let measuring = 0;
+function measureSoon() {
+  if (element("comparison").hidden) return;
+  clearTimeout(measuring);
+  measuring = setTimeout(measure, 300);
+}
+
+function measure() {
+  const text = element("text").value;
+  if (!student || text === "") return;
+  const start = performance.now();
+  let times = 0;
+  while (performance.now() - start < MEASURED) {
+    classify(text);
+    times += 1;
+  }
+  const each = (performance.now() - start) / times;
+  element("student-time").textContent = `${each.toPrecision(2)} ms, this browser`;
+}
+
+// What the page knows of the teacher and of where the student comes from.
+function drawAbout(size) {
+  const { teacher, model } = JSON.parse(element("about").textContent);
+  if (model) {
+    element("model").textContent = model;
+    element("model").href = model;
+    element("links").hidden = false;
+  }
+  if (!teacher) return;
+  element("comparison").hidden = false;
+  element("teacher-name").textContent = teacher.name;
+  element("student-size").textContent = bytes(size);
+  element("teacher-size").textContent = bytes(teacher.bytes);
+  element("teacher-time").textContent = teacher.milliseconds === null ? "not measured"
+    : `${teacher.milliseconds.toPrecision(2)} ms`;
+  element("teacher-setting").textContent = teacher.setting
+    + " The student's time is measured here, of the text above.";
+}
+
+function bytes(size) {
+  return size < 1e6 ? `${(size / 1e3).toPrecision(3)} kB` : `${(size / 1e6).toPrecision(3)} MB`;
 }
 
 let waiting = false;
@@ -247,10 +332,16 @@ async function start() {
     document.body.classList.remove("dropping");
     readFile(event.dataTransfer.files[0]);
   });
+  element("copy").addEventListener("click", copyLink);
+  window.addEventListener("hashchange", readLink);
   offerExamples();
   const embedded = element("student").textContent;
-  if (embedded) openStudent(fromBase64(embedded), document.title.split(":")[0]);
-  else element("status").textContent = "Choose a student, or drop its file here.";
+  if (embedded) {
+    const data = fromBase64(embedded);
+    drawAbout(data.length);
+    openStudent(data, document.title.split(":")[0]);
+    readLink();
+  } else element("status").textContent = "Choose a student, or drop its file here.";
 }
 
 start().catch((error) => {
