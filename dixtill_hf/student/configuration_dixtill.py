@@ -77,6 +77,12 @@ class DixtillConfig(PretrainedConfig):
         "attentions",
     ]
 
+    def __init_subclass__(cls, *args: Any, **kwargs: Any) -> None:
+        """Let a subclass without `__init__` have this one: transformers 5 would write its own."""
+        if "__init__" not in cls.__dict__:
+            cls.__init__ = DixtillConfig.__init__  # type: ignore[method-assign]
+        super().__init_subclass__(*args, **kwargs)
+
     def __init__(
         self,
         vocab_size: int = 30_000,

@@ -242,6 +242,19 @@ class DixtillPreTrainedModel(PreTrainedModel):
         """Replace the embedding table."""
         self.embedding = value
 
+    def resize_token_embeddings(self, *args: Any, **kwargs: Any) -> nn.Embedding:
+        """Make room for other numbers of words, as every `PreTrainedModel` does.
+
+        A new word has no character n-grams and no initial vector.
+        """
+        resized = super().resize_token_embeddings(*args, **kwargs)
+        words = resized.num_embeddings
+        if self.ngrams is not None:
+            self.ngrams.ngrams = _resized(self.ngrams.ngrams, words, 0)
+        if self.initial_vectors is not None:
+            self.initial_vectors = _resized(self.initial_vectors, words, torch.nan)
+        return resized
+
     def word_vectors(self, word_ids: torch.Tensor) -> torch.Tensor:
         """Return the vector of each word, (..., embedding_size), its n-grams included.
 
@@ -422,8 +435,7 @@ class DixtillModel(DixtillPreTrainedModel):
             attention_weights=_from_front(reading.weights, reading.places),
             **self._optional_outputs(reading, output_hidden_states, output_attentions),
         )
-        return_dict = self.config.return_dict if return_dict is None else return_dict
-        return output if return_dict else output.to_tuple()
+        return output if _wants_dict(self.config, return_dict) else output.to_tuple()
 
 
 class DixtillForSequenceClassification(DixtillPreTrainedModel):
@@ -507,9 +519,9 @@ class DixtillForSequenceClassification(DixtillPreTrainedModel):
             attentions=optional.get("attentions"),
         )
         if output_contributions:
-            output["contributions"] = self._contributions(output, self.classifier.weight)
-        return_dict = self.config.return_dict if return_dict is None else return_dict
-        return output if return_dict else output.to_tuple()
+            weight = self._classifier_weight(output["last_hidden_state"])
+            output["contributions"] = self._contributions(output, weight)
+        return output if _wants_dict(self.config, return_dict) else output.to_tuple()
 
     def explain_from(self, output: DixtillOutput, label: torch.Tensor) -> torch.Tensor:
         """Return the scores of the words that `config.explanation` names.
@@ -526,7 +538,8 @@ class DixtillForSequenceClassification(DixtillPreTrainedModel):
         if self.config.explanation == "attention":
             scores = output["attention_scores"].unsqueeze(1).expand(-1, targets.shape[1], -1)
         else:
-            scores = self._contributions(output, self.classifier.weight[targets]).transpose(1, 2)
+            weight = self._classifier_weight(output["last_hidden_state"])
+            scores = self._contributions(output, weight[targets]).transpose(1, 2)
         return scores.squeeze(1) if label.dim() == 1 else scores
 
     def _logits(self, reading: _Reading) -> torch.Tensor:
@@ -535,6 +548,18 @@ class DixtillForSequenceClassification(DixtillPreTrainedModel):
         pooled = (reading.weights.unsqueeze(-1) * states).sum(dim=1)
         with torch.autocast(states.device.type, enabled=False):
             return _at_least_float32(self.classifier(pooled.to(states.dtype)))
+
+    def _classifier_weight(self, states: torch.Tensor) -> torch.Tensor:
+        """Return the weight of the classifier, (labels, 2 * hidden_size), on the states' device.
+
+        A quantised classifier has no such tensor, and that of an offloaded one is empty: what the
+        classifier makes of each unit then tells its weight.
+        """
+        weight = self.classifier.weight
+        if isinstance(weight, torch.Tensor) and not weight.is_meta:
+            return weight
+        units = torch.eye(states.shape[-1], dtype=states.dtype, device=states.device)
+        return (self.classifier(units) - self.classifier(torch.zeros_like(units[:1]))).T
 
     def _contributions(self, output: DixtillOutput, weight: torch.Tensor) -> torch.Tensor:
         """Return what each word adds to logits, (batch, words, targets).
@@ -595,6 +620,20 @@ _LOSSES: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
     "multi_label_classification": _multi_label_loss,
     "regression": _regression_loss,
 }
+
+
+def _wants_dict(config: DixtillConfig, asked: bool | None) -> bool:
+    """Return whether `forward` returns fields by name; a traced model has none."""
+    if asked is not None:
+        return asked
+    # transformers 5 has no setting torchscript, unless it was given.
+    return config.return_dict and not getattr(config, "torchscript", False)
+
+
+def _resized(rows: torch.Tensor, count: int, value: float) -> torch.Tensor:
+    """Return the first `count` rows, with new rows of `value` if there are fewer."""
+    new = rows.new_full((max(0, count - len(rows)), *rows.shape[1:]), value)
+    return torch.cat([rows[:count], new])
 
 
 def _front_places(mask: torch.Tensor) -> torch.Tensor:

@@ -45,11 +45,12 @@ class DixtillPipeline(TextClassificationPipeline):
                 f"Attributions come from a student, got a {self.model.config.model_type} model: "
                 "use transformers.pipeline for it, or distil it first."
             )
+        # What it is for others, such as `evaluate.evaluator`: only the name to find it differs.
+        self.task = "text-classification"
 
-    def preprocess(self, inputs: str, **tokenizer_kwargs: Any) -> dict[str, Any]:
+    def preprocess(self, inputs: str | dict, **tokenizer_kwargs: Any) -> dict[str, Any]:
         """Encode one text, cut as in the training, and keep the character span of each word."""
-        if not isinstance(inputs, str):
-            raise TypeError(f"Each input must be one text, got {type(inputs).__name__}.")
+        inputs = _one_text(inputs)
         limit = self.tokenizer.model_max_length
         words = int(limit) if limit < _NO_LIMIT else _MOST_WORDS
         cut = {"truncation": True, "max_length": words}
@@ -103,6 +104,26 @@ class DixtillPipeline(TextClassificationPipeline):
             )
             if start < end  # special tokens cover no characters of the text
         ]
+
+
+def _one_text(given: Any) -> str:
+    """The text of an input: a string, or `{"text": ...}` as `evaluate.evaluator` gives it.
+
+    Raises:
+        TypeError: It is neither.
+        ValueError: There is a second text.
+    """
+    if isinstance(given, dict) and "text" in given and set(given) <= {"text", "text_pair"}:
+        if given.get("text_pair") is not None:
+            raise ValueError(
+                "The input has a text_pair: this student reads single texts. Give only the text."
+            )
+        given = given["text"]
+    if not isinstance(given, str):
+        raise TypeError(
+            f'Each input must be one text, or {{"text": ...}}, got {type(given).__name__}.'
+        )
+    return given
 
 
 def dixtill_pipeline(

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Makes the Auto classes and the pipelines of transformers know the student.
+"""Makes the Auto classes and pipelines of transformers, and Optimum, know the student.
 
-It does so when transformers imports them, since importing transformers takes seconds.
+It does so when they are imported, since importing them takes seconds.
 """
 
 import importlib.abc
@@ -12,7 +12,7 @@ from types import ModuleType
 
 
 def register_student() -> None:
-    """Register with the Auto classes that are imported already, and with the others in time."""
+    """Register with what is imported already, and with the others in time."""
     for name, register in _REGISTRATIONS.items():
         if name in sys.modules:
             register()
@@ -61,11 +61,16 @@ def _register_pipeline() -> None:
     )
 
 
+def _register_onnx_export() -> None:
+    from dixtill_hf.student import optimum_export  # noqa: F401 - which registers itself
+
+
 _REGISTRATIONS: dict[str, Callable[[], None]] = {
     "transformers.models.auto.configuration_auto": _register_configuration,
     "transformers.models.auto.modeling_auto": _register_model,
     "transformers.pipelines": _import_pipeline,
     "dixtill_hf.student.pipeline_dixtill": _register_pipeline,
+    "optimum.exporters.onnx.model_configs": _register_onnx_export,
 }
 
 

@@ -146,7 +146,7 @@ class FunctionTeacher(Teacher):
         words = WordNumbers()
         self.key = key
         self.model = FunctionModel(function, len(labels), words).eval().requires_grad_(False)
-        self.tokenizer = words  # type: ignore[assignment]
+        self.tokenizer = words
         self.labels = list(labels if label_names is None else label_names)
         self.label_order = match_labels(labels, self.labels, label_map)
         self.name = name or key

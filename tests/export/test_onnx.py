@@ -105,3 +105,18 @@ def test_exporting_is_quiet(student, tmp_path):
         warnings.simplefilter("error", torch.jit.TracerWarning)
         warnings.simplefilter("error", UserWarning)
         export_student(*student, tmp_path)
+
+
+@pytest.mark.slow
+def test_optimum_exports_a_student(student, sentences, tmp_path):
+    """As of any model of transformers: `import dixtill_hf` registers how."""
+    ort = pytest.importorskip("optimum.onnxruntime", reason="needs the extra onnx")
+    model, tokenizer = student
+    model.save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    exported = ort.ORTModelForSequenceClassification.from_pretrained(tmp_path, export=True)
+    batch = tokenizer(sentences, padding=True, return_tensors="pt")
+    with torch.no_grad():
+        torch.testing.assert_close(
+            exported(**batch).logits, model.eval()(**batch).logits, atol=1e-4, rtol=1e-4
+        )

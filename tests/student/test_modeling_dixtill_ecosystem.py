@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """What standard recipes do with a model: optional outputs, a base model, a plain Trainer."""
 
+import warnings
 from pathlib import Path
 from typing import Any
 
+import accelerate
 import numpy as np
 import pytest
 import torch
 from datasets import Dataset
+from safetensors.torch import load_file, save_file
 from transformers import (
     AutoConfig,
     AutoModel,
@@ -124,6 +127,83 @@ def test_the_predictions_of_a_plain_trainer_are_the_logits(model, tmp_path: Path
     predictions = trainer.predict(rows).predictions
     np.testing.assert_allclose(predictions, model(IDS).logits.detach().numpy(), rtol=1e-5)
     assert accuracy[0].shape == (2,)
+
+
+@pytest.mark.parametrize("words", [33, 12])
+def test_a_resized_student_keeps_what_its_words_share(words: int) -> None:
+    model = make_model(ngram_buckets=7, ngrams_per_word=2)
+    model.ngrams.ngrams[:] = torch.arange(60).view(30, 2) % 7 + 1
+    model.keep_initial_vectors(torch.ones(30, dtype=torch.bool))
+    ids = torch.tensor([[2, 5, 11]])
+    with torch.no_grad():
+        before = model(ids).logits
+        model.resize_token_embeddings(words)
+        torch.testing.assert_close(model(ids).logits, before)
+        torch.testing.assert_close(model(ids).logits, before)
+        if words > 30:
+            last = torch.tensor([words - 1])
+            assert torch.equal(model.word_vectors(last), model.embedding(last))
+            assert model.initial_vectors[last].isnan().all()
+    assert model.config.vocab_size == words
+    model.fold_ngrams()
+    torch.testing.assert_close(model(ids).logits.detach(), before)
+
+
+def test_missing_ngrams_are_none_and_not_what_memory_held(tmp_path: Path) -> None:
+    model = make_model(ngram_buckets=7, ngrams_per_word=2)
+    model.save_pretrained(tmp_path)
+    weights = load_file(tmp_path / "model.safetensors")
+    del weights["ngrams.ngrams"]
+    save_file(weights, tmp_path / "model.safetensors", {"format": "pt"})
+    loaded, info = DixtillForSequenceClassification.from_pretrained(
+        tmp_path, output_loading_info=True
+    )
+    assert list(info["missing_keys"]) == ["ngrams.ngrams"]
+    assert not loaded.ngrams.ngrams.any()
+    assert torch.equal(loaded.ngrams.buckets, model.ngrams.buckets)
+
+
+def test_a_quantised_student_explains_itself() -> None:
+    model = make_model(num_layers=2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # PyTorch moves its quantisation to another package
+        small = torch.ao.quantization.quantize_dynamic(model, {torch.nn.Linear, torch.nn.LSTM})
+    with torch.no_grad():
+        whole, found = (one(IDS, output_contributions=True) for one in (model, small))
+    torch.testing.assert_close(found.logits, whole.logits, atol=0.1, rtol=0.1)
+    torch.testing.assert_close(found.contributions, whole.contributions, atol=0.1, rtol=0.1)
+    label = torch.tensor([1, 2])
+    assert torch.equal(
+        small.explain_from(found, label), found.contributions[torch.arange(2), :, label]
+    )
+
+
+def test_an_offloaded_student_explains_itself() -> None:
+    model = make_model()
+    with torch.no_grad():
+        expected = model(IDS, output_contributions=True)
+        offloaded = accelerate.cpu_offload(model, execution_device=torch.device("cpu"))
+        found = offloaded(IDS, output_contributions=True)
+    torch.testing.assert_close(found.logits, expected.logits)
+    torch.testing.assert_close(found.contributions, expected.contributions)
+
+
+def test_a_subclass_of_the_configuration_needs_no_init() -> None:
+    class Special(DixtillConfig):
+        model_type = "special"
+
+    config = Special(vocab_size=20, hidden_size=3, torchscript=True)
+    assert (config.vocab_size, config.num_hidden_layers) == (20, 1)
+    assert type(config)(**config.to_diff_dict()).hidden_size == 3
+
+
+def test_a_traced_student_gives_the_same_logits() -> None:
+    model = make_model(torchscript=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)
+        traced = torch.jit.trace(model, IDS, strict=False)
+    other = torch.tensor([[9, 3, 4, 0, 0]])
+    torch.testing.assert_close(traced(other)[0], model(other)[0])
 
 
 def test_the_names_of_saved_weights_stay() -> None:

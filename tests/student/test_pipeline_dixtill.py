@@ -4,8 +4,12 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import evaluate
+import numpy as np
 import pytest
 import torch
+import transformers
+from datasets import Dataset, Features, Value
 from transformers import AutoTokenizer, pipeline
 
 import dixtill_hf  # noqa: F401  registers the student
@@ -89,8 +93,44 @@ def test_the_plain_pipeline_gives_the_same_labels(
 
 
 def test_pairs_of_texts_are_refused(explainer: DixtillPipeline) -> None:
-    with pytest.raises(TypeError, match="must be one text, got dict"):
-        explainer({"text": "a", "text_pair": "b"})
+    with pytest.raises(ValueError, match="has a text_pair: this student reads single texts"):
+        explainer({"text": "Acme", "text_pair": "rises"})
+    with pytest.raises(TypeError, match=r"must be one text, or .*got dict"):
+        explainer({"title": "Acme"})
+
+
+def test_a_text_may_be_named(explainer: DixtillPipeline) -> None:
+    assert explainer({"text": TEXTS[1]}) == explainer(TEXTS[1])[0]
+    named = [{"text": text, "text_pair": None} for text in TEXTS]
+    assert explainer(named) == explainer(TEXTS)
+
+
+class _Share(evaluate.Metric):
+    def _info(self) -> evaluate.MetricInfo:
+        features = Features({"predictions": Value("int32"), "references": Value("int32")})
+        return evaluate.MetricInfo(
+            description="", citation="", features=features, inputs_description=""
+        )
+
+    def _compute(self, predictions: list[int], references: list[int]) -> dict[str, float]:
+        return {"right": float(np.mean(np.equal(predictions, references)))}
+
+
+@pytest.mark.skipif(
+    not hasattr(transformers, "TFPreTrainedModel"),
+    reason="evaluate's evaluators need a class that transformers 5 has no more",
+)
+def test_an_evaluator_asks_the_pipeline(explainer: DixtillPipeline) -> None:
+    names = explainer.model.config.label2id
+    labels = [names[found["label"]] for found in explainer(TEXTS)]
+    labels[0] = (labels[0] + 1) % 3
+    found = evaluate.evaluator("text-classification").compute(
+        explainer,
+        Dataset.from_dict({"text": TEXTS, "label": labels}),
+        metric=_Share(),
+        label_mapping=names,
+    )
+    assert found["right"] == 0.75
 
 
 def test_other_models_are_refused(tiny_teacher_dir: Callable[[str], Path]) -> None:
