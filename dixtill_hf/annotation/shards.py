@@ -189,9 +189,10 @@ def check_cache(directory: Path) -> None:
             pass
     except OSError as error:
         raise OSError(
-            f"Nothing can be written to {directory} ({error.strerror}). Give another "
-            "directory with cache_dir=..., or in the environment variable DIXTILL_CACHE; without "
-            f"both it is in that of Hugging Face, HF_HOME, which is {HF_HOME}."
+            f"Nothing can be written to {directory} ({error.strerror}). Give another directory: "
+            "cache_dir=... of annotate and label_variants, output_dir=... of distill, or the "
+            "environment variable DIXTILL_CACHE; without them it is in that of Hugging Face, "
+            f"HF_HOME, which is {HF_HOME}."
         ) from error
 
 

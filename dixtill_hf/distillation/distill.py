@@ -17,7 +17,7 @@ import torch
 from datasets import Dataset, DatasetDict
 
 from dixtill_hf.annotation.annotate import annotate
-from dixtill_hf.annotation.shards import default_cache_dir
+from dixtill_hf.annotation.shards import check_cache, default_cache_dir
 from dixtill_hf.artifacts.files import newest_whole_checkpoint, write_json
 from dixtill_hf.artifacts.hashing import hash_json, hash_texts
 from dixtill_hf.data.columns import LABEL, TEXT
@@ -314,6 +314,7 @@ def _ready_teacher(
         texts = [[hash_texts(split[TEXT]), list(split[LABEL])] for split in data.values()]
         key = hash_json([str(teacher), names, texts])
         directory = default_cache_dir().parent / "teachers" / key
+        check_cache(directory.parent)
     else:
         directory = Path(output_dir) / "teacher"
     finetune_teacher(data, teacher, directory)

@@ -41,6 +41,9 @@ from dixtill_hf.teacher.linear_start import start_from_linear_probe
 
 logger = logging.getLogger(__name__)
 
+# Raised when the same texts, encoder and settings come to give another teacher: 2 since the output
+# layer starts from a linear probe.
+_PROCEDURE = 2
 _PROBE_RECORD = "linear_probe.json"
 # Where encoders keep their configuration, weights and tokenizers.
 _ENCODER_FILES = {".json", ".safetensors", ".bin", ".txt", ".model"}
@@ -64,8 +67,9 @@ def finetune_teacher(
     that the teacher is never worse than this on validation. A teacher that a linear model of words
     surpasses, or that still improved when its training ended, is told in a warning.
 
-    A finished run is reused when the labelled texts, the encoder and the settings are the same;
-    an interrupted one goes on from its last epoch. Texts without a label are left out.
+    A finished run is reused when the labelled texts, the encoder, the settings and the procedure
+    are the same; an interrupted one goes on from its last epoch. Texts without a label are left
+    out.
 
     Args:
         dataset: Splits `train` and `validation` with columns `text` and `label`, which tells the
@@ -192,6 +196,7 @@ def _fingerprint(dataset: DatasetDict, encoder: str | Path, settings: Finetuning
             "labels": label_names(train),
             "encoder": _identify(encoder),
             "settings": asdict(settings),
+            "procedure": _PROCEDURE,
         }
     )
 

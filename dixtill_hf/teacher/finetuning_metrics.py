@@ -90,7 +90,7 @@ def _words() -> TfidfVectorizer:
 
 
 def _classifier() -> LogisticRegression:
-    return LogisticRegression(C=10, max_iter=100)
+    return LogisticRegression(C=10, max_iter=1_000)
 
 
 JUDGEMENTS: dict[str, Judgement] = {

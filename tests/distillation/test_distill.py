@@ -170,3 +170,13 @@ def test_a_student_starts_from_a_pretrained_one(texts, teacher, student_start_di
     assert "rise" in student.tokenizer.get_vocab()
     with pytest.raises(ValueError, match="student_start brings words"):
         distill(texts, teacher, student_start=student_start_dir, **SHORT)
+
+
+def test_a_cache_that_cannot_be_written_is_named(texts, teacher, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("not a directory")
+    monkeypatch.setenv("DIXTILL_CACHE", str(tmp_path / "file" / "cache"))
+    AutoModel.from_pretrained(teacher).save_pretrained(tmp_path / "encoder")
+    AutoTokenizer.from_pretrained(teacher).save_pretrained(tmp_path / "encoder")
+    for model in (teacher, tmp_path / "encoder"):
+        with pytest.raises(OSError, match=r"Nothing can be written to .*file.* output_dir=\.\.\."):
+            distill(texts, model, **SHORT)

@@ -19,7 +19,7 @@ from transformers import (
 )
 
 from dixtill_hf.artifacts.stage_cache import RECORD
-from dixtill_hf.teacher import finetuning_trainer
+from dixtill_hf.teacher import finetuning, finetuning_trainer
 from dixtill_hf.teacher.finetuning import (
     FinetuningSettings,
     _identify,
@@ -71,8 +71,11 @@ def test_a_finished_run_is_reused_and_a_changed_one_is_not(encoder, dataset, tmp
     directory = finetune_teacher(dataset, encoder, tmp_path / "teacher", SETTINGS)
     finetune_teacher(dataset, encoder, directory, SETTINGS)
     assert len(runs) == 1
-    finetune_teacher(dataset, encoder, directory, FinetuningSettings(epochs=1, batch_size=4))
+    monkeypatch.setattr(finetuning, "_PROCEDURE", 0)
+    finetune_teacher(dataset, encoder, directory, SETTINGS)
     assert len(runs) == 2
+    finetune_teacher(dataset, encoder, directory, FinetuningSettings(epochs=1, batch_size=4))
+    assert len(runs) == 3
 
 
 @pytest.mark.parametrize("name", ["epochs", "learning_rate", "batch_size"])
