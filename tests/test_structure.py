@@ -24,6 +24,7 @@ FOLDERS = [
     "annotation",
     "evaluation",
     "selective",
+    "rationales",
     "distillation",
     "pretraining",
     "export",

@@ -77,7 +77,7 @@ def _by_margin(student: Student, explained: Sequence[Explanation]) -> list[int]:
 
 
 def _by_instability(student: Student, explained: Sequence[Explanation]) -> list[int]:
-    stable = steps_to_change(student, explained)
+    stable = np.array(steps_to_change(student, explained))
     return np.lexsort((_margins(explained), stable)).tolist()
 
 
