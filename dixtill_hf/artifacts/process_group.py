@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import atexit
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
@@ -13,6 +14,7 @@ from functools import cache
 import torch
 import torch.distributed as dist
 from accelerate import PartialState
+from accelerate.state import AcceleratorState
 from accelerate.utils import parse_flag_from_env
 
 
@@ -24,8 +26,54 @@ def launched_processes() -> PartialState | None:
     several = int(os.environ.get("WORLD_SIZE", "1")) > 1
     if several or (dist.is_available() and dist.is_initialized()):
         _leave_at_exit()
-        return PartialState(cpu=parse_flag_from_env("ACCELERATE_USE_CPU"))
+        # The main process may first do what only one can, and the others wait for it to join.
+        settings = {} if dist.is_initialized() else {"timeout": _TIMEOUT}
+        return PartialState(cpu=parse_flag_from_env("ACCELERATE_USE_CPU"), **settings)
     return None
+
+
+def launched_rank() -> int | None:
+    """Number of this process among those that a launcher started; None if it is the only one."""
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        return int(os.environ.get("RANK", "0"))
+    return None
+
+
+@contextmanager
+def by_itself() -> Iterator[None]:
+    """Within it, a launched process that has not joined its group works as if it were the only one.
+
+    Libraries find no launcher in its environment, so that a Trainer trains as in one process.
+    """
+    launcher = _forget_launcher()
+    try:
+        yield
+    finally:
+        AcceleratorState._reset_state(reset_partial_state=True)
+        os.environ.update(launcher)
+
+
+def leave_process_group() -> None:
+    """Leave the group for good: from now on this process is the only one."""
+    _leave()
+    _forget_launcher()
+
+
+_LAUNCHER_PREFIXES = ("TORCHELASTIC_", "GROUP_", "ROLE_")
+_LAUNCHER_NAMES = (
+    *("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"),
+)
+
+
+def _forget_launcher() -> dict[str, str]:
+    """Take what a launcher has set out of the environment; returns it."""
+    AcceleratorState._reset_state(reset_partial_state=True)
+    names = [
+        name
+        for name in os.environ
+        if name in _LAUNCHER_NAMES or name.startswith(_LAUNCHER_PREFIXES)
+    ]
+    return {name: os.environ.pop(name) for name in names}
 
 
 @cache

@@ -25,8 +25,7 @@ class AnnotatedOutput:
         default=0,
         metadata={
             "help": "Variants of every training text (cut, thinned, spliced) that the teacher "
-            "labels too, into variants/N; the students of dixtill-hf run have 4. Not with several "
-            "processes."
+            "labels too, into variants/N; the students of dixtill-hf run have 4."
         },
     )
     explained_variants: int = field(
@@ -62,8 +61,8 @@ def main(argv: Sequence[str]) -> None:
     from dixtill_hf.workflow.teacher_stage import prepare_teacher
     from dixtill_hf.workflow.variant_stage import VariantSettings, label_all_variants
 
+    _check_variants(output)
     processes = ProcessGroup.launched()
-    _check_variants(output, processes.size)
     recipe = Recipe(data, teacher, annotation, output=OutputArguments(output.output_dir))
     context = RunContext.open(recipe, processes)
     loaded = load_run_data(context, require_test=False)
@@ -79,10 +78,11 @@ def main(argv: Sequence[str]) -> None:
             output.word_vectors,
         )
         made = label_all_variants(context, loaded, prepared, [settings])
-        print(f"Variants: {made[settings]}")
+        if processes.is_main:
+            print(f"Variants: {made[settings]}")
 
 
-def _check_variants(output: AnnotatedOutput, processes: int) -> None:
+def _check_variants(output: AnnotatedOutput) -> None:
     if output.variants < 0:
         raise ValueError(f"variants must be at least 0, got {output.variants}.")
     if not 0 <= output.explained_variants <= output.variants:
@@ -92,11 +92,6 @@ def _check_variants(output: AnnotatedOutput, processes: int) -> None:
         )
     if output.replacement_words:
         _check_replacements(output)
-    if output.variants and processes > 1:
-        raise ValueError(
-            "--variants needs a single process: call this command once more without a launcher, "
-            "which finds the annotation again and labels the variants."
-        )
 
 
 def _check_replacements(output: AnnotatedOutput) -> None:

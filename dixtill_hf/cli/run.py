@@ -27,6 +27,8 @@ def main(argv: Sequence[str]) -> None:
     from dixtill_hf.workflow.run import run
 
     report = run(Recipe(*parts), shlex.join(["dixtill-hf", "run", *argv]))
+    if report is None:  # another process goes on
+        return
     print(f"\nThe report: {report}")
     print(f"The explanations: {report.parent / 'explanations.html'}")
     print(f"The student: {report.parent / 'student'}")

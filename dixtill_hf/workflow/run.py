@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +13,12 @@ from datasets import DatasetDict
 
 from dixtill_hf.artifacts.files import write_json
 from dixtill_hf.artifacts.hashing import hash_json
+from dixtill_hf.artifacts.process_group import (
+    ProcessGroup,
+    by_itself,
+    launched_rank,
+    leave_process_group,
+)
 from dixtill_hf.data.problem_types import REGRESSION, SINGLE_LABEL, has_unlabelled, labelled_rows
 from dixtill_hf.distillation.presets import METHODS
 from dixtill_hf.explainers.base import Explainer
@@ -113,8 +118,12 @@ class FinishedRun:
         return self.context.output_dir
 
 
-def run(recipe: Recipe, command: str) -> Path:
+def run(recipe: Recipe, command: str) -> Path | None:
     """Run a recipe from its data to its report.
+
+    Processes that a launcher has started share the annotation and the variants. The main one
+    fine-tunes the teacher before, and trains and evaluates the students after, as if it were the
+    only one: the student is the same.
 
     A stage is skipped if its output is there and still valid, so the same call goes on where a
     killed one stopped.
@@ -125,24 +134,69 @@ def run(recipe: Recipe, command: str) -> Path:
 
     Returns:
         Path of the report. Next to it are `student/`, `teacher/` (if it was fine-tuned here),
-        `annotated/`, `students/`, `metrics.json`, `figures/` and `explanations.html`.
+        `annotated/`, `students/`, `metrics.json`, `figures/` and `explanations.html`. None in a
+        process that has only helped the main one.
 
     Raises:
         ValueError: A field is out of range, or the data fail a check.
         OSError: Something cannot be read or written.
     """
+    if not share_annotation(recipe):
+        return None
     return write_report(complete_run(recipe, command).output_dir)
 
 
-def complete_run(recipe: Recipe, command: str) -> FinishedRun:
-    """Do all of `run` but write the report."""
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise ValueError(
-            "dixtill-hf run is one process, which trains students side by side (--workers). To "
-            "share one training among several processes, launch examples/run_distillation.py."
-        )
-    check_students(recipe.student)  # before any hour is spent
-    context = RunContext.open(recipe)
+def share_annotation(recipe: Recipe) -> bool:
+    """Annotate texts and variants on all processes that a launcher has started.
+
+    Each of them makes the call, and finds itself the only one after it. What was made is found by
+    `complete_run`.
+
+    Returns:
+        Whether this process goes on; the others are done.
+    """
+    rank = launched_rank()
+    if rank is None:
+        return True
+    if rank == 0:
+        with by_itself():
+            opened = _open(recipe, ProcessGroup())
+            prepare_teacher(opened.context, opened.data)
+    processes = ProcessGroup.launched()
+    _annotate(_open(recipe, processes))
+    leave_process_group()
+    return processes.is_main
+
+
+@dataclass(frozen=True)
+class _OpenedRun:
+    """A run whose recipe and data are checked.
+
+    Attributes:
+        recipe: The recipe, with what it takes from the data.
+        context: What the stages are given.
+        data: The data.
+    """
+
+    recipe: Recipe
+    context: RunContext
+    data: RunData
+
+
+@dataclass(frozen=True)
+class _AnnotatedRun:
+    """What a teacher has made for the students of a run; attributes as in `FinishedRun`."""
+
+    teacher: RunTeacher
+    annotation: Annotation
+    word_vectors: str | None
+    variants: Mapping[VariantSettings, Path]
+
+
+def _open(recipe: Recipe, processes: ProcessGroup) -> _OpenedRun:
+    """Check a recipe and its data, before any hour is spent."""
+    check_students(recipe.student)
+    context = RunContext.open(recipe, processes)
     _check_explainer(recipe, context.explainer)
     data = load_run_data(context)
     prompted = context.teacher_source.prompted
@@ -155,11 +209,32 @@ def complete_run(recipe: Recipe, command: str) -> FinishedRun:
     check_teachers_vectors(recipe.student, context.teacher_source.config, data.splits)
     untaught = without_teachers_vectors(recipe.student)
     describe_vocabularies(untaught, data.train_texts, {}, untaught.word_vectors)
+    return _OpenedRun(recipe, context, data)
+
+
+def _annotate(opened: _OpenedRun) -> _AnnotatedRun:
+    """Have the teacher annotate the texts and label their variants."""
+    context, data = opened.context, opened.data
     teacher = prepare_teacher(context, data)
     annotation = annotate_data(context, data, teacher)
     vectors = make_word_vectors(context, data, teacher)
-    wanted = all_variant_settings(recipe.student, vectors)
+    wanted = all_variant_settings(opened.recipe.student, vectors)
     variants = label_all_variants(context, data, teacher, wanted)
+    return _AnnotatedRun(teacher, annotation, vectors, variants)
+
+
+def complete_run(recipe: Recipe, command: str) -> FinishedRun:
+    """Do all of `run` but write the report."""
+    if launched_rank() is not None:
+        raise ValueError(
+            "This command is one process: start it without a launcher. Of dixtill-hf run and "
+            "dixtill-hf annotate, several processes share the annotation."
+        )
+    opened = _open(recipe, ProcessGroup())
+    recipe, context, data = opened.recipe, opened.context, opened.data
+    made = _annotate(opened)
+    teacher, annotation = made.teacher, made.annotation
+    vectors, variants = made.word_vectors, made.variants
     jobs = student_jobs(recipe.student, annotation, variants, vectors, context.output_dir)
     fingerprints = [job.fingerprint for job in jobs]
     with context.cache.timed("distil", fingerprints):
@@ -170,7 +245,9 @@ def complete_run(recipe: Recipe, command: str) -> FinishedRun:
         "format": METRICS_FORMAT,
         "dataset": {
             **data.describe(),
-            "labelled_by_teacher": without_labels(data.splits) if prompted else [],
+            "labelled_by_teacher": without_labels(data.splits)
+            if context.teacher_source.prompted
+            else [],
         },
         "teacher": {
             **describe_teacher(teacher, annotation.splits),

@@ -140,6 +140,9 @@ def label_all_variants(
 ) -> dict[VariantSettings, Path]:
     """Make variants of each training text and have the teacher label them, once.
 
+    Several processes share the work if each of them makes the call. The main one keeps the result,
+    and none goes on before it is there.
+
     Returns:
         The directory of each kind of variants.
     """
@@ -156,7 +159,8 @@ def label_all_variants(
             similar=one.similar(data.train_texts),
             **context.annotation_settings,
         )
-        labelled.save_to_disk(str(path))
+        if context.cache.processes.is_main:
+            labelled.save_to_disk(str(path))
 
     if not settings:
         return {}

@@ -53,9 +53,13 @@ def make_word_vectors(context: RunContext, data: RunData, teacher: RunTeacher) -
     size = arguments.embedding_size or min(DEFAULT_SIZE, own)
     key = hash_json([hash_teacher(first), hash_texts(texts), size])
     path = context.output_dir / "word_vectors" / f"{key}.safetensors"
-    if not path.is_file():
-        save_teacher_vectors(first, texts, path, size)
-    return str(path)
+
+    def make() -> str:
+        if not path.is_file():
+            save_teacher_vectors(first, texts, path, size)
+        return str(path)
+
+    return context.cache.processes.from_main(make)
 
 
 def check_teachers_vectors(
