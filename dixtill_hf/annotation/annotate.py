@@ -52,6 +52,7 @@ def annotate(
     label_map: Mapping[str, str] | None = None,
     tokens_per_batch: int | None = None,
     cache_dir: str | Path | None = None,
+    ray_options: Mapping[str, Any] | None = None,
     **settings: Any,
 ) -> _AnyDataset:
     """Add the teacher's logits and word attributions for every text as columns.
@@ -72,6 +73,10 @@ def annotate(
     A stream is annotated batch by batch as its rows are asked for, and kept in the same way. Of
     several processes each annotates what it reads: split the stream among them before
     (`datasets.distributed.split_dataset_by_node`).
+
+    A Ray Dataset is annotated by Ray's actors, of which each loads the teacher, when its rows are
+    asked for. The actors share `cache_dir`. The batch of an actor or node that is lost is annotated
+    by another. The logits are in the teacher's own order of labels.
 
     A batch that does not fit into the memory of a GPU halves the budget for the rest of the call.
 
@@ -97,8 +102,8 @@ def annotate(
     A text in which the teacher finds no word (an empty one) has no spans, and error 0.
 
     Args:
-        dataset: A dataset, splits of it, or a stream, with the column `text`, as from
-            `load_text_classification`, and the columns that the explainer reads (`label` for
+        dataset: A dataset, splits of it, a stream, or a Ray Dataset, with the column `text`, as
+            from `load_text_classification`, and the columns that the explainer reads (`label` for
             `target="true"`). It keeps its format ("torch", ...).
         teacher: A loaded teacher, or the name or path of one. A teacher given by name gets its
             labels matched with those of the column `label` (a ClassLabel); those of a loaded
@@ -109,6 +114,9 @@ def annotate(
         tokens_per_batch: Most tokens in memory at once. Default: what suits the device.
         cache_dir: Directory of the cache. Default: `annotations` in `$DIXTILL_CACHE`, or in Hugging
             Face's cache if the variable is not set.
+        ray_options: For a Ray Dataset: options of Ray's `map_batches`, such as
+            `concurrency=(1, 8)` for one to eight actors and `num_gpus=1` for each. Default: one
+            actor.
         **settings: Settings of the explainer if it is given by name, such as `steps=16`.
 
     Returns:
@@ -123,6 +131,14 @@ def annotate(
     method = get_explainer(explainer, **settings)
     if tokens_per_batch is not None and tokens_per_batch < 1:
         raise ValueError(f"tokens_per_batch must be at least 1, got {tokens_per_batch}.")
+    if type(dataset).__module__.startswith("ray.data"):  # Ray may not be installed
+        from dixtill_hf.annotation.ray_data import annotate_ray_dataset
+
+        return annotate_ray_dataset(
+            dataset, teacher, method, label_map, tokens_per_batch, cache_dir, ray_options
+        )
+    if ray_options is not None:
+        raise ValueError("ray_options are for a Ray Dataset: leave them out.")
     several = isinstance(dataset, (DatasetDict, IterableDatasetDict))
     splits = {
         name: _with_features(split)
@@ -267,7 +283,7 @@ def annotate_stream(dataset: IterableDataset, annotator: Annotator) -> IterableD
     """
     kind = dataset._formatting.format_type if dataset._formatting else None  # it tells no other way
     annotated = dataset.with_format(None).map(
-        _BatchAnnotator(annotator),
+        BatchAnnotator(annotator),
         with_indices=True,
         batched=True,
         batch_size=annotator.limits.texts,
@@ -276,15 +292,22 @@ def annotate_stream(dataset: IterableDataset, annotator: Annotator) -> IterableD
     return annotated.with_format(kind)
 
 
-class _BatchAnnotator:
+class BatchAnnotator:
     """Adds the columns to one batch after the other, from the store where it has them."""
 
     def __init__(self, annotator: Annotator) -> None:
+        """Its store is opened by the first call."""
         self._annotator = annotator
         self._opened = False
         self._warned = False
 
     def __call__(self, batch: dict[str, list[Any]], rows: list[int]) -> dict[str, list[Any]]:
+        """The added columns of a batch.
+
+        Args:
+            batch: Column → values; has the text and all that the explainer reads.
+            rows: The row that each text is, for messages.
+        """
         if not self._opened:
             self._annotator.open(ProcessGroup())
             self._opened = True

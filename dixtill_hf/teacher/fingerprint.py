@@ -7,10 +7,12 @@ import hashlib
 import inspect
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate.utils import align_module_device
 
 from dixtill_hf.artifacts.hashing import hash_json, hash_texts
 from dixtill_hf.teacher.function import FunctionTeacher
@@ -70,9 +72,22 @@ def _hash_weights(model: torch.nn.Module) -> str:
     digest = hashlib.sha256()
     for name, value in sorted(model.state_dict().items()):
         digest.update(name.encode())
-        for part in _flat(value):
-            digest.update(part)
+        with _in_memory(model, name, value) as present:
+            for part in _flat(present):
+                digest.update(part)
     return digest.hexdigest()
+
+
+@contextmanager
+def _in_memory(model: torch.nn.Module, name: str, value: Any) -> Iterator[Any]:
+    """A weight, fetched for as long as it is needed if it is offloaded."""
+    if not (isinstance(value, torch.Tensor) and value.is_meta):
+        yield value
+        return
+    path, _, own_name = name.rpartition(".")
+    module = model.get_submodule(path)
+    with align_module_device(module, "cpu"):
+        yield getattr(module, own_name)
 
 
 def _flat(value: Any) -> Iterator[bytes | memoryview]:

@@ -174,8 +174,12 @@ class Teacher:
 
     @property
     def device(self) -> torch.device:
-        """Where the model's weights are."""
-        return self.model.device
+        """Where the model's weights are; of one that is spread, where it reads its inputs."""
+        hook = getattr(self.model.get_input_embeddings(), "_hf_hook", None)
+        device = getattr(hook, "execution_device", None)
+        if device is None:
+            return self.model.device
+        return torch.device("cuda", device) if isinstance(device, int) else torch.device(device)
 
     @property
     def problem_type(self) -> ProblemType:
@@ -221,9 +225,17 @@ def load_teacher(
     dtype: torch.dtype = torch.float32,
     *,
     problem_type: str | None = None,
+    device_map: str | Mapping[str, Any] | None = None,
+    max_memory: Mapping[int | str, int | str] | None = None,
+    offload_folder: str | Path | None = None,
+    quantization_config: Any = None,
     **loading: Any,
 ) -> Teacher:
     """Load any `AutoModelForSequenceClassification` from the Hub or a directory as a teacher.
+
+    A teacher that is larger than one GPU is spread by accelerate: `device_map="auto"` fills the
+    GPUs, then the memory of the machine, then `offload_folder`. Gradients pass through all of them.
+    Whether a quantised one gives gradients is tried before the first text is explained.
 
     Args:
         name_or_path: Hub id or local directory.
@@ -233,6 +245,13 @@ def load_teacher(
         dtype: Precision of the weights.
         problem_type: Name of the data's kind of task. Default: the teacher's: that of its
             configuration, which counts as one label a text if it does not say.
+        device_map: Where the parts of the model are, as `from_pretrained` takes it: "auto", or
+            module → device. Default: all on `device`.
+        max_memory: Most memory of each device for `device_map="auto"`, as `from_pretrained` takes
+            it. Default: all that is free.
+        offload_folder: Directory for weights that fit into no memory.
+        quantization_config: Quantises the weights, as `from_pretrained` takes it, such as a
+            `BitsAndBytesConfig`.
         **loading: What `from_pretrained` of configuration, tokenizer and model shall be given:
             `revision`, `token`, `cache_dir`, `trust_remote_code`.
 
@@ -240,7 +259,8 @@ def load_teacher(
         OSError: The model is neither a directory nor reachable on the Hub, or one of its files is
             missing or cannot be read.
         LabelMismatchError: Labels cannot be matched by name.
-        ValueError: The model is of another kind of task, reads padding or has weights that
+        ValueError: Both `device` and `device_map` are given; the model is of another kind of task,
+            reads padding or has weights that
             were never trained; its labels are not numbered from 0; or its tokenizer gives no
             offsets or belongs to another model.
     """
@@ -256,17 +276,29 @@ def load_teacher(
     else:
         order = match_labels(own_names, labels, label_map)
     tokenizer = load_tokenizer(name, **loading)
-    model, missing = load_weights(AutoModelForSequenceClassification, name, dtype=dtype, **loading)
+    if device is not None and device_map is not None:
+        raise ValueError("device and device_map both say where the model is: give one of them.")
+    given = {
+        "device_map": device_map,
+        "max_memory": max_memory,
+        "offload_folder": offload_folder,
+        "quantization_config": quantization_config,
+    }
+    placing = {key: value for key, value in given.items() if value is not None}
+    model, missing = load_weights(
+        AutoModelForSequenceClassification, name, dtype=dtype, **placing, **loading
+    )
     if missing:
         raise ValueError(
             f"{name!r} does not hold all weights of a {type(model).__name__}: {list_few(missing)} "
             "are missing, and would be random. Fine-tune it first with finetune_teacher(...), or "
             "name the directory of the fine-tuned model."
         )
-    device = device or default_device()
+    if not placing:
+        model = model.to(device or default_device())
     if problem != SINGLE_LABEL:
         model.config.problem_type = problem
-    teacher = Teacher(model.to(device), tokenizer, order, name, labels=labels)
+    teacher = Teacher(model, tokenizer, order, name, labels=labels)
     check_padding_is_not_read(teacher)
     logger.info("%s", teacher)
     return teacher
