@@ -62,7 +62,15 @@ class CardContents:
         answering: What is known of its confidence, as Markdown sentences.
         settings: Markdown table of the settings of the training.
         caveats: Further limitations, as Markdown sentences.
-        example: A text to try the student with, as a reader sees it.
+        example: A text to try the student with.
+        picture: What the picture explanation.svg shows; "" if there is none next to the card.
+        device: Size of the device file in the repository, written; "" if there is none.
+        faithfulness: Markdown table.
+        plausibility: Markdown table.
+        efficiency: Markdown of sizes and times, with the machine.
+        energy: Markdown table of measured energy.
+        loss: What the training minimised.
+        explainer: How the teacher explained itself.
         metrics: Names of the metrics on the Hub.
         eval_results: The figures of this very student, for the Hub.
     """
@@ -91,6 +99,14 @@ class CardContents:
     settings: str = ""
     caveats: Sequence[str] = ()
     example: str = ""
+    picture: str = ""
+    device: str = ""
+    faithfulness: str = ""
+    plausibility: str = ""
+    efficiency: str = ""
+    energy: str = ""
+    loss: str = ""
+    explainer: str = ""
     metrics: Sequence[str] = ()
     eval_results: Sequence[EvalResult] = ()
 
@@ -108,6 +124,8 @@ def card_text(card: CardContents) -> str:
         pipeline_tag=TASK,
         tags=list(dict.fromkeys([*TAGS, *card.tags])),
         base_model=card.base_model,
+        # The Hub has no word for distilled; of those that it has, this is the nearest.
+        base_model_relation="finetune" if card.base_model else None,
         datasets=list(card.datasets) or None,
         metrics=list(card.metrics) or None,
         model_name=one_line(card.name),
@@ -126,6 +144,10 @@ def card_text(card: CardContents) -> str:
         language=escaped(", ".join(languages)),
         license=escaped(card.license or ""),
         method=escaped(card.method),
+        example=json.dumps(card.example or "a text to classify", ensure_ascii=False),
+        picture=escaped(card.picture),
+        loss=escaped(card.loss),
+        explainer=escaped(card.explainer),
         teacher=escaped(card.teacher or card.base_model or ""),
         dataset=escaped(card.dataset or next(iter(card.datasets), "")),
     )
@@ -168,6 +190,11 @@ _SHOWN_AS_IT_IS = (
     "answering",
     "settings",
     "caveats",
+    "device",
+    "faithfulness",
+    "plausibility",
+    "efficiency",
+    "energy",
 )
 
 
@@ -206,6 +233,7 @@ def training_card(
         explanation=args.explanation,
         method=f"{args.method} (preset {args.preset})",
         distilled=args.method != "none",
+        loss=described_loss(args),
         language=language,
         license=license,
         base_model=teacher,
@@ -213,6 +241,23 @@ def training_card(
         tags=list(tags),
         quality=quality,
         quality_note=f"The last evaluation (`{split}`):",
+    )
+
+
+def described_loss(args: DistillationArguments) -> str:
+    """What a training minimises, in words.
+
+    Args:
+        args: Its arguments.
+    """
+    if args.alpha == 0:
+        return "cross-entropy with the labels"
+    terms = [f"{args.kd_loss} of the teacher's logits at temperature {args.temperature:g}"]
+    if args.needs_explanations:
+        terms.append(f"{args.xai_weight:g} times the cosine distance of the explanations")
+    return (
+        f"{1 - args.alpha:.3g} of the cross-entropy with the labels, and {args.alpha:.3g} of "
+        + " plus ".join(terms)
     )
 
 

@@ -25,6 +25,8 @@ from dixtill_hf.export.onnx import export_student
 from dixtill_hf.export.onnx_session import MODEL_FILE
 from dixtill_hf.export.targets.base import ExportRequest, export
 from dixtill_hf.hub.facts import CardFacts
+from dixtill_hf.reporting import formatting as fmt
+from dixtill_hf.reporting.explanation_picture import PICTURE, explanation_svg
 from dixtill_hf.student.student import Student
 
 METRICS, EXPLANATIONS, HANDLER = "metrics.json", "explanations.html", "handler.py"
@@ -35,6 +37,7 @@ MANAGED = (
     HANDLER,
     DEVICE_FILE,
     MODEL_FILE,
+    PICTURE,
     "requirements.txt",
     f"{RUNTIME}/*",
     "*.safetensors",
@@ -88,6 +91,12 @@ def write_repository(
         except (ImportError, ValueError) as error:
             left_out.append(f"{name}: {error}")
     card = described(student, repo_id, facts)
+    if (directory / DEVICE_FILE).is_file():
+        card = replace(card, device=fmt.size((directory / DEVICE_FILE).stat().st_size))
+    if card.example:
+        explanation = student(card.example)
+        card = replace(card, picture=f"{explanation.label}: {card.example}")
+        (directory / PICTURE).write_text(explanation_svg(explanation), encoding="utf-8")
     _write_card(student, card, directory)
     return StudentRepository(card, tuple(left_out))
 
@@ -108,6 +117,7 @@ def described(student: Student, repo_id: str, facts: CardFacts) -> CardContents:
             labels=student.labels,
             explanation=student.model.config.explanation,
             method="",
+            distilled=False,
         )
     given: dict[str, Any] = {
         "license": facts.license,

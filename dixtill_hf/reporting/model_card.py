@@ -7,10 +7,15 @@ from typing import Any
 
 from huggingface_hub import EvalResult
 
-from dixtill_hf.distillation.model_card import TASK, CardContents
+from dixtill_hf.distillation.arguments import DistillationArguments
+from dixtill_hf.distillation.model_card import TASK, CardContents, described_loss
+from dixtill_hf.distillation.presets import METHODS
 from dixtill_hf.reporting import formatting as fmt
 from dixtill_hf.reporting import tables
 from dixtill_hf.reporting.answering import answering_sentences
+from dixtill_hf.reporting.benchmark import efficiency_tables
+from dixtill_hf.reporting.benchmark import tables as benchmark_tables
+from dixtill_hf.reporting.benchmark.compared_models import compared_models
 from dixtill_hf.reporting.caveats import caveats
 from dixtill_hf.reporting.measurements import (
     METRIC_NAMES,
@@ -93,6 +98,12 @@ def card_contents(
         quality_note=_quality_note(result.get("seed") if many else None),
         agreement=tables.agreement_table(shown),
         answering=answering_sentences(metrics),
+        faithfulness=benchmark_tables.faithfulness_table(metrics),
+        plausibility=benchmark_tables.plausibility_table(metrics),
+        efficiency=_efficiency(metrics, shown),
+        energy=efficiency_tables.energy_table(metrics),
+        loss=_loss(metrics, method, one.preset),
+        explainer=str((metrics["teacher"].get("explainer") or {}).get("name") or ""),
         settings=tables.settings_table(
             _published_settings(metrics.get("recipe") or {}, dataset_id)
         ),
@@ -100,6 +111,34 @@ def card_contents(
         metrics=[_HUB_METRICS[key][0] for key in _defined(result)],
         eval_results=_eval_results(metrics, result, dataset_id),
     )
+
+
+def _efficiency(metrics: Mapping[str, Any], shown: Sequence[Series]) -> str:
+    """The sizes and times that were measured, with the machine."""
+    table = efficiency_tables.size_and_time_table(metrics, compared_models(metrics, shown))
+    if not table:
+        return ""
+    machine = (metrics.get("environment") or {}).get("cpu")
+    where = f"{efficiency_tables.main_setting(metrics)}{f', {machine}' if machine else ''}"
+    return f"Times of {where}.\n\n{table}"
+
+
+def _loss(metrics: Mapping[str, Any], method: str, preset: str | None) -> str:
+    """What the student's training minimised; "" if the method is none of ours."""
+    if method not in METHODS:
+        return ""
+    recipe = tables.flattened(metrics.get("recipe") or {})
+    given = {key.rsplit(".", 1)[-1]: value for key, value in recipe if value is not None}
+    # What a recipe sets concerns the methods that have it.
+    names = [
+        *(["alpha", "temperature"] if METHODS[method]["alpha"] > 0 else []),
+        *(["xai_weight"] if METHODS[method]["xai_weight"] > 0 else []),
+    ]
+    overrides = {k: given[k] for k in names if k in given}
+    arguments = DistillationArguments.from_preset(
+        preset or "default", "student", method, use_cpu=True, report_to="none", **overrides
+    )
+    return described_loss(arguments)
 
 
 def _quality_note(seed: int | None) -> str:

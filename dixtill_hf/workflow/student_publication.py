@@ -7,6 +7,7 @@ import random
 import shutil
 from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from dixtill_hf.data.names import hub_id
 from dixtill_hf.data.problem_types import SINGLE_LABEL, ProblemType
 from dixtill_hf.distillation.model_card import write_card
 from dixtill_hf.evaluation.quality import QUALITY
+from dixtill_hf.reporting.explanation_picture import PICTURE, explanation_svg
 from dixtill_hf.reporting.model_card import card_contents
 from dixtill_hf.student.explaining import explain
 from dixtill_hf.workflow.context import PACKAGED, RunContext
@@ -35,6 +37,8 @@ from dixtill_hf.workflow.student_jobs import StudentJob
 from dixtill_hf.workflow.student_stage import PROBABILITIES
 
 TEXTS = 60
+# Characters of the text that the card's picture shows.
+_LONGEST_SHOWN = 120
 PACKAGED_HUB_ID = "sentence-transformers/all-MiniLM-L6-v2"
 
 
@@ -67,11 +71,28 @@ def describe_student(
         base_model=hub_id(PACKAGED_HUB_ID if teacher == PACKAGED else teacher),
         dataset_id=hub_id(context.recipe.data.source),
     )
-    write_card(target, card)
     model = AutoModelForSequenceClassification.from_pretrained(target)
     tokenizer = AutoTokenizer.from_pretrained(target)
     examples = explained_examples(test, model, tokenizer)
     write_json(context.output_dir / "explanations.json", examples)
+    text = _shown_text(examples["examples"])
+    if text is not None:
+        (explanation,) = explain(model, tokenizer, [text])
+        (target / PICTURE).write_text(explanation_svg(explanation), encoding="utf-8")
+        card = replace(card, example=text, picture=f"{explanation.label}: {text}")
+    write_card(target, card)
+
+
+def _shown_text(examples: Sequence[Mapping[str, Any]]) -> str | None:
+    """The text of the card's picture: a short one that teacher and student both get right."""
+    right = [
+        one
+        for one in examples
+        if one["label"] == one["student"]["label"] == one["teacher"]["label"]
+        and len(one["text"]) <= _LONGEST_SHOWN
+    ]
+    best = max(right, key=lambda one: len(one["student"]["spans"]), default=None)
+    return None if best is None else best["text"]
 
 
 def best_student(results: Sequence[Mapping[str, Any]]) -> int:
