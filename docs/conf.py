@@ -31,8 +31,8 @@ nitpicky = True
 # Types of other packages in our signatures. Nothing is looked up in the network, so they have no
 # pages to link to. Names of our own are never excepted: `public_names` links or reports them.
 _THIRD_PARTY = (
-    "accelerate|captum|collections|datasets|evaluate|np|numpy|onnxruntime|optional|optuna|os"
-    "|pathlib|scipy|sklearn|tokenizers|torch|transformers|typing"
+    "accelerate|captum|collections|datasets|evaluate|np|numpy|onnxruntime|openai|optional|optuna|os"
+    "|pa|pandas|pathlib|pd|pyarrow|scipy|sklearn|tokenizers|torch|transformers|typing"
 )
 nitpick_ignore_regex = [
     (r"py:.*", rf"({_THIRD_PARTY})(\..*)?"),

@@ -190,7 +190,7 @@ def explanation_agreement(
         ks: Numbers of words that count as important.
 
     Returns:
-        The means over the texts by name (None without texts): of every measure of this folder,
+        The means over the texts by name (None without texts), of every measure of this folder,
         such as `cosine`, `kendall` and `spearman`, and for each k `feature_agreement@k`,
         `rank_agreement@k`, `sign_agreement@k` and `signed_rank_agreement@k`. The counts `texts`
         (in the means), `left_out`, and `unranked` (texts that the rank correlations leave out)
