@@ -131,13 +131,14 @@ def _teacher(source: str | None) -> dict[str, TeacherExplanation]:
     if columns.EXPLAINED_LABEL not in split.column_names:
         return {}
     names = label_names(split)
-    return {
-        row[columns.TEXT]: TeacherExplanation(
-            label=names[row[columns.EXPLAINED_LABEL]],
+    found = {}
+    for row in split:
+        label, scores = row[columns.EXPLAINED_LABEL], row[columns.TEACHER_ATTRIBUTIONS]
+        if isinstance(label, list):  # of several explained labels, the first
+            label, scores = label[0], scores[0]
+        found[row[columns.TEXT]] = TeacherExplanation(
+            label=names[label],
             spans=row[columns.TEACHER_SPANS],
-            scores=explained_scores(
-                row[columns.TEACHER_ATTRIBUTIONS], row[columns.EXPLAINED_LABEL]
-            ).tolist(),
+            scores=explained_scores(scores, label).tolist(),
         )
-        for row in split
-    }
+    return found

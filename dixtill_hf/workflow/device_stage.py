@@ -40,7 +40,8 @@ def measure_on_device(context: RunContext, job: StudentJob, test: Dataset) -> di
     known = test.filter(lambda label: label not in (None, LABEL_UNKNOWN), input_columns=LABEL)
     if not len(known):
         return None
-    texts = LabelledTexts("test", known[TEXT][:], known[LABEL][:])
+    labels = [list(one.values()) if isinstance(one, dict) else one for one in known[LABEL]]
+    texts = LabelledTexts("test", known[TEXT][:], labels)
     measured = context.cache.value("device", job.fingerprint, partial(_measure, job, texts))
     return {"method": job.method, "preset": job.preset, "seed": job.seed, **measured}
 

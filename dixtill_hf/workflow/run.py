@@ -268,7 +268,8 @@ def complete_run(recipe: Recipe, command: str) -> FinishedRun:
     }
     best = best_student(results)
     publish_student(context, jobs[best])
-    metrics["answering"] = calibrate_published(context.student_dir, annotation.splits)
+    if data.problem_type.name == SINGLE_LABEL:  # else there is no one best probability
+        metrics["answering"] = calibrate_published(context.student_dir, annotation.splits)
     with context.cache.timed("device", [jobs[best].fingerprint]):
         metrics["device"] = measure_on_device(context, jobs[best], annotation.splits["test"])
     metrics["stages"] = context.cache.seconds()
