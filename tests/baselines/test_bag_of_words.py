@@ -181,3 +181,27 @@ def test_the_most_frequent_features_alone_get_a_weight(monkeypatch):
     monkeypatch.setattr(bag_of_words, "_MOST_FEATURES", 2)
     model = BagOfWords(num_labels=3).fit([*TEXTS, "rise", "fall"], [*LABELS, 2, 0])
     assert model.parameters == 2 + 1  # of "rise" and "fall", and a bias
+
+
+def test_several_labels_are_a_logistic_regression_each(tmp_path):
+    texts = ["up fast", "up", "down fast", "down", "up fast", "down"]
+    labels = np.array([[1, 0, 1], [1, 0, 0], [0, 1, 1], [0, 1, 0], [1, 0, 1], [0, 1, 0]], float)
+    model = BagOfWords(3, problem_type="multi_label_classification").fit(texts, labels)
+    probabilities = model.predict_proba(texts)
+    assert ((probabilities > 0.5) == (labels == 1)).all()
+    for label in range(3):
+        alone = LogisticRegression().fit(model.tokenize(texts), labels[:, label])
+        expected = alone.predict_proba(model.tokenize(texts))[:, 1]
+        np.testing.assert_allclose(probabilities[:, label], expected, atol=1e-3)
+    logits = model.logits(model.tokenize(texts))
+    for row, words in enumerate(model.explain(texts, [0] * len(texts))):
+        assert words.sum() + model.intercept[0] == pytest.approx(logits[row, 0], abs=1e-5)
+    loaded = BagOfWords.load(model.save(tmp_path))
+    np.testing.assert_allclose(loaded.predict_proba(texts), probabilities, atol=1e-6)
+
+
+def test_values_are_a_ridge_regression():
+    texts = ["up", "up up", "down", "down down"]
+    values = np.array([[1.0], [2.0], [-1.0], [-2.0]])
+    model = BagOfWords(1, problem_type="regression", C=100.0).fit(texts, values)
+    np.testing.assert_allclose(model.predict_proba(texts), values, atol=0.1)

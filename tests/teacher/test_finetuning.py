@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
+from datasets import Sequence as ListOf
 from safetensors.torch import load_file
 from transformers import (
     AutoModel,
@@ -60,6 +61,45 @@ def test_the_teacher_carries_the_names_of_the_labels(encoder, dataset, teacher_l
     assert [path.name for path in tmp_path.iterdir() if path != encoder] == ["teacher"]
     assert not list(directory.glob("*.bin"))  # training_args.bin is a pickle
     assert not list(directory.glob("*.tmp"))
+
+
+def relabelled(dataset: DatasetDict, feature, labels) -> DatasetDict:
+    """The texts with other labels."""
+    splits = {
+        name: split.remove_columns("label").add_column("label", labels, feature=feature)
+        for name, split in dataset.items()
+    }
+    return DatasetDict(splits)
+
+
+def test_a_teacher_of_several_labels_keeps_its_thresholds(encoder, dataset, tmp_path):
+    names = ["down", "up", "flat"]
+    labels = [[i % 3] + [2] * (i % 2) for i in range(len(dataset["train"]))]
+    several = relabelled(dataset, ListOf(ClassLabel(names=names)), [sorted(set(x)) for x in labels])
+    directory = finetune_teacher(several, encoder, tmp_path / "teacher", SETTINGS)
+    teacher = load_teacher(directory, names)
+    assert teacher.problem_type.name == "multi_label_classification"
+    assert len(teacher.thresholds) == 3
+    record = json.loads((directory / RECORD).read_text())["value"]
+    assert 0 < record["linear_probe"] <= record["validation"] <= 1
+    assert "eval_mean_average_precision" in record["epochs"][0]
+
+
+@pytest.mark.parametrize("outputs", [1, 2])
+def test_a_teacher_of_values(encoder, dataset, tmp_path, outputs):
+    values = [i / 10 for i in range(len(dataset["train"]))]
+    feature, labels = Value("float32"), values
+    if outputs == 2:
+        feature = {"x": Value("float32"), "y": Value("float32")}
+        labels = [{"x": value, "y": -value} for value in values]
+    data = relabelled(dataset, feature, labels)
+    directory = finetune_teacher(data, encoder, tmp_path / "teacher", SETTINGS)
+    teacher = load_teacher(directory)
+    assert teacher.problem_type.name == "regression"
+    assert list(teacher.labels) == (["score"] if outputs == 1 else ["x", "y"])
+    record = json.loads((directory / RECORD).read_text())["value"]
+    assert -1 <= record["validation"] <= 1
+    assert "eval_pearson" in record["epochs"][0]
 
 
 def test_a_finished_run_is_reused_and_a_changed_one_is_not(encoder, dataset, tmp_path, monkeypatch):
