@@ -20,20 +20,26 @@ test test-all test-latest test-research: export OMP_NUM_THREADS := 1
 help:  ## Show what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-# The compiled engine of the runtime is built at the same time; see runtime/setup.py.
+# The compiled engine of the runtime is built at the same time; see runtime/setup.py. Without a C
+# compiler on the machine, that of PyPI's ziglang does it.
 RUNTIME := runtime/pyproject.toml runtime/setup.py $(wildcard runtime/dixtill_runtime/c/*)
+HAS_COMPILER := $(shell command -v cc || command -v gcc || command -v clang)
+ZIG := ziglang==0.17.1
+# Of an environment's directory: what stands before a command that compiles.
+with_compiler = $(if $(HAS_COMPILER),,$(1)/bin/python -m pip install -q $(ZIG) && \
+	CC='$(abspath $(1))/bin/python -m ziglang cc')
 
 $(VENV)/.installed: pyproject.toml $(RUNTIME) constraints.txt
 	test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
 	@echo 'Installing into $(VENV): some minutes, once'
-	$(BIN)/python -m pip install -q -c constraints.txt -e runtime -e ".[all]"
+	$(call with_compiler,$(VENV)) $(BIN)/python -m pip install -q -c constraints.txt -e runtime -e ".[all]"
 	touch $@
 
 # Without the onnx extra: Optimum's exporter excludes the newest transformers.
 $(VENV_LATEST)/.installed: pyproject.toml $(RUNTIME) constraints-latest.txt
 	test -x $(BIN_LATEST)/pip || $(PYTHON) -m venv $(VENV_LATEST)
 	@echo 'Installing into $(VENV_LATEST): some minutes, once'
-	$(BIN_LATEST)/python -m pip install -q -c constraints-latest.txt -e runtime -e ".[embedded,report,dev,device]"
+	$(call with_compiler,$(VENV_LATEST)) $(BIN_LATEST)/python -m pip install -q -c constraints-latest.txt -e runtime -e ".[embedded,report,dev,device]"
 	touch $@
 
 demo: $(VENV)/.installed  ## Distil the embedded example; the report is runs/demo/report.md

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Time one text at a time on one thread: the integer runtime next to ONNX Runtime.
+"""Time one text at a time on one thread: the integer runtime next to other classifiers.
 
-    python benchmarks/device_speed.py STUDENT --texts tweets.csv --column text
+    python -m benchmarks.device_speed STUDENT --texts test.csv --teacher TEACHER --train train.csv
 
-A text goes in as a string, the label and the contributions of all words come out. In every round
-each runtime takes the same text, in an order drawn anew, so that what disturbs the machine disturbs
-all alike. The student is exported to a directory that is removed afterwards. Results go to
-`benchmarks/results/device_speed.json`, one entry a machine.
+A text goes in as a string; of the students the label and the contributions of all words come out,
+of the others the label. In every round each of them takes the same text, in an order drawn anew, so
+that what disturbs the machine disturbs all alike. `--teacher` adds the fine-tuned teacher in int8
+(ONNX Runtime, the extra onnx); `--train` adds fastText (word vectors of 50 dimensions, pairs of
+words) and model2vec, if their packages are installed. model2vec's vectors are random numbers of the
+size of potion-base-8M, with the teacher's tokenizer: only the time counts. Results go to
+`benchmarks/results/device_speed.json`.
 """
 
 from __future__ import annotations
@@ -20,6 +23,8 @@ import random
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -28,16 +33,22 @@ import onnxruntime
 import tokenizers
 from transformers import AutoTokenizer
 
+from dixtill_hf.baselines.quantization import compress_teacher, load_compressed
+from dixtill_hf.data.words import words_of
 from dixtill_hf.export.dxt import student_bytes
 from dixtill_hf.export.float_student import float_student
 from dixtill_hf.export.onnx import export_student
 from dixtill_hf.export.onnx_student import OnnxStudent
 from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification
+from dixtill_hf.teacher.loading import load_teacher
 from dixtill_runtime import Classifier, Prediction, Word, __version__
 from dixtill_runtime._core import Core
 
 RESULTS = Path(__file__).parent / "results" / "device_speed.json"
-WARM_UP = 200
+ONNX = "student, ONNX Runtime"
+PORTABLE = "student, dixtill-runtime, portable C"
+OTHERS = ("model2vec", "fasttext-numpy2-wheel")
+WARM_UP = 100
 # Products of 16-bit numbers that AVX2 does at once, twice a cycle.
 PRODUCTS_A_CYCLE = 32
 
@@ -51,23 +62,58 @@ def read_texts(path: Path, column: str) -> list[str]:
 
 
 def runtimes(student: Path, bits: str) -> tuple[dict[str, Run], dict[str, Any]]:
-    """What is timed, by name, and the sizes of the student."""
+    """The student in every runtime, by name, and its sizes."""
     model = DixtillForSequenceClassification.from_pretrained(student)
     tokenizer = AutoTokenizer.from_pretrained(student)
     with tempfile.TemporaryDirectory() as directory:
         onnx = OnnxStudent(export_student(model, tokenizer, directory), threads=1)
     file = student_bytes(float_student(model, tokenizer), bits)
-    classifier = Classifier(file)
     best, portable = (Core(file, Prediction, Word) for _ in range(2))
     portable.use_portable()
     runs: dict[str, Run] = {
-        "ONNX Runtime": lambda text: onnx.explain(onnx.tokenize([text])),
-        "C, portable": portable.run,
-        f"C, {best.instructions}": best.run,
-        f"C, {best.instructions}, as Python objects": classifier,
+        ONNX: lambda text: onnx.explain(onnx.tokenize([text])),
+        PORTABLE: portable.predict,
+        f"student, dixtill-runtime, {best.instructions}": Classifier(file),
     }
     size = {"bytes": len(file), "multiply_adds_a_word": multiply_adds(model.config)}
     return runs, size
+
+
+def int8_teacher(directory: Path) -> dict[str, Run]:
+    """The teacher in int8, by ONNX Runtime's dynamic quantisation."""
+    with tempfile.TemporaryDirectory() as name:
+        saved = Path(name) / "int8"
+        compress_teacher(load_teacher(directory), "int8-dynamic", saved)
+        teacher = load_compressed(saved, threads=1)
+    return {"teacher, int8, ONNX Runtime": lambda text: teacher.logits(teacher.tokenize([text]))}
+
+
+def fasttext_model(train: Path, column: str, label: str) -> dict[str, Run]:
+    """A fastText classifier."""
+    import fasttext
+
+    with train.open(encoding="utf-8", newline="") as file, tempfile.TemporaryDirectory() as name:
+        rows = [
+            f"__label__{r[label]} {' '.join(words_of(r[column]))}" for r in csv.DictReader(file)
+        ]
+        lines = Path(name) / "train.txt"
+        lines.write_text("\n".join(rows) + "\n", encoding="utf-8")
+        model = fasttext.train_supervised(
+            str(lines), dim=50, wordNgrams=2, epoch=5, thread=1, verbose=0
+        )
+    return {"fastText": lambda text: model.predict(text.replace("\n", " "))}
+
+
+def model2vec_model(tokenizer: Path) -> dict[str, Run]:
+    """A static model with a linear layer on its vectors, all of random numbers."""
+    from model2vec import StaticModel
+
+    words = tokenizers.Tokenizer.from_file(str(tokenizer))
+    words.no_padding()
+    draw = np.random.default_rng(0)
+    vectors = draw.standard_normal((words.get_vocab_size(), 256)).astype(np.float32)
+    model, weight = StaticModel(vectors, words), draw.standard_normal((256, 3))
+    return {"model2vec": lambda text: (model.encode([text]) @ weight).argmax()}
 
 
 def multiply_adds(config: Any) -> int:
@@ -97,8 +143,8 @@ def measure(
 
 
 def summary(times: dict[str, list[float]]) -> dict[str, dict[str, float]]:
-    """Percentiles, and how many times faster than ONNX Runtime the median is."""
-    slowest = float(np.median(times["ONNX Runtime"]))
+    """Percentiles, and how many times faster the median is than the student's in ONNX Runtime."""
+    slowest = float(np.median(times[ONNX]))
     return {
         name: {
             "p50_us": round(float(np.percentile(values, 50)), 1),
@@ -134,6 +180,9 @@ def main() -> None:
     parser.add_argument("student", type=Path, help="Directory of the student.")
     parser.add_argument("--texts", type=Path, required=True, help="CSV file of the texts.")
     parser.add_argument("--column", default="text", help="Its column of the texts.")
+    parser.add_argument("--teacher", type=Path, help="Directory of the fine-tuned teacher.")
+    parser.add_argument("--train", type=Path, help="CSV file of texts and labels for fastText.")
+    parser.add_argument("--label_column", default="label", help="Its column of the labels.")
     parser.add_argument("--bits", default="8", help="Bits of the word vectors: 8, 4 or pq.")
     parser.add_argument("--rounds", type=int, default=3_000, help="Texts that are timed.")
     parser.add_argument("--seed", type=int, default=0, help="Seed of texts and order.")
@@ -142,11 +191,16 @@ def main() -> None:
 
     texts = read_texts(arguments.texts, arguments.column)
     runs, size = runtimes(arguments.student, arguments.bits)
+    if arguments.teacher:
+        runs |= int8_teacher(arguments.teacher)
+        if find_spec("model2vec"):
+            runs |= model2vec_model(arguments.teacher / "tokenizer.json")
+    if arguments.train and find_spec("fasttext"):
+        runs |= fasttext_model(arguments.train, arguments.column, arguments.label_column)
     machine = processor()
     results = summary(measure(runs, texts, arguments.rounds, arguments.seed))
-    core_name = next(name for name in results if name.startswith("C, ") and name != "C, portable")
-    core: Any = runs[core_name]
-    words = float(np.mean([len(core(text)[0]) for text in texts]))
+    classify: Any = runs[PORTABLE]
+    words = float(np.mean([len(classify(text).words) for text in texts]))
     products = words * size["multiply_adds_a_word"]
     record = {
         "processor": machine,
@@ -154,6 +208,7 @@ def main() -> None:
             "dixtill-runtime": __version__,
             "onnxruntime": onnxruntime.__version__,
             "tokenizers": tokenizers.__version__,
+            **{name: version(name) for name in OTHERS if find_spec(name.partition("-")[0])},
             "python": platform.python_version(),
         },
         "texts": arguments.texts.name,
