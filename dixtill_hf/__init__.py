@@ -79,6 +79,7 @@ __all__ = [
     "prepare_dataset",
     "pretrain_student",
     "prune_heads",
+    "push_annotations",
     "register_explainer",
     "register_kd_loss",
     "rename_rationale_columns",
@@ -156,6 +157,7 @@ _MODULES = {
     "prepare_dataset": "distillation.dataset",
     "pretrain_student": "pretraining.pretrain",
     "prune_heads": "baselines.attention_heads",
+    "push_annotations": "hub.annotations",
     "register_explainer": "explainers.base",
     "register_kd_loss": "distillation.losses.base",
     "rename_rationale_columns": "rationales.columns",
@@ -243,6 +245,7 @@ if TYPE_CHECKING:  # what type checkers and editors read
     from dixtill_hf.explainers.integrated_gradients import IntegratedGradients
     from dixtill_hf.export.onnx import export_student
     from dixtill_hf.export.onnx_student import OnnxStudent
+    from dixtill_hf.hub.annotations import push_annotations
     from dixtill_hf.pretraining.pretrain import PretrainingSettings, pretrain_student
     from dixtill_hf.rationales.columns import rename_rationale_columns
     from dixtill_hf.rationales.generation import LocalGenerator, generate_rationales

@@ -11,14 +11,17 @@ from dixtill_hf.student.explaining import Explanation
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def make(**given) -> Explanation:
-    rest = {
-        "label": "up",
-        "probability": 0.75,
-        "probabilities": {"up": 0.75},
-        "logits": {"up": 1.0},
-    }
-    return Explanation(**{**rest, **given})
+def make(text: str, spans: list, scores: list, label: str = "up") -> Explanation:
+    return Explanation(
+        text=text,
+        words=[text[start:end] for start, end in spans],
+        spans=spans,
+        label=label,
+        labels=(label,),
+        scores_by_label={label: scores},
+        probabilities={label: 0.75},
+        logits={label: 1.0},
+    )
 
 
 def explained(text: str, label: str = "up") -> Explanation:
@@ -30,7 +33,7 @@ def explained(text: str, label: str = "up") -> Explanation:
         place = start + len(word)
         spans.append((start, place))
     scores = [(-1.0) ** i * (i + 1) for i in range(len(words))]
-    return make(text=text, words=words, spans=spans, scores=scores, label=label)
+    return make(text, spans, scores, label)
 
 
 @pytest.mark.parametrize(
@@ -64,4 +67,4 @@ def test_long_texts_are_broken_into_lines_and_cut() -> None:
 
 
 def test_a_text_without_words_is_drawn() -> None:
-    ElementTree.fromstring(explanation_svg(make(text="", words=[], spans=[], scores=[])))
+    ElementTree.fromstring(explanation_svg(make("", [], [])))
