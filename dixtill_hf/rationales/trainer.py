@@ -152,6 +152,7 @@ class RationaleTrainer(Seq2SeqTrainer):
             limits = args.max_source_length, args.max_target_length
             return RationaleCollator(processing_class, parts, args.wording, start, *limits)
 
+        self._learned = _Collated(collator(list(args.weights)))
         self._evaluated = _Collated(collator(["predict"]))
         self._terms: dict[str, list[torch.Tensor]] = {}
         super().__init__(
@@ -164,7 +165,7 @@ class RationaleTrainer(Seq2SeqTrainer):
             if eval_dataset is not None
             else None,
             processing_class=processing_class,
-            data_collator=_Collated(collator(list(args.weights))),
+            data_collator=self._learned,
             **trainer,
         )
         # The losses are means already: the Trainer must not divide by tokens of several batches.
@@ -218,12 +219,11 @@ class RationaleTrainer(Seq2SeqTrainer):
 
     def get_eval_dataloader(self, eval_dataset: Any = None) -> Any:
         """Batches of the answers only."""
-        training = self.data_collator
         self.data_collator = self._evaluated
         try:
             return super().get_eval_dataloader(eval_dataset)
         finally:
-            self.data_collator = training
+            self.data_collator = self._learned
 
 
 class _Collated:
