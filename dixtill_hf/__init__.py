@@ -55,6 +55,7 @@ __all__ = [
     "average_annotations",
     "build_student",
     "calibrate",
+    "compare_with_people",
     "compress_teacher",
     "count_quotes",
     "counterfactual_consistency",
@@ -63,11 +64,13 @@ __all__ = [
     "dixtill_pipeline",
     "explanation_agreement",
     "export_student",
+    "find_contradictions",
     "finetune_teacher",
     "generate_rationales",
     "label_names",
     "label_variants",
     "leakage_adjusted_simulatability",
+    "learning_curve",
     "load_compressed",
     "load_pruned",
     "load_student",
@@ -133,6 +136,7 @@ _MODULES = {
     "average_annotations": "annotation.ensemble",
     "build_student": "distillation.building",
     "calibrate": "selective.calibrate",
+    "compare_with_people": "evaluation.teacher_quality",
     "compress_teacher": "baselines.quantization",
     "count_quotes": "data.quotes",
     "counterfactual_consistency": "rationales.measures",
@@ -141,11 +145,13 @@ _MODULES = {
     "dixtill_pipeline": "student.pipeline_dixtill",
     "explanation_agreement": "evaluation.agreement.base",
     "export_student": "export.onnx",
+    "find_contradictions": "evaluation.teacher_quality",
     "finetune_teacher": "teacher.finetuning",
     "generate_rationales": "rationales.generation",
     "label_names": "data.labels",
     "label_variants": "distillation.augmentation",
     "leakage_adjusted_simulatability": "rationales.measures",
+    "learning_curve": "evaluation.teacher_quality",
     "load_compressed": "baselines.quantization",
     "load_pruned": "baselines.attention_heads",
     "load_student": "student.student",
@@ -190,13 +196,16 @@ EXPERIMENTAL = frozenset(
         "annotate_recorded",
         "ask_for_labels",
         "average_annotations",
+        "compare_with_people",
         "compress_teacher",
         "count_quotes",
         "counterfactual_consistency",
         "cross_fit",
         "export_student",
+        "find_contradictions",
         "generate_rationales",
         "leakage_adjusted_simulatability",
+        "learning_curve",
         "load_compressed",
         "load_pruned",
         "prune_heads",
@@ -241,6 +250,11 @@ if TYPE_CHECKING:  # what type checkers and editors read
     from dixtill_hf.distillation.teacher_vectors import save_teacher_vectors
     from dixtill_hf.distillation.trainer import DistillationTrainer
     from dixtill_hf.evaluation.agreement.base import explanation_agreement
+    from dixtill_hf.evaluation.teacher_quality import (
+        compare_with_people,
+        find_contradictions,
+        learning_curve,
+    )
     from dixtill_hf.explainers.base import Explainer, register_explainer
     from dixtill_hf.explainers.integrated_gradients import IntegratedGradients
     from dixtill_hf.export.onnx import export_student

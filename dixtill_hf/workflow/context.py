@@ -15,7 +15,7 @@ from transformers import PretrainedConfig
 
 from dixtill_hf.artifacts.process_group import ProcessGroup
 from dixtill_hf.artifacts.stage_cache import StageCache
-from dixtill_hf.data.packaged import packaged_encoder
+from dixtill_hf.data.packaged import packaged_encoder, packaged_language_model
 from dixtill_hf.explainers.base import Explainer, get_explainer
 from dixtill_hf.teacher.checkpoints import has_classification_head, load_config
 from dixtill_hf.teacher.prompted.teacher import load_language_config
@@ -23,6 +23,7 @@ from dixtill_hf.workflow.recipe import AnnotationArguments, Recipe, TeacherArgum
 
 PACKAGED = "packaged"
 PACKAGED_NAME = "all-MiniLM-L6-v2"
+PACKAGED_LANGUAGE_MODEL = "SmolLM2-135M-Instruct"
 _PROMPTING = ("labels", "verbalizers", "examples", "calibrate")
 _FINETUNING = (
     "teacher_epochs",
@@ -145,13 +146,10 @@ def _find_language_model(arguments: TeacherArguments) -> TeacherSource:
         (*_FINETUNING, "teacher_finetune", "label_map"),
         "not for a language model that is given an instruction",
     )
-    if arguments.teacher == PACKAGED:
-        raise ValueError(
-            "The instruction is for a language model, and the packaged teacher is none: name one "
-            "with --teacher."
-        )
-    config = load_language_config(arguments.teacher)
-    return TeacherSource(arguments.teacher, arguments.teacher, config, True, prompted=True)
+    packaged = arguments.teacher == PACKAGED
+    path = packaged_language_model() if packaged else arguments.teacher
+    name = PACKAGED_LANGUAGE_MODEL if packaged else arguments.teacher
+    return TeacherSource(path, name, load_language_config(path), True, prompted=True)
 
 
 def _refuse_set(arguments: TeacherArguments, names: Sequence[str], reason: str) -> None:

