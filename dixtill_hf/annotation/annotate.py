@@ -28,7 +28,7 @@ from transformers import PretrainedConfig
 from dixtill_hf.annotation.annotator import Annotator
 from dixtill_hf.annotation.planning import plan_shards
 from dixtill_hf.annotation.preparation import sample_rows
-from dixtill_hf.annotation.shards import default_cache_dir, first_of_each, row_keys
+from dixtill_hf.annotation.shards import cache_places, first_of_each, row_keys
 from dixtill_hf.artifacts.process_group import ProcessGroup
 from dixtill_hf.data import columns
 from dixtill_hf.data.columns import TEXT, TRUNCATED
@@ -112,8 +112,9 @@ def annotate(
         label_map: Teacher label → data label, if the names differ; only for a teacher given by
             name or path.
         tokens_per_batch: Most tokens in memory at once. Default: what suits the device.
-        cache_dir: Directory of the cache. Default: `annotations` in `$DIXTILL_CACHE`, or in Hugging
-            Face's cache if the variable is not set.
+        cache_dir: Directory of the cache, or an fsspec URL (`s3://bucket/annotations`, extra `s3`),
+            which is mirrored in the default cache. Default: `annotations` in `$DIXTILL_CACHE`, or
+            in Hugging Face's cache if the variable is not set.
         ray_options: For a Ray Dataset: options of Ray's `map_batches`, such as
             `concurrency=(1, 8)` for one to eight actors and `num_gpus=1` for each. Default: one
             actor.
@@ -156,13 +157,15 @@ def annotate(
         teacher = load_teacher(teacher, data_labels, label_map, problem_type=problem_type)
     check_output(method, teacher)
     processes = ProcessGroup.launched()
+    local, remote = cache_places(cache_dir)
     annotator = Annotator.prepared(
         teacher,
         method,
         sample_rows(list(splits.values()), method),
         tokens_per_batch,
-        Path(cache_dir or default_cache_dir()),
+        local,
         processes,
+        remote,
     )
     annotated = {
         name: _annotate_split(split, name, annotator, processes) for name, split in splits.items()

@@ -8,6 +8,7 @@ import logging
 import mmap
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -40,6 +41,7 @@ from dixtill_hf.artifacts.checksummed_files import (
 )
 from dixtill_hf.artifacts.hashing import hash_json
 from dixtill_hf.artifacts.process_group import ProcessGroup
+from dixtill_hf.artifacts.storage import Storage
 from dixtill_hf.data.columns import TEXT
 from dixtill_hf.explainers.base import Explainer
 from dixtill_hf.explainers.embeddings import check_gradients
@@ -177,6 +179,28 @@ class DatasetRows:
             )
 
 
+def _fetch_all(remote: Storage, directory: Path) -> str:
+    """Copy the files of an object store that are not there yet."""
+    for name in remote.names():
+        if not (directory / name).is_file():
+            remote.fetch(name, directory / name)
+    return ""
+
+
+def _store_all(directory: Path, remote: Storage, pattern: str = "*") -> str:
+    """Copy files to an object store that does not have them yet."""
+    known = remote.names()
+    for path in sorted(directory.glob(pattern)):
+        if path.is_file() and path.name not in known:
+            content = path.read_bytes()
+            remote.write(path.name, partial(_write_bytes, content))
+    return ""
+
+
+def _write_bytes(content: bytes, file: BinaryIO) -> None:
+    file.write(content)
+
+
 # Raised when the numbers that an annotation holds change for the same settings.
 ENGINE_VERSION = 3
 
@@ -190,7 +214,9 @@ class Annotator:
         store: What is done, by whichever process and for whichever dataset.
     """
 
-    def __init__(self, worker: Worker, teacher_hash: str, cache_dir: Path) -> None:
+    def __init__(
+        self, worker: Worker, teacher_hash: str, cache_dir: Path, remote: Storage | None = None
+    ) -> None:
         self.worker = worker
         self.limits = Limits.of(worker.teacher, worker.explainer)
         self._settings = {
@@ -200,7 +226,9 @@ class Annotator:
         }
         self._hash = hash_json(self._settings)
         self._directory = cache_dir / self._hash
-        self.store = ShardStore(self._directory / "shards", self._hash)
+        self._remote = remote and remote.within(self._hash)
+        shards = self._remote and self._remote.within("shards")
+        self.store = ShardStore(self._directory / "shards", self._hash, shards)
 
     @classmethod
     def prepared(
@@ -211,6 +239,7 @@ class Annotator:
         tokens_per_batch: int | None,
         cache_dir: Path,
         processes: ProcessGroup,
+        remote: Storage | None = None,
     ) -> Annotator:
         """An annotator with the settings filled in that were left to the teacher.
 
@@ -221,6 +250,7 @@ class Annotator:
             tokens_per_batch: Most tokens in memory at once; None takes what suits the device.
             cache_dir: Where annotations are kept.
             processes: The processes, each of which makes this call.
+            remote: The object store that they are kept in too, if in one.
 
         Raises:
             ValueError: The explainer needs gradients, and the teacher has none.
@@ -231,8 +261,12 @@ class Annotator:
         teacher_hash = hash_teacher(teacher)
         key = {"engine": ENGINE_VERSION, "teacher": teacher_hash}
         kept = cache_dir / "prepared"
+        if remote is not None:
+            processes.from_main(lambda: _fetch_all(remote.within("prepared"), kept))
         whole = prepare(explainer, teacher, sample, budget, kept, key, processes)
-        return cls(Worker(teacher, whole, budget), teacher_hash, cache_dir)
+        if remote is not None:
+            processes.from_main(lambda: _store_all(kept, remote.within("prepared")))
+        return cls(Worker(teacher, whole, budget), teacher_hash, cache_dir, remote)
 
     def annotate(self, dataset: Dataset, name: str, processes: ProcessGroup) -> Dataset:
         """Only the added columns, one row for each of the dataset's.
@@ -263,7 +297,10 @@ class Annotator:
             OSError: The cache cannot be written to, or its disk is not shared by all processes.
         """
         path = self._directory / processes.from_main(self._describe)
-        if not path.is_file():
+        if self._remote is not None:
+            remote = self._remote
+            processes.from_main(lambda: _store_all(path.parent, remote, path.name))
+        elif not path.is_file():
             raise OSError(
                 f"{path}, which the main process has written, is not there for process "
                 f"{processes.rank}. Let cache_dir (or $DIXTILL_CACHE) be on a disk that all "

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from dixtill_hf.annotation.annotate import BatchAnnotator
 from dixtill_hf.annotation.annotator import Annotator
-from dixtill_hf.annotation.shards import default_cache_dir
+from dixtill_hf.annotation.shards import cache_places, default_cache_dir
 from dixtill_hf.artifacts.process_group import ProcessGroup
 from dixtill_hf.data.columns import LABEL, TEXT
 from dixtill_hf.explainers.base import Explainer
@@ -54,13 +54,15 @@ class AnnotatorActor:
     def __init__(self, settings: AnnotatorSettings) -> None:
         """Load the teacher."""
         processes = ProcessGroup()
+        local, remote = cache_places(settings.cache_dir)
         annotator = Annotator.prepared(
             load_teacher(settings.teacher),
             settings.explainer,
             settings.sample,
             settings.tokens_per_batch,
-            Path(settings.cache_dir),
+            local,
             processes,
+            remote,
         )
         self._features = annotator.worker.features
         self._annotate = BatchAnnotator(annotator)

@@ -30,6 +30,7 @@ from dixtill_hf.artifacts.checksummed_files import (
     write_whole,
 )
 from dixtill_hf.artifacts.process_group import ProcessGroup
+from dixtill_hf.artifacts.storage import Storage, is_remote
 from dixtill_hf.data.columns import TEXT
 
 logger = logging.getLogger(__name__)
@@ -177,6 +178,26 @@ def default_cache_dir() -> Path:
     return Path(os.environ.get("DIXTILL_CACHE", Path(HF_HOME) / "dixtill_hf")) / "annotations"
 
 
+def cache_places(cache_dir: str | Path | None) -> tuple[Path, Storage | None]:
+    """Where annotations are kept on this machine, and in which object store, if in one.
+
+    What is in an object store is kept on this machine too, in the default cache.
+
+    Args:
+        cache_dir: A directory, or an fsspec URL such as `s3://bucket/annotations`; None is the
+            default cache.
+
+    Raises:
+        ImportError: The package of the URL's file system is not installed; says which.
+    """
+    if cache_dir is None:
+        return default_cache_dir(), None
+    if not is_remote(cache_dir):
+        return Path(cache_dir), None
+    name = hashlib.blake2b(str(cache_dir).encode(), digest_size=_KEY_BYTES).hexdigest()
+    return default_cache_dir() / "object_stores" / name, Storage.at(cache_dir)
+
+
 def check_cache(directory: Path) -> None:
     """Refuse a directory of the cache that cannot be written to, before anything is computed.
 
@@ -207,11 +228,12 @@ class ShardStore:
         index: The place of each text, as of the last `refresh` and what was added since.
     """
 
-    def __init__(self, directory: Path, settings: str) -> None:
+    def __init__(self, directory: Path, settings: str, remote: Storage | None = None) -> None:
         """Name the store below `directory` of the settings with this hash; nothing is read yet."""
         self.directory = directory
         self.index = ShardIndex()
         self._settings = settings.encode()
+        self._remote = remote
 
     def refresh(self, processes: ProcessGroup) -> None:
         """Take in the shards that the index does not have yet.
@@ -246,12 +268,16 @@ class ShardStore:
         table = table.add_column(0, _KEY, column).replace_schema_metadata(
             {_SETTINGS: self._settings, **version_metadata()}
         )
-        return write_whole(
+        name = write_whole(
             self.directory,
             hash_keys(keys),
             _SUFFIX,
             lambda file: pq.write_table(table, file),
         )
+        if self._remote is not None:
+            content = (self.directory / name).read_bytes()
+            self._remote.write(name, lambda file: file.write(content))
+        return name
 
     def read(self, name: str, schema: pa.Schema) -> pa.RecordBatch:
         """The annotation columns of a shard, as one batch.
@@ -276,6 +302,15 @@ class ShardStore:
         return take_rows(batches, shards, places.rows)
 
     def _listed(self) -> list[str]:
+        return sorted({*self._listed_here(), *self._listed_there()})
+
+    def _listed_there(self) -> list[str]:
+        """The shards in the object store, which are fetched when they are read."""
+        if self._remote is None:
+            return []
+        return [name for name in self._remote.names() if name.endswith(_SUFFIX)]
+
+    def _listed_here(self) -> list[str]:
         if not self.directory.is_dir():
             return []
         remove_leftovers(self.directory)
@@ -298,6 +333,8 @@ class ShardStore:
 
     def _open(self, name: str) -> pq.ParquetFile:
         path = self.directory / name
+        if self._remote is not None and not path.is_file():
+            self._remote.fetch(name, path)
         data = read_whole(path)
         try:
             shard = pq.ParquetFile(pa.BufferReader(data))

@@ -11,7 +11,8 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -61,6 +62,22 @@ class Storage:
 
         return fsspec.core.url_to_fs(self.address)[0]
 
+    @contextmanager
+    def _reached(self) -> Iterator[None]:
+        """Say which object store could not be reached, whatever its library raises.
+
+        Libraries try again by themselves before they give up.
+        """
+        try:
+            yield
+        except OSError:
+            raise
+        except Exception as error:
+            raise OSError(
+                f"{self.address} cannot be reached or refuses this: {error}. What was finished is "
+                "kept: make the same call again when it can."
+            ) from error
+
     def within(self, name: str) -> Storage:
         """A folder in this one."""
         return Storage(f"{self.address}/{name}")
@@ -72,18 +89,20 @@ class Storage:
     def exists(self, name: str) -> bool:
         """Whether there is such a file or folder."""
         if self.is_remote:
-            self._system.invalidate_cache()
-            return self._system.exists(self.path(name))
+            with self._reached():
+                self._system.invalidate_cache()
+                return self._system.exists(self.path(name))
         return os.path.exists(self.path(name))
 
     def names(self) -> list[str]:
         """Names of the files and folders in it, sorted; none if it is not there."""
         if self.is_remote:
-            self._system.invalidate_cache()
-            try:
-                found = self._system.ls(self.address, detail=False)
-            except FileNotFoundError:
-                return []
+            with self._reached():
+                self._system.invalidate_cache()
+                try:
+                    found = self._system.ls(self.address, detail=False)
+                except FileNotFoundError:
+                    return []
             return sorted({path.rstrip("/").rpartition("/")[2] for path in found} - {""})
         return sorted(os.listdir(self.address)) if os.path.isdir(self.address) else []
 
@@ -94,7 +113,8 @@ class Storage:
             FileNotFoundError: There is none.
         """
         if self.is_remote:
-            return self._system.open(self.path(name), "rb")
+            with self._reached():
+                return self._system.open(self.path(name), "rb")
         return open(self.path(name), "rb")
 
     def read(self, name: str) -> bytes:
@@ -104,7 +124,8 @@ class Storage:
             FileNotFoundError: There is none.
         """
         if self.is_remote:
-            return self._system.cat_file(self.path(name))
+            with self._reached():
+                return self._system.cat_file(self.path(name))
         return Path(self.path(name)).read_bytes()
 
     def write(self, name: str, write: Callable[[BinaryIO], object]) -> None:
@@ -122,7 +143,8 @@ class Storage:
                 local = Path(directory) / "file"
                 with local.open("wb") as file:
                     write(file)
-                self._system.put_file(str(local), self.path(name))
+                with self._reached():
+                    self._system.put_file(str(local), self.path(name))
             return
         path = Path(self.path(name))
         with unfinished_file(path.parent) as temporary:
@@ -131,6 +153,18 @@ class Storage:
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(path)
+
+    def fetch(self, name: str, target: Path) -> None:
+        """Copy a file to a path on this machine, whole or not at all.
+
+        Raises:
+            FileNotFoundError: There is none.
+            OSError: The object store cannot be reached.
+        """
+        with unfinished_file(target.parent) as temporary:
+            with self._reached():
+                self._system.get_file(self.path(name), str(temporary))
+            temporary.replace(target)
 
     def remove(self, name: str) -> None:
         """Remove a file or folder, if it is there."""
