@@ -98,8 +98,8 @@ def card_contents(
         quality_note=_quality_note(result.get("seed") if many else None),
         agreement=tables.agreement_table(shown),
         answering=answering_sentences(metrics),
-        faithfulness=benchmark_tables.faithfulness_table(metrics),
-        plausibility=benchmark_tables.plausibility_table(metrics),
+        faithfulness=benchmark_tables.faithfulness_table(_explained(metrics, shown)),
+        plausibility=benchmark_tables.plausibility_table(_explained(metrics, shown)),
         efficiency=_efficiency(metrics, shown),
         energy=efficiency_tables.energy_table(metrics),
         loss=_loss(metrics, method, one.preset),
@@ -113,14 +113,28 @@ def card_contents(
     )
 
 
+def _explained(metrics: Mapping[str, Any], shown: Sequence[Series]) -> dict[str, Any]:
+    """The metrics with only the explanations of the teacher and of the series that are shown."""
+    known = {(one.method, one.preset) for one in shown} | {("teacher", None)}
+
+    def kept(rows: Any) -> Any:
+        if not isinstance(rows, list):
+            return rows
+        return [row for row in rows if (row.get("model"), row.get("preset")) in known]
+
+    explanations = metrics.get("explanations") or {}
+    return {**metrics, "explanations": {name: kept(rows) for name, rows in explanations.items()}}
+
+
 def _efficiency(metrics: Mapping[str, Any], shown: Sequence[Series]) -> str:
     """The sizes and times that were measured, with the machine."""
-    table = efficiency_tables.size_and_time_table(metrics, compared_models(metrics, shown))
+    measured = {**metrics, "published": None}  # a card shows what the run measured itself
+    table = efficiency_tables.size_and_time_table(measured, compared_models(measured, shown))
     if not table:
         return ""
     machine = (metrics.get("environment") or {}).get("cpu")
     where = f"{efficiency_tables.main_setting(metrics)}{f', {machine}' if machine else ''}"
-    return f"Times of {where}.\n\n{table}"
+    return f"Times: {where}.\n\n{table}"
 
 
 def _loss(metrics: Mapping[str, Any], method: str, preset: str | None) -> str:
