@@ -16,6 +16,7 @@ from huggingface_hub import EvalResult, ModelCardData
 
 from dixtill_hf.artifacts.files import read_json, write_json
 from dixtill_hf.artifacts.markdown import escaped, one_line, render
+from dixtill_hf.data.problem_types import MULTI_LABEL, REGRESSION, SINGLE_LABEL
 from dixtill_hf.distillation.arguments import DistillationArguments
 
 TASK = "text-classification"
@@ -44,6 +45,7 @@ class CardContents:
         labels: Names of the labels in the order of the logits.
         explanation: Kind of explanation: "contributions", "attention" or None.
         method: Method that trained it, as readers see it.
+        problem_type: Name of the kind of task.
         distilled: Whether it learnt from a teacher.
         language: ISO code of the language of the texts, or several.
         license: Licence of the student as the Hub names it ("apache-2.0").
@@ -80,6 +82,7 @@ class CardContents:
     labels: Sequence[str]
     explanation: str | None
     method: str
+    problem_type: str = SINGLE_LABEL
     distilled: bool = True
     language: str | list[str] | None = None
     license: str | None = None
@@ -178,6 +181,7 @@ def read_card(directory: Path) -> CardContents | None:
 
 
 _SHOWN_AS_IT_IS = (
+    "problem_type",
     "explanation",
     "distilled",
     "training_texts",
@@ -210,6 +214,7 @@ def training_card(
     license: str | None = None,
     tags: Sequence[str] = (),
     datasets: Sequence[str] = (),
+    problem_type: str = SINGLE_LABEL,
 ) -> CardContents:
     """What the card of a trainer shows: what the trainer knows itself.
 
@@ -224,6 +229,7 @@ def training_card(
         license: Licence as the Hub names it, if decided.
         tags: Further tags.
         datasets: Hub ids of the data.
+        problem_type: Name of the kind of task.
     """
     split, quality = _last_evaluation(log_history)
     return CardContents(
@@ -232,8 +238,9 @@ def training_card(
         labels=list(labels),
         explanation=args.explanation,
         method=f"{args.method} (preset {args.preset})",
+        problem_type=problem_type,
         distilled=args.method != "none",
-        loss=described_loss(args),
+        loss=described_loss(args, problem_type),
         language=language,
         license=license,
         base_model=teacher,
@@ -244,19 +251,28 @@ def training_card(
     )
 
 
-def described_loss(args: DistillationArguments) -> str:
+_LABEL_LOSS = {
+    SINGLE_LABEL: "cross-entropy with the labels",
+    MULTI_LABEL: "binary cross-entropy with the labels",
+    REGRESSION: "squared distance from the labels",
+}
+
+
+def described_loss(args: DistillationArguments, problem_type: str = SINGLE_LABEL) -> str:
     """What a training minimises, in words.
 
     Args:
         args: Its arguments.
+        problem_type: Name of the kind of task.
     """
+    args = args.for_problem(problem_type)
     if args.alpha == 0:
-        return "cross-entropy with the labels"
+        return _LABEL_LOSS[problem_type]
     terms = [f"{args.kd_loss} of the teacher's logits at temperature {args.temperature:g}"]
     if args.needs_explanations:
         terms.append(f"{args.xai_weight:g} times the cosine distance of the explanations")
     return (
-        f"{1 - args.alpha:.3g} of the cross-entropy with the labels, and {args.alpha:.3g} of "
+        f"{1 - args.alpha:.3g} of the {_LABEL_LOSS[problem_type]}, and {args.alpha:.3g} of "
         + " plus ".join(terms)
     )
 

@@ -360,6 +360,7 @@ class DistillationTrainer(Trainer):
             license=license,
             tags=_as_list(tags),
             datasets=_as_list(dataset_tags),
+            problem_type=self._problem.name,
         )
         write_card(directory, card)
 

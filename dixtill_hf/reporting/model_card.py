@@ -22,6 +22,7 @@ from dixtill_hf.reporting.measurements import (
     Series,
     compression,
     number,
+    problem_type_of,
     series_of,
 )
 from dixtill_hf.reporting.summary import short_name, training_texts
@@ -81,6 +82,7 @@ def card_contents(
         name=model_id.rsplit("/", 1)[-1],
         model_id=model_id,
         labels=list(dataset["labels"]),
+        problem_type=problem_type_of(metrics),
         explanation=(result.get("explanation") or {}).get("kind"),
         method=one.name,
         distilled=method != "none",
@@ -152,7 +154,7 @@ def _loss(metrics: Mapping[str, Any], method: str, preset: str | None) -> str:
     arguments = DistillationArguments.from_preset(
         preset or "default", "student", method, use_cpu=True, report_to="none", **overrides
     )
-    return described_loss(arguments)
+    return described_loss(arguments, problem_type_of(metrics))
 
 
 def _quality_note(seed: int | None) -> str:

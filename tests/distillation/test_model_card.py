@@ -31,3 +31,15 @@ def test_marks_in_labels_stay_text(tmp_path):
     assert "line break" in page
     assert "**bold** | `code`" in page
     assert "{{ config }}" in page
+
+
+def test_the_card_says_what_kind_of_task_it_is(tmp_path):
+    args = DistillationArguments(output_dir=str(tmp_path))
+    given = ("student", "org/student", args, ["joy", "love"], [])
+    several = card_text(training_card(*given, problem_type="multi_label_classification"))
+    assert "any number of the labels joy, love" in several
+    assert "binary cross-entropy with the labels" in several
+    value = card_text(training_card(*given, problem_type="regression"))
+    assert "a number for each of joy, love" in value
+    assert "squared distance from the labels" in value
+    assert "mse of the teacher's logits" in value
