@@ -50,6 +50,7 @@ __all__ = [
     "annotate",
     "annotate_by_ensemble",
     "annotate_cross_fitted",
+    "annotate_long_texts",
     "annotate_recorded",
     "ask_for_labels",
     "average_annotations",
@@ -131,6 +132,7 @@ _MODULES = {
     "annotate": "annotation.annotate",
     "annotate_by_ensemble": "annotation.ensemble",
     "annotate_cross_fitted": "annotation.ensemble",
+    "annotate_long_texts": "annotation.windows",
     "annotate_recorded": "annotation.recorded",
     "ask_for_labels": "annotation.recorded",
     "average_annotations": "annotation.ensemble",
@@ -193,6 +195,7 @@ EXPERIMENTAL = frozenset(
         "analyse_ratings",
         "annotate_by_ensemble",
         "annotate_cross_fitted",
+        "annotate_long_texts",
         "annotate_recorded",
         "ask_for_labels",
         "average_annotations",
@@ -229,6 +232,7 @@ if TYPE_CHECKING:  # what type checkers and editors read
         average_annotations,
     )
     from dixtill_hf.annotation.recorded import annotate_recorded, ask_for_labels
+    from dixtill_hf.annotation.windows import annotate_long_texts
     from dixtill_hf.baselines.attention_heads import load_pruned, prune_heads, save_pruned
     from dixtill_hf.baselines.bag_of_words import BagOfWords
     from dixtill_hf.baselines.quantization import compress_teacher, load_compressed
