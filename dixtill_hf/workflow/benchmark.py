@@ -59,6 +59,7 @@ def benchmark(recipe: Recipe, arguments: BenchmarkArguments, command: str) -> Pa
         OSError: Something cannot be read or written.
     """
     check_benchmark(arguments, recipe)
+    _check_teacher(recipe)
     _check_runtimes(arguments)
     if arguments.quick:
         arguments, recipe = quick_arguments(arguments), quick_recipe(recipe)
@@ -68,6 +69,20 @@ def benchmark(recipe: Recipe, arguments: BenchmarkArguments, command: str) -> Pa
     metrics = run.metrics | measure(run, arguments) | {"quick": arguments.quick}
     write_json(run.output_dir / "metrics.json", metrics)
     return write_report(run.output_dir)
+
+
+def _check_teacher(recipe: Recipe) -> None:
+    """Refuse a language model with a prompt, of which none of the baselines can be made.
+
+    Raises:
+        ValueError: The recipe has an instruction.
+    """
+    if recipe.teacher.instruction is not None:
+        raise ValueError(
+            "dixtill-hf benchmark compresses a classifier with a head (int8, pruned heads); the "
+            "teacher is a language model with an instruction, and none of the baselines can be "
+            "made of it. Use dixtill-hf run, which has the linear baseline if texts have labels."
+        )
 
 
 def _check_problem_type(recipe: Recipe) -> None:

@@ -11,6 +11,8 @@ from datasets import load_from_disk
 
 from dixtill_hf.data.columns import LABEL_UNKNOWN
 from dixtill_hf.teacher.prompted.teacher import PromptedTeacher
+from dixtill_hf.workflow.benchmark import benchmark
+from dixtill_hf.workflow.benchmark_recipe import BenchmarkArguments
 from dixtill_hf.workflow.context import RunContext
 from dixtill_hf.workflow.data_stage import load_run_data
 from dixtill_hf.workflow.recipe import DataArguments, Recipe, TeacherArguments
@@ -91,3 +93,8 @@ def test_labels_of_data_and_prompt_must_be_the_same(prompted: Recipe) -> None:
     context = RunContext.open(replace(prompted, data=data))
     with pytest.raises(ValueError, match="are not the same"):
         load_run_data(context)
+
+
+def test_baselines_of_a_language_model_are_refused_with_the_reason(prompted: Recipe) -> None:
+    with pytest.raises(ValueError, match="none of the baselines can be"):
+        benchmark(prompted, BenchmarkArguments(), "dixtill-hf benchmark")

@@ -147,3 +147,15 @@ def test_what_cannot_teach_is_refused(
         PromptedTeacher(tiny_teacher_dir("deberta-v2"), teacher_labels, INSTRUCTION)
     with pytest.raises(OSError, match="no file"):
         PromptedTeacher("missing.gguf", teacher_labels, INSTRUCTION)
+
+
+def test_a_model_whose_batches_change_one_another_is_refused(
+    tiny_language_model: Callable[..., Path], teacher_labels: list[str]
+) -> None:
+    path = tiny_language_model("llama")
+    model = AutoModelForCausalLM.from_pretrained(path)
+    int8 = torch.ao.quantization.quantize_dynamic(model, {torch.nn.Linear}, torch.qint8)
+    with pytest.raises(ValueError, match="reads a prompt in parts otherwise than at once"):
+        PromptedTeacher(
+            int8, teacher_labels, INSTRUCTION, tokenizer=AutoTokenizer.from_pretrained(path)
+        )
