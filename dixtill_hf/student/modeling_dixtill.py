@@ -205,6 +205,7 @@ class DixtillPreTrainedModel(PreTrainedModel):
 
     config_class = DixtillConfig
     base_model_prefix = "dixtill"
+    initial_vectors: torch.Tensor | None
 
     def __init__(self, config: DixtillConfig) -> None:
         super().__init__(config)

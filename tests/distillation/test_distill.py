@@ -13,6 +13,7 @@ from transformers import AutoModel, AutoTokenizer
 
 from dixtill_hf.distillation.distill import distill
 from dixtill_hf.student.student import Student, load_student
+from dixtill_hf.teacher.function import FunctionTeacher
 
 SHORT = {"num_train_epochs": 1, "use_cpu": True, "disable_tqdm": True, "variants": 1}
 SHORT["word_vectors"] = "none"
@@ -115,6 +116,22 @@ def test_an_encoder_is_fine_tuned_first(texts, teacher, tmp_path, teacher_labels
     assert list(config["id2label"].values()) == teacher_labels
     with pytest.raises(ValueError, match="label_map is for a teacher that has labels of its own"):
         distill(texts, encoder, tmp_path / "student", label_map={"a": "b"}, **SHORT)
+
+
+def test_a_function_teaches_a_student(texts, teacher_labels, tmp_path, monkeypatch):
+    monkeypatch.setenv("DIXTILL_CACHE", str(tmp_path))
+    asked = []
+
+    def logits(given: list[str]) -> list[list[float]]:
+        asked.extend(given)
+        return [[float("fell" in text), float("jumps" in text), 0.5] for text in given]
+
+    function = FunctionTeacher(logits, teacher_labels, key="words")
+    student = distill(texts, function, explainer="occlusion", **SHORT)
+    assert student.labels == teacher_labels
+    assert set(texts["text"]) & set(asked)
+    with pytest.raises(ValueError, match="no gradients"):
+        distill(texts, function, **SHORT)
 
 
 def test_texts_without_labels_get_the_teachers(texts, teacher, teacher_labels):
