@@ -25,7 +25,7 @@ def dataset() -> DatasetDict:
     ("macro_f1", "logged", "message"),
     [
         (0.2, epochs((0.2, 1.0)), "always answering 'down' reaches too"),
-        (0.8, epochs((0.8, 0.5)), "that of a logistic regression on words is 1.000"),
+        (0.8, epochs((0.8, 0.5)), "that of a linear model of words is 1.000"),
         (1.0, epochs((0.9, 0.5), (1.0, 0.3)), "still improved when its fine-tuning ended"),
     ],
 )
