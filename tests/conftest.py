@@ -5,10 +5,13 @@ Their weights are random and their tokenizers are trained on a few sentences; th
 test first asks for them, in a fraction of a second, and kept for the session.
 """
 
+import json
 import os
 import tempfile
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -84,14 +87,38 @@ def _between_cls_and_sep(tokenizer: Tokenizer, token_types: bool) -> PreTrainedT
 
 def _word_pieces(token_types: bool = True) -> PreTrainedTokenizerFast:
     """BERT's way: lower-cased words, cut into pieces; [CLS] and [SEP] around a text."""
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    tokenizer.decoder = decoders.WordPiece()
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    trainer = trainers.WordPieceTrainer(vocab_size=160, special_tokens=special, show_progress=False)
-    tokenizer.train_from_iterator(SENTENCES, trainer)
+    normalizer = normalizers.BertNormalizer(lowercase=True)
+    pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    # The library's trainer breaks ties at random: another vocabulary, and teacher, in each process.
+    counts = Counter(
+        ("##" if start else "") + word[start:end]
+        for sentence in SENTENCES
+        for word, _ in pre_tokenizer.pre_tokenize_str(normalizer.normalize_str(sentence))
+        for start, end in combinations(range(len(word) + 1), 2)
+    )
+    characters = sorted(piece for piece in counts if len(piece.removeprefix("##")) == 1)
+    longer = sorted(counts.keys() - characters, key=lambda piece: (-counts[piece], piece))
+    pieces = [*special, *characters, *longer][:160]
+    vocabulary = {piece: number for number, piece in enumerate(pieces)}
+    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizer
+    tokenizer.pre_tokenizer = pre_tokenizer
+    tokenizer.decoder = decoders.WordPiece()
+    tokenizer.add_special_tokens(special)
     return _between_cls_and_sep(tokenizer, token_types)
+
+
+def _sort_pieces(tokenizer: Tokenizer, special: list[str]) -> None:
+    """Number the pieces by their names, and round their scores.
+
+    The library's trainer adds up scores in a random order, and numbers pieces by them.
+    """
+    model = json.loads(tokenizer.to_str())["model"]
+    scores = {piece: round(score, 2) for piece, score in model["vocab"]}
+    pieces = sorted(scores.keys() - set(special))
+    vocabulary = [(piece, scores[piece]) for piece in [*special, *pieces]]
+    tokenizer.model = models.Unigram(vocabulary, unk_id=model["unk_id"])
 
 
 def _unigrams() -> PreTrainedTokenizerFast:
@@ -104,6 +131,7 @@ def _unigrams() -> PreTrainedTokenizerFast:
         vocab_size=160, special_tokens=special, unk_token="[UNK]", show_progress=False
     )
     tokenizer.train_from_iterator(SENTENCES, trainer)
+    _sort_pieces(tokenizer, special)
     return _between_cls_and_sep(tokenizer, token_types=True)
 
 
@@ -117,6 +145,7 @@ def _unigrams_with_an_end() -> PreTrainedTokenizerFast:
         vocab_size=160, special_tokens=special, unk_token="<unk>", show_progress=False
     )
     tokenizer.train_from_iterator(SENTENCES, trainer)
+    _sort_pieces(tokenizer, special)
     tokenizer.post_processor = processors.TemplateProcessing(
         single="$A </s>", pair="$A </s> $B </s>", special_tokens=[("</s>", 1)]
     )
