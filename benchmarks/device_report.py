@@ -58,6 +58,7 @@ def _section(name: str, entry: Mapping[str, Any]) -> str:
         f"{len(students)} students trained by the method `{entry['method']}`, {words:,} words of "
         f"{dimensions} dimensions, {entry['texts']['test']:,} test texts; macro F1 as trained "
         f"{trained:.4f}. {environment['cpu']}; {_versions(environment)}.\n",
+        *([f"{entry['note']}\n"] if entry.get("note") else []),
         "| form | bytes | macro F1 | loss, points | same label | cosine | top 3 |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]

@@ -26,7 +26,14 @@ from dixtill_hf.export.float_student import (
     Floats,
     FloatStudent,
 )
-from dixtill_hf.export.row_codes import INT8, PQ, RowCodes, blank_rows, encode_rows
+from dixtill_hf.export.row_codes import (
+    INT8,
+    PQ,
+    RowCodes,
+    blank_rows,
+    encode_rows,
+    round_with_feedback,
+)
 from dixtill_hf.export.unicode_profile import unicode_section, unicode_tables
 
 _MAGIC = b"\x89DXT\r\n\x1a\n"
@@ -106,9 +113,12 @@ def lstm_section(directions: Sequence[DirectionWeights], rows: RowCodes) -> byte
     Raises:
         ValueError: Weights or vectors are too large for the multipliers.
     """
+    # An error of the input weights counts by what the vectors make of it.
+    vectors = (rows.values * rows.scales).astype(float)
+    metric = vectors.T @ vectors
     parts: list[bytes] = []
     for direction in directions:
-        inputs, input_steps = _int8_rows(direction.input_weight @ rows.basis)
+        inputs, input_steps = _int8_rows(direction.input_weight @ rows.basis, metric)
         states, state_steps = _int8_rows(direction.state_weight)
         parts += [
             _packed("i4", np.rint(direction.bias * (1 << _GATE_BITS))),
@@ -197,11 +207,23 @@ def _checked_multiplier(multiplier: float, function: str, bits: int, temperature
     return round(multiplier)
 
 
-def _int8_rows(weights: Floats) -> tuple[Integers, Floats]:
-    """Weights in 8 bits with a step for each row, `(rows, columns)` and `(rows,)`."""
+def _int8_rows(weights: Floats, metric: Floats | None = None) -> tuple[Integers, Floats]:
+    """Weights in 8 bits with a step for each row, `(rows, columns)` and `(rows,)`.
+
+    Args:
+        weights: `(rows, columns)`.
+        metric: As `round_with_feedback` takes it. Without it, every number is rounded by itself.
+    """
     steps = np.abs(weights).max(axis=1) / _MOST_WEIGHT
     safe = np.where(steps > 0, steps, 1)
-    return np.rint(weights / safe[:, None]).astype(np.int64), steps
+
+    def nearest(column: Floats) -> tuple[Integers, Floats]:
+        codes = np.clip(np.rint(column / safe), -_MOST_WEIGHT, _MOST_WEIGHT).astype(np.int64)
+        return codes, codes * safe
+
+    if metric is None:
+        return np.rint(weights / safe[:, None]).astype(np.int64), steps
+    return round_with_feedback(weights, metric, nearest), steps
 
 
 def _int16_rows(weights: Floats) -> tuple[Integers, int]:

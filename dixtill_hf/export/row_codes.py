@@ -9,7 +9,7 @@ gates that read them: see `matched_basis`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,8 @@ _ROUNDS = 25
 _CENTROIDS = 240
 # Of vectors that are all zero.
 _LEAST_UNIT = 1e-30
+# Share of a metric's mean that is added to its diagonal, so that it can be inverted.
+_DAMPING = 1e-3
 
 
 @dataclass(frozen=True)
@@ -123,11 +125,53 @@ def _code_width(dimensions: int) -> int:
     return max(width for width in range(1, _CODE_WIDTH + 1) if dimensions % width == 0)
 
 
+def round_with_feedback(
+    values: Floats,
+    metric: Floats,
+    nearest: Callable[[Floats], tuple[NDArray[np.int64], Floats]],
+) -> NDArray[np.int64]:
+    """Round column by column; the columns to come make up for the error, as far as they can.
+
+    As GPTQ does (Frantar et al. 2023, arXiv:2210.17323, section 3): what counts is not the error
+    of a number but that of the products that are made of a row.
+
+    Args:
+        values: `(rows, columns)`.
+        metric: The error of a row e counts as `e @ metric @ e`, `(columns, columns)`.
+        nearest: Gives the codes of a column, and the numbers that they stand for.
+
+    Returns:
+        The codes, `(rows, columns)`.
+    """
+    columns = values.shape[1]
+    damping = _DAMPING * np.trace(metric) / columns + _LEAST_UNIT
+    inverse = np.linalg.inv(metric + damping * np.eye(columns))
+    shares = np.linalg.cholesky(inverse).T
+    left = values.copy()
+    codes = np.empty(values.shape, np.int64)
+    for column in range(columns):
+        codes[:, column], rounded = nearest(left[:, column])
+        errors = (left[:, column] - rounded) / shares[column, column]
+        left[:, column + 1 :] -= errors[:, None] * shares[column, column + 1 :]
+    return codes
+
+
+def _gate_metric(student: FloatStudent, basis: Floats) -> Floats:
+    """How much an error of a turned vector counts: the square of what it does to all gates."""
+    weights = np.vstack([direction.input_weight for direction in student.directions]) @ basis
+    return weights.T @ weights
+
+
 def _int8(student: FloatStudent) -> RowCodes:
     vectors, basis = _mixed(student)
     scales, unit = _scales(np.abs(vectors).max(axis=1) / _MOST_LEVEL)
-    steps = np.maximum(scales * unit / 256, _LEAST_UNIT)
-    codes = np.clip(np.rint(vectors / steps), -_MOST_LEVEL, _MOST_LEVEL).astype(np.int64)
+    steps = np.maximum(scales[:, 0] * unit / 256, _LEAST_UNIT)
+
+    def nearest(column: Floats) -> tuple[NDArray[np.int64], Floats]:
+        codes = np.clip(np.rint(column / steps), -_MOST_LEVEL, _MOST_LEVEL).astype(np.int64)
+        return codes, codes * steps
+
+    codes = round_with_feedback(vectors, _gate_metric(student, basis), nearest)
     codes[scales[:, 0] == 0] = 0
     return RowCodes(INT8, scales, np.zeros(0, np.int64), codes, unit, basis)
 
@@ -146,7 +190,16 @@ def _int4(student: FloatStudent) -> RowCodes:
         total = np.bincount(codes.ravel(), (weight * vectors / steps).ravel(), 16)
         count = np.bincount(codes.ravel(), weight.ravel(), 16)
         levels = np.sort(np.where(count > 0, total / np.maximum(count, 1e-300), levels))
-    return _finish(vectors, basis, INT4, levels, steps, lambda v, fine: _nearest(v, fine))
+    draft = _finish(vectors, basis, INT4, levels, steps, _nearest)
+    steps = draft.scales[:, 0] * draft.unit / 256
+    safe = np.where(steps > 0, steps, 1)
+
+    def nearest(column: Floats) -> tuple[NDArray[np.int64], Floats]:
+        codes = _nearest(column / safe, draft.levels.astype(float))
+        return codes, draft.levels[codes] * steps
+
+    codes = round_with_feedback(vectors, _gate_metric(student, basis), nearest)
+    return replace(draft, codes=codes)
 
 
 def _product_quantized(student: FloatStudent) -> RowCodes:

@@ -7,7 +7,13 @@ import numpy as np
 import pytest
 
 from dixtill_hf.export.float_student import float_student
-from dixtill_hf.export.row_codes import ENCODERS, blank_rows, encode_rows, matched_basis
+from dixtill_hf.export.row_codes import (
+    ENCODERS,
+    blank_rows,
+    encode_rows,
+    matched_basis,
+    round_with_feedback,
+)
 
 
 @pytest.fixture
@@ -60,3 +66,22 @@ def test_a_row_of_zeros_stays_so(student, bits):
 def test_unknown_bits_are_refused(student):
     with pytest.raises(ValueError, match="bits must be one of 8, 4, pq, got '2'"):
         encode_rows(student, "2")
+
+
+def test_feedback_makes_products_less_wrong():
+    draw = np.random.default_rng(0)
+    inputs = draw.standard_normal((200, 12)) @ draw.standard_normal((12, 12))
+    weights = draw.standard_normal((30, 12))
+
+    def nearest(column):
+        codes = np.rint(column * 4).astype(np.int64)
+        return codes, codes / 4
+
+    codes = round_with_feedback(weights, inputs.T @ inputs, nearest)
+    plain = np.rint(weights * 4)
+
+    def lost(rounded):
+        return (((rounded / 4 - weights) @ inputs.T) ** 2).sum()
+
+    assert lost(codes) < 0.6 * lost(plain)
+    np.testing.assert_array_equal(round_with_feedback(weights, np.eye(12), nearest), plain)
