@@ -118,6 +118,7 @@ def test_an_encoder_is_fine_tuned_first(texts, teacher, tmp_path, teacher_labels
         distill(texts, encoder, tmp_path / "student", label_map={"a": "b"}, **SHORT)
 
 
+@pytest.mark.slow
 def test_a_function_teaches_a_student(texts, teacher_labels, tmp_path, monkeypatch):
     monkeypatch.setenv("DIXTILL_CACHE", str(tmp_path))
     asked = []
