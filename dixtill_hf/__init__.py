@@ -52,6 +52,7 @@ __all__ = [
     "annotate_cross_fitted",
     "annotate_long_texts",
     "annotate_recorded",
+    "ask_for_corrections",
     "ask_for_labels",
     "average_annotations",
     "build_student",
@@ -134,6 +135,7 @@ _MODULES = {
     "annotate_cross_fitted": "annotation.ensemble",
     "annotate_long_texts": "annotation.windows",
     "annotate_recorded": "annotation.recorded",
+    "ask_for_corrections": "distillation.selection",
     "ask_for_labels": "annotation.recorded",
     "average_annotations": "annotation.ensemble",
     "build_student": "distillation.building",
@@ -197,6 +199,7 @@ EXPERIMENTAL = frozenset(
         "annotate_cross_fitted",
         "annotate_long_texts",
         "annotate_recorded",
+        "ask_for_corrections",
         "ask_for_labels",
         "average_annotations",
         "compare_with_people",
@@ -250,7 +253,11 @@ if TYPE_CHECKING:  # what type checkers and editors read
     from dixtill_hf.distillation.dataset import prepare_dataset
     from dixtill_hf.distillation.distill import distill
     from dixtill_hf.distillation.losses.base import register_kd_loss
-    from dixtill_hf.distillation.selection import select_for_teacher, teach_in_rounds
+    from dixtill_hf.distillation.selection import (
+        ask_for_corrections,
+        select_for_teacher,
+        teach_in_rounds,
+    )
     from dixtill_hf.distillation.teacher_vectors import save_teacher_vectors
     from dixtill_hf.distillation.trainer import DistillationTrainer
     from dixtill_hf.evaluation.agreement.base import explanation_agreement

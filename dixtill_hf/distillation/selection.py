@@ -16,6 +16,7 @@ from dixtill_hf.distillation.distill import distill
 from dixtill_hf.student.explaining import Explanation
 from dixtill_hf.student.student import Student
 from dixtill_hf.teacher.loading import Teacher
+from dixtill_hf.teacher.prompted.asking import LabelAsker, TextAnswers
 
 # Words that are taken away, one after the other, to see whether the label stays.
 REMOVED_WORDS = 5
@@ -120,6 +121,38 @@ def steps_to_change(
         if again.label != explained[row].label:
             steps[row] = min(steps[row], step)
     return steps
+
+
+def ask_for_corrections(
+    texts: Sequence[str], student: Student, asker: LabelAsker, words: int = 5
+) -> list[TextAnswers]:
+    """Show a language model what the student says and why, and ask it for the right label.
+
+    The teacher corrects the student's own explanation (after ELAD, Zhang et al. 2024), which is
+    cheaper for it than to explain anew, and aims at what the student has misunderstood.
+
+    Args:
+        texts: The texts, such as those that `select_for_teacher` chose.
+        student: The student.
+        asker: What is asked; with `quotes=True` the answers quote the words that should decide.
+        words: Most words of the student's explanation that are shown.
+
+    Returns:
+        The answer to every text, in their order.
+
+    Raises:
+        BudgetExceededError: The budget does not suffice.
+    """
+    notes = []
+    for one in student.explain(list(texts)):
+        order = np.argsort(-np.asarray(one.scores), kind="stable")[:words]
+        shown = ", ".join(repr(one.words[place]) for place in order if one.scores[place] > 0)
+        because = f" because of the words {shown}" if shown else ""
+        notes.append(
+            f"(A small model says {asker.prompt.answer_for(one.label)}{because}. It may be wrong: "
+            "judge for yourself.)"
+        )
+    return asker.ask(list(texts), notes)
 
 
 def _probabilities(explained: Sequence[Explanation]) -> np.ndarray:

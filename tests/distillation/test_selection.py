@@ -12,12 +12,14 @@ from dixtill_hf.distillation.building import build_student
 from dixtill_hf.distillation.selection import (
     REMOVED_WORDS,
     SELECTIONS,
+    ask_for_corrections,
     select_for_teacher,
     steps_to_change,
     teach_in_rounds,
 )
 from dixtill_hf.student.student import Student
 from dixtill_hf.teacher.function import FunctionTeacher
+from dixtill_hf.teacher.prompted.asking import LabelAsker
 
 
 @pytest.fixture
@@ -109,3 +111,33 @@ def test_rounds_ask_for_no_more_than_the_budget(
     before = len(asked)
     call()
     assert len(asked) == before
+
+
+def test_the_teacher_sees_what_the_student_says_and_why(
+    student: Student, sentences: list[str], tmp_path: Path
+) -> None:
+    asked: list[str] = []
+
+    class Talker:
+        def generate(self, prompts: list[str]) -> list[str]:
+            asked.extend(prompts)
+            return ["good"]
+
+    asker = LabelAsker(
+        Talker(),
+        ["a", "b", "c"],
+        "Judge it.",
+        key="m",
+        directory=tmp_path,
+        samples=1,
+        workers=1,
+        verbalizers={"a": "good", "b": "bad", "c": "so so"},
+    )
+    asker.ask(sentences[:1])
+    (found,) = ask_for_corrections(sentences[:1], student, asker)
+    said = student(sentences[0]).label
+    assert f"A small model says {asker.prompt.answer_for(said)} because of the words" in asked[1]
+    assert found.logits.argmax() == 0
+    assert len(asked) == 2  # an answer with a note is another one
+    ask_for_corrections(sentences[:1], student, asker)
+    assert len(asked) == 2

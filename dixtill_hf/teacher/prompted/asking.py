@@ -160,11 +160,11 @@ class LabelAsker:
     def plan(self, texts: Sequence[str]) -> AskingPlan:
         """What asking for these texts would take; nothing is asked."""
         unique = list(dict.fromkeys(texts))
-        left = self._left(unique)
+        left = self._left([(text, "") for text in unique])
         answer = _TOKENS_OF_QUOTES if self._quotes else _TOKENS_OF_AN_ANSWER
         tokens = sum(
-            (len(self._asked(text)) // _CHARACTERS_OF_A_TOKEN + answer) * self._calls_of_one
-            for text, _ in left
+            (len(self._asked(text, "")) // _CHARACTERS_OF_A_TOKEN + answer) * self._calls_of_one
+            for text, _, _ in left
         )
         minutes = None
         if self._store.seconds:
@@ -172,8 +172,13 @@ class LabelAsker:
         kept = len(unique) * self._samples - len(left)
         return AskingPlan(len(unique), len(left) * self._calls_of_one, kept, tokens, minutes)
 
-    def ask(self, texts: Sequence[str]) -> list[TextAnswers]:
+    def ask(self, texts: Sequence[str], notes: Sequence[str] | None = None) -> list[TextAnswers]:
         """Ask for the labels of texts; only what was never answered is asked.
+
+        Args:
+            texts: The texts.
+            notes: What else the model is told about each text; an answer with a note is another
+                one than without.
 
         Returns:
             What was said of every text, in their order.
@@ -181,9 +186,10 @@ class LabelAsker:
         Raises:
             BudgetExceededError: The next call would pass `max_calls`; answers so far are kept.
         """
-        left = self._left(list(dict.fromkeys(texts)))
+        told = list(zip(texts, notes or [""] * len(texts), strict=True))
+        left = self._left(list(dict.fromkeys(told)))
         with ThreadPoolExecutor(self._workers) as pool:
-            jobs = [pool.submit(self._ask_one, text, sample) for text, sample in left]
+            jobs = [pool.submit(self._ask_one, *question) for question in left]
             try:
                 for job in jobs:
                     job.result()
@@ -191,23 +197,23 @@ class LabelAsker:
                 for job in jobs:
                     job.cancel()
                 raise
-        return [self._read(text) for text in texts]
+        return [self._read(text, note) for text, note in told]
 
     @property
     def _calls_of_one(self) -> int:
         """Calls for one answer: a scorer reads the prompt with each label."""
         return len(self.prompt.labels) if self.scoring == "scored" else 1
 
-    def _left(self, texts: Sequence[str]) -> list[tuple[str, int]]:
+    def _left(self, told: Sequence[tuple[str, str]]) -> list[tuple[str, str, int]]:
         return [
-            (text, sample)
-            for text in texts
+            (text, note, sample)
+            for text, note in told
             for sample in range(self._samples)
-            if [text, sample] not in self._store
+            if _question(text, note, sample) not in self._store
         ]
 
-    def _asked(self, text: str) -> str:
-        prompt = self.prompt.plain(text)
+    def _asked(self, text: str, note: str) -> str:
+        prompt = self.prompt.plain(text, note)
         if not self._quotes:
             return prompt
         return (
@@ -216,14 +222,16 @@ class LabelAsker:
             "that decided, copied as they are."
         )
 
-    def _ask_one(self, text: str, sample: int) -> None:
+    def _ask_one(self, text: str, note: str, sample: int) -> None:
         self._spend()
         start = time.perf_counter()
         answer: Any
         if self.scoring == "scored":
             answers = [f" {answer}" for answer in self.prompt.answers]
             assert isinstance(self._source, Scorer)
-            answer = [float(one) for one in self._source.score([self._asked(text)], answers)[0]]
+            answer = [
+                float(one) for one in self._source.score([self._asked(text, note)], answers)[0]
+            ]
             if len(answer) != len(answers) or not np.isfinite(answer).all():
                 raise ValueError(
                     f"score(...) must give {len(answers)} finite log-probabilities for a prompt, "
@@ -231,8 +239,8 @@ class LabelAsker:
                 )
         else:
             assert isinstance(self._source, Generator)
-            (answer,) = self._source.generate([self._asked(text)])
-        self._store.add([text, sample], answer, time.perf_counter() - start)
+            (answer,) = self._source.generate([self._asked(text, note)])
+        self._store.add(_question(text, note, sample), answer, time.perf_counter() - start)
 
     def _spend(self) -> None:
         with self._lock:
@@ -244,8 +252,8 @@ class LabelAsker:
                 )
             self.calls += self._calls_of_one
 
-    def _read(self, text: str) -> TextAnswers:
-        found = [self._store[[text, sample]] for sample in range(self._samples)]
+    def _read(self, text: str, note: str) -> TextAnswers:
+        found = [self._store[_question(text, note, i)] for i in range(self._samples)]
         if self.scoring == "scored":
             return TextAnswers(np.asarray(found[0], np.float32), [], [], 0)
         parsed = [_parse(answer, self._quotes) for answer in found]
@@ -257,6 +265,11 @@ class LabelAsker:
         logits = np.log(counts / counts.sum()).astype(np.float32)
         quotes = [quoted for _, quoted in parsed] if self._quotes else []
         return TextAnswers(logits, [str(answer) for answer in found], quotes, named.count(None))
+
+
+def _question(text: str, note: str, sample: int) -> list[str | int]:
+    """What an answer is kept under."""
+    return [text, sample, note] if note else [text, sample]
 
 
 def match_answer(said: str, answers: Sequence[str]) -> int | None:

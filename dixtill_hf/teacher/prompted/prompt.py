@@ -62,6 +62,10 @@ class Prompt:
         """The answer of every label, in their order."""
         return [self.verbalizers.get(label, label) for label in self.labels]
 
+    def answer_for(self, label: str) -> str:
+        """The answer that stands for a label."""
+        return self.verbalizers.get(label, label)
+
     def messages(self, text: str) -> list[dict[str, str]]:
         """The prompt of a text as turns of a chat; an answer is the next turn."""
         turns = []
@@ -75,13 +79,19 @@ class Prompt:
                 turns.append({"role": "assistant", "content": answer})
         return turns
 
-    def plain(self, text: str) -> str:
-        """The prompt of a text for a model that knows no turns; an answer follows after a space."""
+    def plain(self, text: str, note: str = "") -> str:
+        """The prompt of a text for a model that knows no turns; an answer follows after a space.
+
+        Args:
+            text: The text.
+            note: What else the model is told about this text.
+        """
         parts = [self._task]
         for shown, label in self.examples:
             answer = self.verbalizers.get(label, label)
             parts.append(f"Text:\n{shown}\nLabel: {answer}")
-        return "\n\n".join([*parts, f"Text:\n{text}\nLabel:"])
+        told = f"{note}\n" if note else ""
+        return "\n\n".join([*parts, f"Text:\n{text}\n{told}Label:"])
 
     def around_text(self, tokenizer: PreTrainedTokenizerBase) -> PromptParts:
         """What stands before and after a text, through the chat template if there is one.
