@@ -255,9 +255,21 @@ class StudentArguments:
 
 @dataclass
 class OutputArguments:
-    """Where everything goes."""
+    """Where everything goes, and what the student's card says that no figure tells."""
 
     output_dir: str = described("runs/demo", "Directory of the student, the report and the rest.")
+    license: str | None = described(
+        None, "Licence of the student, as the Hub names it: apache-2.0. For its card."
+    )
+    language: list[str] | None = described(
+        None, "ISO 639 codes of the languages of the texts: --language en. For the card."
+    )
+    dataset_id: str | None = described(
+        None, "Hub id of the data, for the card. Default: source, if it is one."
+    )
+    teacher_id: str | None = described(
+        None, "Hub id of the teacher, for the card. Default: teacher, if it is one."
+    )
 
 
 # In the order in which the fields are listed in the help.

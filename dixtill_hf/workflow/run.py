@@ -42,6 +42,7 @@ from dixtill_hf.workflow.student_jobs import (
 )
 from dixtill_hf.workflow.student_publication import (
     best_student,
+    card_facts,
     describe_student,
     publish_student,
 )
@@ -196,6 +197,7 @@ class _AnnotatedRun:
 def _open(recipe: Recipe, processes: ProcessGroup) -> _OpenedRun:
     """Check a recipe and its data, before any hour is spent."""
     check_students(recipe.student)
+    card_facts(recipe)  # refuses what the Hub would refuse, before any hour is spent
     context = RunContext.open(recipe, processes)
     _check_explainer(recipe, context.explainer)
     data = load_run_data(context)

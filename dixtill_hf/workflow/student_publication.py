@@ -28,11 +28,13 @@ from dixtill_hf.data.names import hub_id
 from dixtill_hf.data.problem_types import SINGLE_LABEL, ProblemType
 from dixtill_hf.distillation.model_card import write_card
 from dixtill_hf.evaluation.quality import QUALITY
+from dixtill_hf.hub.facts import CardFacts
 from dixtill_hf.reporting.explanation_picture import PICTURE, explanation_svg
 from dixtill_hf.reporting.model_card import card_contents
 from dixtill_hf.student.explaining import explain
 from dixtill_hf.workflow.context import PACKAGED, RunContext
 from dixtill_hf.workflow.predictions import labels_of_split
+from dixtill_hf.workflow.recipe import Recipe
 from dixtill_hf.workflow.student_jobs import StudentJob
 from dixtill_hf.workflow.student_stage import PROBABILITIES
 
@@ -60,7 +62,7 @@ def describe_student(
         metrics: Contents of metrics.json.
         test: The annotated test split.
     """
-    target, teacher = context.student_dir, context.recipe.teacher.teacher
+    target, facts = context.student_dir, card_facts(context.recipe)
     card = card_contents(
         metrics,
         # A path of this machine would mean nothing to those who read the card.
@@ -68,8 +70,10 @@ def describe_student(
         method=result["method"],
         preset=result["preset"],
         seed=result["seed"],
-        base_model=hub_id(PACKAGED_HUB_ID if teacher == PACKAGED else teacher),
-        dataset_id=hub_id(context.recipe.data.source),
+        language=list(facts.language) or None,
+        license=facts.license,
+        base_model=facts.teacher_id,
+        dataset_id=facts.dataset_id,
     )
     model = AutoModelForSequenceClassification.from_pretrained(target)
     tokenizer = AutoTokenizer.from_pretrained(target)
@@ -81,6 +85,25 @@ def describe_student(
         (target / PICTURE).write_text(explanation_svg(explanation), encoding="utf-8")
         card = replace(card, example=text, picture=f"{explanation.label}: {text}")
     write_card(target, card)
+
+
+def card_facts(recipe: Recipe) -> CardFacts:
+    """What the card of a recipe's student says that no figure tells.
+
+    Args:
+        recipe: The recipe; ids that it does not name are those of its source and teacher, if these
+            are ids.
+
+    Raises:
+        ValueError: The Hub does not accept one of the facts.
+    """
+    given, teacher = recipe.output, recipe.teacher.teacher
+    return CardFacts(
+        license=given.license,
+        language=given.language or (),
+        dataset_id=given.dataset_id or hub_id(recipe.data.source),
+        teacher_id=given.teacher_id or hub_id(PACKAGED_HUB_ID if teacher == PACKAGED else teacher),
+    )
 
 
 def _shown_text(examples: Sequence[Mapping[str, Any]]) -> str | None:

@@ -8,7 +8,12 @@ import pytest
 from dixtill_hf.annotation.annotate import annotate
 from dixtill_hf.distillation.building import build_student
 from dixtill_hf.workflow.data_stage import load_data
-from dixtill_hf.workflow.student_publication import explained_examples
+from dixtill_hf.workflow.recipe import OutputArguments, Recipe
+from dixtill_hf.workflow.student_publication import (
+    PACKAGED_HUB_ID,
+    card_facts,
+    explained_examples,
+)
 
 
 def test_both_sides_explain_what_they_predict(recipe, tmp_path, sentences, teacher_labels):
@@ -48,3 +53,12 @@ def test_the_sample_is_seeded(recipe, tmp_path, sentences, teacher_labels):
     student = build_student(sentences, teacher_labels, hidden_size=4, min_frequency=1)
     assert explained_examples(test, *student, seed=1) == explained_examples(test, *student, seed=1)
     assert explained_examples(test, *student, seed=1) != explained_examples(test, *student, seed=2)
+
+
+def test_a_recipe_says_what_no_figure_tells():
+    output = OutputArguments(license="mit", language=["en"], dataset_id="org/data")
+    facts = card_facts(Recipe(output=output))
+    assert (facts.license, list(facts.language)) == ("mit", ["en"])
+    assert (facts.dataset_id, facts.teacher_id) == ("org/data", PACKAGED_HUB_ID)
+    with pytest.raises(ValueError, match=r"Did you mean apache-2\.0"):
+        card_facts(Recipe(output=OutputArguments(license="Apache-2")))
