@@ -29,17 +29,17 @@ ZIG := ziglang==0.17.1
 with_compiler = $(if $(HAS_COMPILER),,$(1)/bin/python -m pip install -q $(ZIG) && \
 	CC='$(abspath $(1))/bin/python -m ziglang cc')
 
-$(VENV)/.installed: pyproject.toml $(RUNTIME) constraints.txt
+$(VENV)/.installed: pyproject.toml $(RUNTIME) pretrained/pyproject.toml constraints.txt
 	test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
 	@echo 'Installing into $(VENV): some minutes, once'
-	$(call with_compiler,$(VENV)) $(BIN)/python -m pip install -q -c constraints.txt -e runtime -e ".[all]"
+	$(call with_compiler,$(VENV)) $(BIN)/python -m pip install -q -c constraints.txt -e runtime -e pretrained -e ".[all]"
 	touch $@
 
 # Without the onnx extra: Optimum's exporter excludes the newest transformers.
-$(VENV_LATEST)/.installed: pyproject.toml $(RUNTIME) constraints-latest.txt
+$(VENV_LATEST)/.installed: pyproject.toml $(RUNTIME) pretrained/pyproject.toml constraints-latest.txt
 	test -x $(BIN_LATEST)/pip || $(PYTHON) -m venv $(VENV_LATEST)
 	@echo 'Installing into $(VENV_LATEST): some minutes, once'
-	$(call with_compiler,$(VENV_LATEST)) $(BIN_LATEST)/python -m pip install -q -c constraints-latest.txt -e runtime -e ".[embedded,report,dev,device]"
+	$(call with_compiler,$(VENV_LATEST)) $(BIN_LATEST)/python -m pip install -q -c constraints-latest.txt -e runtime -e pretrained -e ".[embedded,report,dev,device]"
 	touch $@
 
 demo: $(VENV)/.installed  ## Distil the embedded example; the report is runs/demo/report.md
