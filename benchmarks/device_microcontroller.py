@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Flash, RAM and instructions of a student on microcontrollers, and whether its numbers are right.
 
-    python benchmarks/device_microcontroller.py student.dxt --texts tweets.csv --column text
+    python -m benchmarks.device_microcontroller student.dxt --texts tweets.csv --column text
 
 Every core runs in QEMU, which counts instructions, not cycles. The compilers and the emulator are
 those of `runtime/tests/test_same_bytes.py`, which names the Debian packages. Results go to

@@ -5,7 +5,7 @@
 
 Copies metrics.json into benchmarks/results/NAME, draws report and figures there again, writes
 model_cards/NAME.md, and renews README.md between its markers `<!-- headline: NAME -->` and
-`<!-- table: NAME -->`. `python benchmarks/publish.py benchmarks/results/tweets` draws a published
+`<!-- table: NAME -->`. `python -m benchmarks.publish benchmarks/results/tweets` draws a published
 run again.
 """
 

@@ -40,7 +40,7 @@ def _make(name: str, **settings: object) -> Explainer:
 def _explain(
     teacher: Teacher, name: str, texts: list[str], tokens: int = 4096, **settings: object
 ) -> list[Attribution]:
-    encoded = encode_texts(teacher, texts)
+    encoded = encode_texts(teacher, texts, [{"teacher_quotes": "[]"}] * len(texts))
     return _make(name, **settings).explain(teacher, encoded, TokenBudget(tokens))
 
 
