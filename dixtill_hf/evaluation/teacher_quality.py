@@ -142,11 +142,12 @@ def find_contradictions(
     found = []
     for row, one in enumerate(student.explain(annotated[TEXT][:])):
         teacher = student.labels[said[row]]
-        if one.label == teacher or one.probability < least_probability:
+        sure = one.probability  # None in a regression, which has no labels
+        if sure is None or one.label == teacher or sure < least_probability:
             continue
         order = np.argsort(-np.asarray(one.scores), kind="stable")[:words]
         deciding = [one.words[place] for place in order if one.scores[place] > 0]
-        found.append(Contradiction(row, one.text, teacher, one.label, one.probability, deciding))
+        found.append(Contradiction(row, one.text, teacher, one.label, sure, deciding))
     return sorted(found, key=lambda one: -one.probability)
 
 
