@@ -132,6 +132,7 @@ def html_page(explanations: Mapping[str, Any], title: str = "Explanations") -> s
         against_colour=" ".join(map(str, AGAINST_COLOUR)),
         of_attention=explanations.get("student_explanation") == "attention",
         any_gold=any(example["gold"] is not None for example in examples),
+        any_unknown=any(example["unknown"] for example in examples),
         any_rationale=any(example["has_rationale"] for example in examples),
     )
 
@@ -194,6 +195,7 @@ def _example(example: Mapping[str, Any], labels: Sequence[str]) -> dict[str, Any
         "gold": None if gold is None else one_line(", ".join(golds)),
         "label_index": labels.index(filed_under),
         "disagrees": example["teacher"]["label"] != example["student"]["label"],
+        "unknown": fmt.percent(example["unknown_words"]) if example.get("unknown_words") else "",
         "has_rationale": bool(rationale),
         "sides": sides,
     }

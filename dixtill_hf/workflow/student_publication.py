@@ -32,6 +32,7 @@ from dixtill_hf.hub.facts import CardFacts
 from dixtill_hf.reporting.explanation_picture import PICTURE, explanation_svg
 from dixtill_hf.reporting.model_card import card_contents
 from dixtill_hf.student.explaining import explain
+from dixtill_hf.student.unknown_words import unknown_word_share
 from dixtill_hf.workflow.context import PACKAGED, RunContext
 from dixtill_hf.workflow.predictions import labels_of_split
 from dixtill_hf.workflow.recipe import Recipe
@@ -165,6 +166,7 @@ def explained_examples(
                     "scores": [float(score) for score in student.scores],
                 },
                 "rationale": row.get(columns.RATIONALE),
+                "unknown_words": unknown_word_share(tokenizer, [row[columns.TEXT]]),
             }
         )
     return {

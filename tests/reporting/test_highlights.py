@@ -92,6 +92,15 @@ def test_articles_can_be_filtered_by_label_and_disagreement():
     assert ["data-disagrees" in article for article in articles] == [False, True, False]
 
 
+def test_articles_can_be_filtered_by_unknown_words():
+    examples = [{**example(), "unknown_words": 0.25}, {**example(), "unknown_words": 0.0}]
+    page = html_page({"labels": ["a"], "examples": examples})
+    assert ["data-unknown" in article for article in Page(page).all("article")] == [True, False]
+    assert "25.0 % of the words unknown to the student" in page
+    assert "label hidden" not in page
+    assert "label hidden" in html_page({"labels": ["a"], "examples": [example()]})
+
+
 def test_filter_offers_every_label():
     options = Page(html_page({"labels": ["a", "b"], "examples": [example()]})).all("option")
     assert [option["value"] for option in options][:3] == ["", "0", "1"]
