@@ -2,6 +2,7 @@
 """What is declared is what is true: dependencies, extras, settings of tools, workflows."""
 
 import ast
+import importlib.util
 import re
 import subprocess
 import sys
@@ -171,3 +172,16 @@ def test_the_ranges_of_python_agree() -> None:
     workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text("utf-8")
     (matrix,) = re.findall(r"python: \[(.*)\]", workflow)
     assert re.findall(r'"([\d.]+)"', matrix) == versions
+
+
+def test_the_description_on_pypi_links_to_the_repository() -> None:
+    spec = importlib.util.spec_from_file_location("setup_script", ROOT / "setup.py")
+    assert spec is not None
+    assert spec.loader is not None
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    repository = PROJECT["urls"]["Repository"]
+    links = re.findall(r"\]\(([^)]+)\)", script.description())
+    assert f"{repository}/raw/main/docs/images/explanations.png" in links
+    assert f"{repository}/blob/main/docs/method.md" in links
+    assert all(link.startswith(("https:", "#")) for link in links)
