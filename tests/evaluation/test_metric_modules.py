@@ -17,7 +17,7 @@ from dixtill_hf.evaluation import metric_modules
 from dixtill_hf.evaluation.agreement.base import explanation_agreement, known_measures
 
 METRICS = Path(metric_modules.__file__).parent / "metrics"
-FOLDERS = sorted(METRICS.iterdir())
+FOLDERS = sorted(METRICS.glob("*_agreement"))
 # What each folder promises beside `texts` and `left_out`.
 PROMISED = {name: {name} for name, measure in known_measures().items() if measure.at_k}
 PROMISED["explanation_agreement"] = {*known_measures(), "unranked"}
