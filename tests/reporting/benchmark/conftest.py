@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A made-up benchmark for the tests of its chapters: no figure in it was measured."""
+"""A made-up benchmark for the tests of its sections: no figure in it was measured."""
 
 from __future__ import annotations
 

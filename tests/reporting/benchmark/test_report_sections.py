@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The whole report of a benchmark: its chapters, its figures, and what is left out."""
+"""The whole report of a benchmark: its sections, its figures, and what is left out."""
 
 import io
 import json
