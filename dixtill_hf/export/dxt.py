@@ -219,7 +219,7 @@ def _int8_rows(weights: Floats, metric: Floats | None = None) -> tuple[Integers,
 
     def nearest(column: Floats) -> tuple[Integers, Floats]:
         codes = np.clip(np.rint(column / safe), -_MOST_WEIGHT, _MOST_WEIGHT).astype(np.int64)
-        return codes, codes * safe
+        return codes, codes.astype(np.float64) * safe
 
     if metric is None:
         return np.rint(weights / safe[:, None]).astype(np.int64), steps

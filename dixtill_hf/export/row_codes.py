@@ -169,7 +169,7 @@ def _int8(student: FloatStudent) -> RowCodes:
 
     def nearest(column: Floats) -> tuple[NDArray[np.int64], Floats]:
         codes = np.clip(np.rint(column / steps), -_MOST_LEVEL, _MOST_LEVEL).astype(np.int64)
-        return codes, codes * steps
+        return codes, codes.astype(np.float64) * steps
 
     codes = round_with_feedback(vectors, _gate_metric(student, basis), nearest)
     codes[scales[:, 0] == 0] = 0
