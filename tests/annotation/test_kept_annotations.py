@@ -34,6 +34,7 @@ FOLDERS = {
     "lime": "8842b72f0ad753af80efebf4e18136a3",
     "none": "c006908533a12783f885f184a3327e13",
     "occlusion": "ea772cd27530cc620fb9501b909d895c",
+    "quoted_evidence": "334fe4ec73349c9fdb1379c54d5ec77f",
     "saliency": "daeefd1ae6fc3f40260eed8f10d8f792",
     "shapley_sampling": "d75b9b695329fbbcc96fd89326511193",
 }

@@ -52,7 +52,7 @@ def test_new_labels_are_a_new_annotation_only_where_they_are_explained(
 
 def test_a_loaded_teacher_must_answer_in_the_order_of_the_labels(dataset, teacher, teacher_labels):
     turned = dataset.cast_column("label", ClassLabel(names=teacher_labels[::-1]))
-    with pytest.raises(LabelMismatchError, match=r"are in the order.*load_teacher"):
+    with pytest.raises(LabelMismatchError, match=r"are in the order.*with label_names="):
         annotate(turned, teacher)
 
 

@@ -26,6 +26,11 @@ EXPLAINED = {
     "pretrain": "Most words that the student knows",
     "evaluate": "The split to score",
     "export": "find the best student of at most so many bytes",
+    "calibrate": "Wanted share of the answers on which student and teacher agree",
+    "predict": "directory or Hub id of the student, or a .dxt file",
+    "serve": "who answers texts that the student is unsure of",
+    "push": "make a new repository private",
+    "space": "texts that the page offers to try",
     "explain": "reads them from standard input",
 }
 

@@ -34,7 +34,7 @@ def test_a_preset_gives_the_student_and_its_training(annotated_dir, tmp_path, fr
     main([*given, *own, *where, "--report_to", "none"])
     student = json.loads((tmp_path / "student" / "config.json").read_text())
     assert (student["word_dropout"], student["hidden_dropout"]) == (0.0, 0.0)
-    assert (student["explanation"], student["hidden_size"]) == ("attention", 4)
+    assert (student["explanation"], student["hidden_size"]) == ("contributions", 4)
     assert (student["embedding_size"], student["ngram_buckets"]) == (6, 0)  # folded
     trained = json.loads((tmp_path / "student" / "training_args.json").read_text())
     assert (trained["optim"], trained["optim_args"]) == ("sgd", "momentum=0.9")

@@ -208,9 +208,9 @@ def loads(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple]:
     """What `load_teacher` has been called with; annotations are kept apart from other tests."""
     calls = []
 
-    def load_and_note(*args: Any) -> Teacher:
+    def load_and_note(*args: Any, **settings: Any) -> Teacher:
         calls.append(args)
-        return load_teacher(*args)
+        return load_teacher(*args, **settings)
 
     monkeypatch.setenv("DIXTILL_CACHE", str(tmp_path))
     monkeypatch.setattr("dixtill_hf.distillation.trainer_inputs.load_teacher", load_and_note)

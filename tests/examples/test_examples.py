@@ -52,7 +52,7 @@ def test_the_script_distils_and_scores(tiny_teacher_dir, tmp_path, sentences):
     assert (tmp_path / "out" / "model.safetensors").is_file()
     assert not (tmp_path / "out" / "training_args.bin").exists()
     student = json.loads((tmp_path / "out" / "config.json").read_text())
-    assert (student["hidden_dropout"], student["explanation"]) == (0.0, "attention")
+    assert (student["hidden_dropout"], student["explanation"]) == (0.0, "contributions")
     assert list(student["id2label"].values()) == ours
     trained = json.loads((tmp_path / "out" / "training_args.json").read_text())
     assert (trained["optim"], trained["kd_loss"], trained["num_train_epochs"]) == ("sgd", "kl", 1)

@@ -35,7 +35,7 @@ def markdown(benchmark):
     return [
         report_text(metrics, [], has_page=False),
         card_text(card_contents(metrics, "someone/tiny", seed=0)),
-        training_card("tiny", "someone/tiny", args, list(NAMES.values()), log),
+        card_text(training_card("tiny", "someone/tiny", args, list(NAMES.values()), log)),
     ]
 
 
