@@ -93,6 +93,12 @@ def test_what_compares_labels_is_refused_before_anything_is_computed(
     recipe.annotation.output = None
     with pytest.raises(ValueError, match="the data's is regression"):
         road.run(recipe, "dixtill-hf run")
+    assert not (Path(recipe.output.output_dir) / "annotated").exists()
+
+
+def test_a_benchmark_of_values_is_refused(recipe: Recipe, tmp_path, sentences) -> None:
+    pytest.importorskip("onnx")  # which every benchmark needs
+    recipe.data.source = write(tmp_path / "values", sentences, lambda i: f"{(i % 12) / 10}")
+    recipe.student.methods = ["dixtill"]
     with pytest.raises(ValueError, match="benchmark compares models that give a text one label"):
         benchmark(recipe, BenchmarkArguments(baselines=[]), "dixtill-hf benchmark")
-    assert not (Path(recipe.output.output_dir) / "annotated").exists()
