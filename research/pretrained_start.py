@@ -56,6 +56,7 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--student_start", required=True)
     parser.add_argument("--rows", nargs="*", choices=list(ROWS), default=list(ROWS))
     parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--note", default="", help="what readers must know of the annotation")
     parser.add_argument("--results_dir", type=Path, default=Path("research/results"))
     given = parser.parse_args(argv)
     data = load_from_disk(str(given.annotated))
@@ -65,6 +66,7 @@ def main(argv: Sequence[str]) -> None:
     content |= {
         "command": shlex.join(["python", "-m", "research.pretrained_start", *argv]),
         "environment": describe_environment(),
+        "note": given.note,
         "texts": len(data["train"]),
         "splits": {name: teachers_scores(data[name]) for name in SPLITS},
     }
@@ -129,6 +131,7 @@ def write_page(content: Mapping[str, Any], path: Path) -> None:
         f"`{content['command']}`",
         f"{content['texts']:,} training texts with variants; students of the preset `default`, "
         f"means over their seeds. {environment['cpu']}, {versions}, {environment['date']}.",
+        *([content["note"]] if content.get("note") else []),
     ]
     for split, teacher in content["splits"].items():
         parts += [f"## {split}, {len(teacher['labels']):,} texts", _table(content, split, teacher)]
