@@ -74,14 +74,14 @@ class Picture:
 
 def architecture() -> Picture:
     """The folders of the package in their order, and the way of the data through them."""
-    picture = Picture(980, 640, "The folders of dixtill_hf and the way of the data")
+    picture = Picture(980, 748, "The folders of dixtill_hf and the way of the data")
     order = iter(range(1, 20))
     numbers = {
         name: next(order)
         for name in (
             *("artifacts", "data", "student", "teacher", "explainers", "annotation"),
-            *("evaluation", "distillation", "pretraining", "export", "baselines", "reporting"),
-            *("workflow", "cli"),
+            *("evaluation", "selective", "rationales", "distillation", "pretraining", "export"),
+            *("scoring", "baselines", "reporting", "hub", "workflow", "cli"),
         )
     }
 
@@ -102,7 +102,7 @@ def architecture() -> Picture:
     bar("cli", 26, "the commands: run, annotate, train, pretrain, evaluate, explain, export, ...")
     bar("workflow", 76, "runs the stages below in their order, one file a stage, and keeps results")
 
-    first, second, third = 150, 320, 458
+    first, second, third, fourth = 150, 320, 458, 566
     folder("data", columns[0], first, BLUE, "read texts and labels,", "check and split them")
     folder("teacher", columns[1], first, BLUE, "load a classifier,", "or fine-tune one")
     folder("explainers", columns[2], first, BLUE, "word attributions,", "one file a method")
@@ -128,13 +128,17 @@ def architecture() -> Picture:
     picture.arrow((123, third), (123, second + 87))
     folder("export", columns[1], third, ORANGE, "the student for devices,", "without torch")
     folder("baselines", columns[2], third, GREEN, "int8, pruned heads,", "bag of words")
+    folder("rationales", columns[0], fourth, BLUE, "reasons that language", "models write")
+    folder("scoring", columns[1], fourth, ORANGE, "texts in any number:", "files, Arrow, HTTP")
+    folder("selective", columns[2], fourth, GREEN, "when not to answer:", "threshold, cascade")
+    folder("hub", columns[3], fourth, GREEN, "share students and", "annotations")
     picture.arrow((368, second + 84), (368, third - 3))
     picture.arrow((613, third), (613, second + 87))
 
-    bar("artifacts", 566, "fingerprints, atomic files, the cache of stage outputs, process groups")
+    bar("artifacts", 674, "fingerprints, atomic files, the cache of stage outputs, process groups")
     picture.text(
         490,
-        628,
+        736,
         "Arrows: the way of the data. Numbers: a folder imports only folders with smaller numbers.",
         13,
         color=QUIET,
