@@ -13,7 +13,6 @@ annotation.md and its picture are drawn only from it.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -26,6 +25,7 @@ from transformers import BertConfig, BertForSequenceClassification, PreTrainedTo
 
 from benchmarks.annotation_methods import Method, Scores, captum_batched, captum_one_by_one, ours
 from benchmarks.annotation_report import chip, write_report
+from benchmarks.entries import keep_entry
 from dixtill_hf import load_text_classification
 from dixtill_hf.annotation.worker import default_tokens
 from dixtill_hf.data.packaged import packaged_encoder
@@ -53,11 +53,9 @@ def main(argv: Sequence[str]) -> None:
     torch.set_num_threads(given.threads)
     teacher = load(given.teacher)
     result = measure(teacher, sample(teacher, given), given)
-    path = Path(given.results_dir) / "annotation.json"
-    entries = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    entries[f"{given.name or given.teacher} on {machine(result['environment'])}"] = result
-    path.write_text(json.dumps(entries, indent=1) + "\n", encoding="utf-8")
-    write_report(entries, path.parent)
+    directory = Path(given.results_dir)
+    name = f"{given.name or given.teacher} on {machine(result['environment'])}"
+    write_report(keep_entry(directory / "annotation.json", name, result), directory)
 
 
 def parser_of(description: str | None, texts: int) -> argparse.ArgumentParser:

@@ -11,7 +11,6 @@ page and the picture are drawn only from it.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,6 +25,7 @@ import torch
 from matplotlib.figure import Figure
 
 from benchmarks.annotation import REFERENCE_STEPS, load, machine, parser_of, sample
+from benchmarks.entries import keep_entry
 from dixtill_hf.explainers.integrated_gradients import IntegratedGradients
 from dixtill_hf.explainers.token_budget import TokenBudget
 from dixtill_hf.reporting import formatting as fmt
@@ -81,15 +81,14 @@ def main(argv: Sequence[str]) -> None:
     given = parser.parse_args(argv)
     teacher = load(given.teacher)
     environment = describe_environment()
-    path = Path(given.results_dir) / "annotation_batches.json"
-    entries = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    entries[f"{given.name or given.teacher} on {machine(environment)}"] = {
+    directory = Path(given.results_dir)
+    entry = {
         "environment": environment,
         "settings": {"source": given.source, "texts": given.texts, "seed": given.seed},
         "rows": measure(teacher, sample(teacher, given), given),
     }
-    path.write_text(json.dumps(entries, indent=1) + "\n", encoding="utf-8")
-    write_report(entries, path.parent)
+    name = f"{given.name or given.teacher} on {machine(environment)}"
+    write_report(keep_entry(directory / "annotation_batches.json", name, entry), directory)
 
 
 def measure(

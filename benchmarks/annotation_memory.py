@@ -29,6 +29,7 @@ from datasets import Dataset, concatenate_datasets, load_from_disk
 from matplotlib.figure import Figure
 
 from benchmarks.annotation import machine
+from benchmarks.entries import keep_entry
 from dixtill_hf import annotate, load_text_classification
 from dixtill_hf.reporting import formatting as fmt
 from dixtill_hf.reporting.plot_style import SETTINGS
@@ -64,18 +65,15 @@ def main(argv: Sequence[str]) -> None:
     texts = concatenate_datasets(list(data.values())).shuffle(given.seed)
     rows = [measure(texts.select(range(min(size, len(texts)))), given) for size in given.sizes]
     directory = Path(given.results_dir)
-    path = directory / "annotation_memory.json"
-    entries = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     environment = describe_environment()
     allocator = [f"{name}={value}" for name, value in os.environ.items() if _is_mallocs(name)]
     name = ", ".join([f"{given.explainer} on {machine(environment)}", *allocator])
-    entries[name] = {
+    entry = {
         "environment": environment,
         "command": " ".join([*allocator, "python -m benchmarks.annotation_memory", *argv]),
         "rows": rows,
     }
-    path.write_text(json.dumps(entries, indent=1) + "\n", encoding="utf-8")
-    write_report(entries, directory)
+    write_report(keep_entry(directory / "annotation_memory.json", name, entry), directory)
 
 
 def _is_mallocs(name: str) -> bool:

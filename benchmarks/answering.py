@@ -12,7 +12,6 @@ Results go to `results/answering.json`, one entry a data set, and `answering.md`
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ import numpy as np
 from datasets import DatasetDict, load_from_disk
 from numpy.typing import NDArray
 
+from benchmarks.entries import keep_entry
 from dixtill_hf.data.columns import LABEL, TEACHER_LOGITS, TEXT
 from dixtill_hf.evaluation.classification import calibration_error, softmax
 from dixtill_hf.evaluation.significance import interval
@@ -61,10 +61,7 @@ def main() -> None:
         "students": [measure(path, data) for path in directories],
         "environment": describe_environment(),
     }
-    path = RESULTS / "answering.json"
-    entries = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    entries[given.data_set] = entry
-    path.write_text(json.dumps(entries, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    entries = keep_entry(RESULTS / "answering.json", given.data_set, entry)
     (RESULTS / "answering.md").write_text(page(entries), encoding="utf-8")
 
 

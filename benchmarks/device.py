@@ -15,10 +15,8 @@ validation split; fastText, if its package is installed, is tuned to the same si
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -28,11 +26,12 @@ import onnxruntime
 from datasets import DatasetDict
 from sklearn.metrics import f1_score
 
+from benchmarks import data_sets
 from benchmarks.device_report import write_report
+from benchmarks.entries import keep_entry
 from dixtill_hf.baselines.bag_of_words import BagOfWords
 from dixtill_hf.data.columns import LABEL, TEXT
 from dixtill_hf.data.labels import label_names
-from dixtill_hf.data.loading import load_text_classification
 from dixtill_hf.data.words import words_of
 from dixtill_hf.export.device_student import integer_answers, make_device_student
 from dixtill_hf.export.dxt import student_bytes
@@ -54,31 +53,11 @@ RESULTS = Path(__file__).parent / "results"
 BITS = ("8", "4", "pq")
 SIZES = (100_000, 150_000, 200_000, 300_000, 500_000)
 _FASTTEXT_SECONDS = 60
-
-
-@dataclass(frozen=True)
-class DataFiles:
-    """Where a data set lies below `--data_dir`, and what its files do not say.
-
-    Attributes:
-        folder: Its folder.
-        splits: Which split serves as which.
-        labels: Names of the labels, if the files have numbers.
-    """
-
-    folder: str
-    splits: dict[str, str] | None = None
-    labels: tuple[str, ...] | None = None
-
-
+# By the names that results/device.json has.
 DATA_SETS = {
-    "tweets": DataFiles(
-        "twitter_financial_news_sentiment",
-        {"test": "validation"},
-        ("Bearish", "Bullish", "Neutral"),
-    ),
-    "tweet_emotion": DataFiles("tweet_emotion"),
-    "trec6": DataFiles("trec6"),
+    "tweets": data_sets.DATA_SETS["finance tweets"],
+    "tweet_emotion": data_sets.DATA_SETS["tweet emotion"],
+    "trec6": data_sets.DATA_SETS["TREC-6"],
 }
 
 
@@ -91,8 +70,8 @@ def main() -> None:
     parser.add_argument("--method", default="none", help="how they were trained, for the record")
     parser.add_argument("--sizes", type=int, nargs="*", default=[], help=f"such as {SIZES}")
     given = parser.parse_args()
-    data = _load(DATA_SETS[given.data_set], given.data_dir)
-    directories = sorted(given.students.glob("seed-*"))
+    data = DATA_SETS[given.data_set].load(given.data_dir)
+    directories = sorted(given.students.glob("seed-*[0-9]"))  # without checkpoints of a training
     if not directories:
         raise SystemExit(f"There are no seed-* students in {given.students}.")
     test = _labelled(data, "test")
@@ -114,20 +93,7 @@ def main() -> None:
 
 def _save(data_set: str, entry: dict[str, Any]) -> None:
     """Write what is measured so far, since fastText takes minutes."""
-    path = RESULTS / "device.json"
-    entries = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    entries[data_set] = entry
-    path.write_text(json.dumps(entries, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    write_report(entries, RESULTS)
-
-
-def _load(files: DataFiles, data_dir: Path) -> DatasetDict:
-    return load_text_classification(
-        str(data_dir / files.folder),
-        splits=files.splits,
-        label_names=None if files.labels is None else list(files.labels),
-        require_test=True,
-    )
+    write_report(keep_entry(RESULTS / "device.json", data_set, entry), RESULTS)
 
 
 def _labelled(data: DatasetDict, split: str) -> LabelledTexts:

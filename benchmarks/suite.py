@@ -17,12 +17,12 @@ from typing import Any
 
 from tqdm.auto import tqdm
 
+from benchmarks.data_sets import DATA_SETS
 from benchmarks.suite_models import MODELS, Task, available_models, measure
 from benchmarks.suite_report import write_report
 from dixtill_hf.artifacts.files import read_json, write_json
 from dixtill_hf.artifacts.stage_cache import OutputCache
 from dixtill_hf.cli.arguments import read_arguments
-from dixtill_hf.data.loading import load_text_classification
 from dixtill_hf.data.names import check_name
 from dixtill_hf.workflow.environment import describe_environment
 
@@ -31,44 +31,14 @@ SPLITS = ("test", "validation")
 _VERSION = 1
 
 
-@dataclass(frozen=True)
-class SuiteSet:
-    """A data set below `--data_dir`, and what its files do not say.
-
-    Attributes:
-        folder: Its folder.
-        splits: Which split serves as which.
-        labels: Names of the labels, if the files have numbers.
-    """
-
-    folder: str
-    splits: dict[str, str] | None = None
-    labels: tuple[str, ...] | None = None
-
-
-SETS = {
-    "finance tweets": SuiteSet(
-        "twitter_financial_news_sentiment",
-        {"test": "validation"},
-        ("Bearish", "Bullish", "Neutral"),
-    ),
-    "SST-2": SuiteSet("sst2", {"test": "validation"}, ("negative", "positive")),
-    "TREC-6": SuiteSet("trec6"),
-    "tweet emotion": SuiteSet("tweet_emotion"),
-    "banking77": SuiteSet("banking77"),
-    "GermEval 2018": SuiteSet("germeval18"),
-    "Wisesight": SuiteSet("wisesight_thai"),
-    "film reviews": SuiteSet("eraser_movies"),
-}
-
-
 @dataclass
 class SuiteArguments:
     """Which cells, and where everything is."""
 
     data_dir: str = field(metadata={"help": "Directory of the data sets' folders."})
     sets: list[str] = field(
-        default_factory=lambda: list(SETS), metadata={"help": f"Any of {', '.join(SETS)}."}
+        default_factory=lambda: list(DATA_SETS),
+        metadata={"help": f"Any of {', '.join(DATA_SETS)}."},
     )
     sizes: list[int] = field(
         default_factory=lambda: [3000],
@@ -129,7 +99,7 @@ def run_suite(given: SuiteArguments) -> dict[str, Any]:
         FileNotFoundError: A data set is not there.
     """
     for name in given.sets:
-        check_name("set", name, SETS)
+        check_name("set", name, DATA_SETS)
     for name in given.models:
         check_name("model", name, MODELS)
     models = available_models(given.models)
@@ -154,16 +124,10 @@ def run_suite(given: SuiteArguments) -> dict[str, Any]:
 
 def make_task(name: str, size: int, given: SuiteArguments) -> Task:
     """A data set cut to a number of texts, the same ones for every model."""
-    known = SETS[name]
-    data = load_text_classification(
-        str(Path(given.data_dir) / known.folder),
-        splits=known.splits,
-        label_names=None if known.labels is None else list(known.labels),
-        require_test=True,
-    )
+    known = DATA_SETS[name]
     return Task.of(
         name,
-        data,
+        known.load(given.data_dir),
         size,
         scored=given.split,
         encoder=given.encoder,

@@ -9,7 +9,8 @@ pytest.importorskip("dixtill_runtime", reason="needs dixtill-runtime, which lies
 pytest.importorskip("matplotlib", reason="needs the extra report")
 
 from benchmarks import suite, suite_models
-from benchmarks.suite import SETS, SuiteArguments, SuiteSet, run_suite
+from benchmarks.data_sets import DATA_SETS, DataFiles
+from benchmarks.suite import SuiteArguments, run_suite
 from benchmarks.suite_models import MODELS, first_layers
 from benchmarks.suite_report import tables_of, write_report
 from dixtill_hf.teacher.loading import load_teacher
@@ -22,7 +23,7 @@ def given(tmp_path, monkeypatch, tiny_teacher_dir, sentences, teacher_labels):
     for split, count in (("train", 80), ("test", 30)):
         rows = [f'"{sentences[i % 12]} {split} {i}",{teacher_labels[i % 3]}' for i in range(count)]
         (directory / f"{split}.csv").write_text("\n".join(["text,label", *rows]) + "\n")
-    monkeypatch.setattr(suite, "SETS", {"tiny": SuiteSet("tiny")})
+    monkeypatch.setattr(suite, "DATA_SETS", {"tiny": DataFiles("tiny")})
     return SuiteArguments(
         data_dir=str(tmp_path / "data"),
         sets=["tiny"],
@@ -118,5 +119,5 @@ def test_a_transformer_is_cut_to_its_first_layers(tiny_teacher_dir):
 
 
 def test_there_are_eight_sets_and_each_model_has_a_title():
-    assert len(SETS) == 8
+    assert len(DATA_SETS) == 8
     assert all(model.title for model in MODELS.values())
