@@ -13,6 +13,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from transformers import PreTrainedTokenizerFast
 
+from dixtill_hf.artifacts.evaluation_mode import evaluating
 from dixtill_hf.data.words import word_limit
 from dixtill_hf.explainers.quadrature import gauss_legendre
 from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification
@@ -51,9 +52,7 @@ def integrated_gradients_of_student(
     _check_arguments(model, texts, labels, steps)
     by_length = sorted(range(len(texts)), key=lambda row: len(texts[row]))
     explanations: list[NDArray[np.float64]] = [np.zeros(0)] * len(texts)
-    training = model.training
-    model.eval()
-    try:
+    with evaluating(model):
         for start in range(0, len(texts), _TEXTS_PER_BATCH):
             rows = by_length[start : start + _TEXTS_PER_BATCH]
             encoding = tokenizer(
@@ -70,8 +69,6 @@ def integrated_gradients_of_student(
             scores = _integrate(model, ids, mask, targets, steps).cpu().numpy()
             for row, real, found in zip(rows, mask.cpu().numpy(), scores, strict=True):
                 explanations[row] = found[real]
-    finally:
-        model.train(training)
     return explanations
 
 

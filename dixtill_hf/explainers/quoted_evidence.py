@@ -8,13 +8,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import torch
 
 from dixtill_hf.data.quotes import Quote, find_quote, read_quotes
 from dixtill_hf.data.words import word_spans
-from dixtill_hf.explainers.base import Attribution, Explainer, register_explainer
+from dixtill_hf.explainers.base import Attribution, Explainer, read_logits, register_explainer
 from dixtill_hf.explainers.token_budget import TokenBudget
-from dixtill_hf.teacher.encoding import EncodedText, collate
+from dixtill_hf.teacher.encoding import EncodedText
 from dixtill_hf.teacher.loading import Teacher
 
 
@@ -95,12 +94,7 @@ class QuotedEvidence(Explainer):
             ValueError: Quotes have none of the forms that can be read; names the text.
         """
         answers = [read_row(text.text, text.row, self.quotes) for text in texts]
-
-        def read(rows: list[int]) -> torch.Tensor:
-            with torch.inference_mode():
-                return teacher.logits(collate(teacher, [texts[row] for row in rows]).inputs).cpu()
-
-        logits = budget.collect([len(text) for text in texts], read)
+        logits = read_logits(teacher, texts, budget)
         names = teacher.labels if self.labels is None else self.labels
         results = []
         for text, given, scores in zip(texts, answers, logits, strict=True):
@@ -109,7 +103,7 @@ class QuotedEvidence(Explainer):
             spans, words = score_words(text.text, given, name)
             results.append(
                 Attribution(
-                    logits=scores.numpy(),
+                    logits=scores,
                     label=label,
                     spans=spans,
                     scores=words,

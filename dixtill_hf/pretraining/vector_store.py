@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
+from dixtill_hf.artifacts.files import unfinished_file
 from dixtill_hf.artifacts.hashing import hash_json, hash_texts
 from dixtill_hf.pretraining.sentence_encoder import SentenceEncoder
 
@@ -80,7 +80,7 @@ def encode_corpus(
 
 def _write(path: Path, vectors: NDArray[np.float16]) -> None:
     """Write a shard so that it is there whole or not at all."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    with temporary.open("wb") as file:
-        np.save(file, vectors, allow_pickle=False)
-    temporary.replace(path)
+    with unfinished_file(path.parent) as temporary:
+        with temporary.open("wb") as file:
+            np.save(file, vectors, allow_pickle=False)
+        temporary.replace(path)

@@ -12,6 +12,7 @@ from datasets import Dataset
 from numpy.typing import ArrayLike
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from dixtill_hf.artifacts.evaluation_mode import evaluating
 from dixtill_hf.data.columns import TEXT
 from dixtill_hf.rationales.batches import IGNORED, RationaleCollator, Wording
 from dixtill_hf.rationales.columns import (
@@ -47,9 +48,7 @@ def score_answers(
     start = model.config.decoder_start_token_id
     collator = RationaleCollator(tokenizer, ["predict"], wording, start)
     found = []
-    training = model.training
-    model.eval()
-    try:
+    with evaluating(model):
         for row, (text, names) in enumerate(zip(texts, choices, strict=True)):
             if rationales is None:
                 plain = Wording(wording.predict_prefix, wording.explain_prefix, "")
@@ -58,8 +57,6 @@ def score_answers(
             else:
                 batch = collator.forced([text] * len(names), [rationales[row]] * len(names), names)
             found.append(_log_probabilities(model, batch))
-    finally:
-        model.train(training)
     return found
 
 

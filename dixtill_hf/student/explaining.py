@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Explained predictions of texts: a label, its probability, and a score for every word."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from html import escape
@@ -10,6 +9,7 @@ from html import escape
 import torch
 from transformers import PreTrainedTokenizerFast
 
+from dixtill_hf.artifacts.evaluation_mode import evaluating
 from dixtill_hf.artifacts.markdown import one_line
 from dixtill_hf.data.problem_types import (
     predicted_labels,
@@ -137,7 +137,7 @@ def explain(
         raise TypeError("texts must be many texts, got one string: wrap it in a list.")
     label_ids = None if labels is None else _label_ids(model, labels, len(texts))
     explanations = []
-    with evaluating(model):
+    with evaluating(model), torch.inference_mode():
         for start in range(0, len(texts), batch_size):
             batch = slice(start, start + batch_size)
             targets = None if label_ids is None else label_ids[batch]
@@ -218,15 +218,3 @@ def _label_ids(
                 f"{', '.join(map(repr, model.config.label2id))}.{hint}"
             )
     return [known[label] for label in labels]
-
-
-@contextmanager
-def evaluating(model: torch.nn.Module) -> Iterator[None]:
-    """Switch dropout and gradients off, and put the model back into its mode."""
-    training = model.training
-    model.eval()
-    try:
-        with torch.inference_mode():
-            yield
-    finally:
-        model.train(training)

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, overload
 
 from transformers import AutoConfig, AutoTokenizer, PreTrainedTokenizerFast
 
+from dixtill_hf.artifacts.evaluation_mode import evaluating
 from dixtill_hf.student.configuration_dixtill import DixtillConfig
 from dixtill_hf.student.counterfactual import Counterfactual, find_counterfactual
-from dixtill_hf.student.explaining import Explanation, evaluating, explain
+from dixtill_hf.student.explaining import Explanation, explain
 from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification
 from dixtill_hf.student.unknown_words import unknown_word_share
 

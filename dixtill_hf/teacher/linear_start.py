@@ -8,8 +8,7 @@ fine-tuning from it distorts these features less (Kumar et al., 2022, arXiv:2202
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,6 +22,7 @@ from torch import nn
 from tqdm.auto import tqdm
 from transformers import PreTrainedModel, Trainer
 
+from dixtill_hf.artifacts.evaluation_mode import evaluating
 from dixtill_hf.data.problem_types import (
     MULTI_LABEL,
     REGRESSION,
@@ -100,7 +100,7 @@ def read_features(
     order = np.argsort(lengths)[::-1]
     values = np.zeros((len(rows), layer.in_features), np.float32)
     labels = np.array(rows["label"][:])
-    with _evaluating(model), torch.no_grad():
+    with evaluating(model), torch.no_grad():
         for start in tqdm(range(0, len(order), _TEXTS_AT_ONCE), desc="Reading features"):
             positions = order[start : start + _TEXTS_AT_ONCE]
             batch = collate([rows[int(position)] for position in positions]).to(model.device)
@@ -236,13 +236,3 @@ def _features_of(model: PreTrainedModel, layer: nn.Linear, batch: Batch) -> torc
         return inputs
     token = (outputs - logits[:, None]).abs().sum(-1).argmin(1)
     return inputs[torch.arange(len(token)), token]
-
-
-@contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
-    training = model.training
-    model.eval()
-    try:
-        yield
-    finally:
-        model.train(training)
