@@ -3,11 +3,15 @@
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_matrix
 from scipy.special import stdtrit
+
+from dixtill_hf.data.names import check_name
+from dixtill_hf.data.problem_types import MULTI_LABEL, REGRESSION, SINGLE_LABEL
 
 Counts = NDArray[np.float64]
 
@@ -50,7 +54,7 @@ def interval(values: ArrayLike, level: float = 0.95) -> Interval:
     """
     values = np.asarray(values, dtype=float)
     if values.ndim != 1 or len(values) == 0 or not np.isfinite(values).all():
-        raise ValueError(f"values must be one finite number per seed, got {values.tolist()}")
+        raise ValueError(f"values must be one finite number per seed, got {values.tolist()}.")
     _check_level(level)
     mean = float(values.mean())
     if len(values) == 1:
@@ -124,6 +128,7 @@ def paired_bootstrap(
     resamples: int = 10_000,
     level: float = 0.95,
     seed: int = 0,
+    problem_type: str = SINGLE_LABEL,
 ) -> PairedDifference:
     """Whether method a scores higher than method b on texts like these, by the paired bootstrap.
 
@@ -137,88 +142,35 @@ def paired_bootstrap(
     side of 0, a difference of exactly 0 counting on both sides.
 
     Args:
-        predictions_a: Predicted labels, shape `(texts,)` or `(seeds, texts)`.
-        predictions_b: Predicted labels of the same texts; its number of seeds may differ.
-        labels: The right labels, integers from 0, shape `(texts,)`.
-        metric: A name in `METRICS`.
+        predictions_a: Predictions of method a for every text, or for every seed and text: labels,
+            `(texts,)` or `(seeds, texts)`. If a text may have several labels, whether it gets
+            each, `(texts, labels)` or `(seeds, texts, labels)`; of a regression its values,
+            `(texts, outputs)` or `(seeds, texts, outputs)`.
+        predictions_b: Predictions of method b for the same texts; its number of seeds may differ.
+        labels: What is right for every text, in the same form. Labels are integers from 0.
+        metric: A name in `METRICS`, `LABEL_METRICS` if a text may have several labels, or
+            `VALUE_METRICS` for a regression, where it is averaged over the outputs. Of "mae" less
+            is better.
         resamples: Number of resamples; no p value falls below 2 / (resamples + 1).
         level: Probability that the interval covers the difference, in (0, 1).
         seed: Seed of the resampling; the same arguments give the same result.
+        problem_type: Name of the kind of task. Default "single_label_classification".
 
     Returns:
         The difference on the given texts and seeds, its interval and its p value.
 
     Raises:
-        ValueError: The metric is unknown, shapes do not match, a label is not an integer from 0,
-            there is no text or seed, or `resamples` or `level` is out of range.
+        ValueError: The metric or the kind of task is unknown, shapes do not match, a label is not
+            an integer from 0, there is no text or seed, or `resamples` or `level` is out of range.
     """
-    _check_choice(metric, METRICS, resamples, level)
-    a, b, labels = _checked(predictions_a, predictions_b, labels)
-    kinds, counts = np.unique(np.vstack([labels, a, b]), axis=1, return_counts=True)
-    width = 1 + int(kinds.max())
-    one_hot = [_one_hot(row, width) for row in kinds]
-    sums = _LabelSums(one_hot[0], one_hot[1:], METRICS[metric])
-    return _paired(sums, counts, len(a), resamples, level, seed)
-
-
-def paired_bootstrap_of_labels(
-    predictions_a: ArrayLike,
-    predictions_b: ArrayLike,
-    labels: ArrayLike,
-    metric: str = "macro_f1",
-    resamples: int = 10_000,
-    level: float = 0.95,
-    seed: int = 0,
-) -> PairedDifference:
-    """`paired_bootstrap` for several labels a text.
-
-    Args:
-        predictions_a: Whether method a gives each text each label, `(texts, labels)`, or
-            `(seeds, texts, labels)`.
-        predictions_b: The same of method b.
-        labels: The right labels, `(texts, labels)`.
-        metric: Name in `LABEL_METRICS`. Default "macro_f1".
-        resamples: As for `paired_bootstrap`.
-        level: As for `paired_bootstrap`.
-        seed: As for `paired_bootstrap`.
-
-    Raises:
-        ValueError: The metric is unknown, shapes do not match, or a setting is out of range.
-    """
-    _check_choice(metric, LABEL_METRICS, resamples, level)
-    a, b, right = _checked_stacks(predictions_a, predictions_b, labels)
-    every = [csr_matrix(one.astype(float)) for one in (right, *a, *b)]
-    sums = _LabelSums(every[0], every[1:], LABEL_METRICS[metric])
-    return _paired(sums, np.ones(len(right), int), len(a), resamples, level, seed)
-
-
-def paired_bootstrap_of_values(
-    predictions_a: ArrayLike,
-    predictions_b: ArrayLike,
-    labels: ArrayLike,
-    metric: str = "pearson",
-    resamples: int = 10_000,
-    level: float = 0.95,
-    seed: int = 0,
-) -> PairedDifference:
-    """`paired_bootstrap` for a regression; metrics are means over the outputs.
-
-    Args:
-        predictions_a: Values of method a, `(texts, outputs)`, or `(seeds, texts, outputs)`.
-        predictions_b: The same of method b.
-        labels: The right values, `(texts, outputs)`.
-        metric: Name in `VALUE_METRICS`. Default "pearson". Of "mae" less is better.
-        resamples: As for `paired_bootstrap`.
-        level: As for `paired_bootstrap`.
-        seed: As for `paired_bootstrap`.
-
-    Raises:
-        ValueError: The metric is unknown, shapes do not match, or a setting is out of range.
-    """
-    _check_choice(metric, VALUE_METRICS, resamples, level)
-    a, b, right = _checked_stacks(predictions_a, predictions_b, labels)
-    sums = _ValueSums(np.concatenate([a, b]), right, VALUE_METRICS[metric])
-    return _paired(sums, np.ones(len(right), int), len(a), resamples, level, seed)
+    check_name("problem_type", problem_type, _TASKS)
+    metrics, resampled = _TASKS[problem_type]
+    check_name("metric", metric, metrics)
+    if resamples < 1:
+        raise ValueError(f"resamples must be at least 1, got {resamples}.")
+    _check_level(level)
+    sums, counts, seeds_a = resampled(predictions_a, predictions_b, labels, metric)
+    return _paired(sums, counts, seeds_a, resamples, level, seed)
 
 
 class _LabelSums:
@@ -268,6 +220,49 @@ class _ValueSums:
         weights = draws.astype(float)
         sums = [np.tensordot(weights, one, axes=1) for one in self._terms]
         return np.stack([self._metric(one).mean(axis=-1) for one in sums], axis=1)
+
+
+class _Resampled(NamedTuple):
+    """What is drawn from.
+
+    Attributes:
+        sums: Gives the metrics of draws.
+        counts: How many texts there are of each kind that is drawn, `(kinds,)`.
+        seeds_a: How many of the seeds are of method a; they come first.
+    """
+
+    sums: _LabelSums | _ValueSums
+    counts: NDArray[np.integer]
+    seeds_a: int
+
+
+def _one_label(a: ArrayLike, b: ArrayLike, right: ArrayLike, metric: str) -> _Resampled:
+    a, b, right = _checked(a, b, right)
+    kinds, counts = np.unique(np.vstack([right, a, b]), axis=1, return_counts=True)
+    width = 1 + int(kinds.max())
+    one_hot = [_one_hot(row, width) for row in kinds]
+    return _Resampled(_LabelSums(one_hot[0], one_hot[1:], METRICS[metric]), counts, len(a))
+
+
+def _several_labels(a: ArrayLike, b: ArrayLike, right: ArrayLike, metric: str) -> _Resampled:
+    a, b, right = _checked_stacks(a, b, right)
+    every = [csr_matrix(one.astype(float)) for one in (right, *a, *b)]
+    sums = _LabelSums(every[0], every[1:], LABEL_METRICS[metric])
+    return _Resampled(sums, np.ones(len(right), int), len(a))
+
+
+def _values(a: ArrayLike, b: ArrayLike, right: ArrayLike, metric: str) -> _Resampled:
+    a, b, right = _checked_stacks(a, b, right)
+    sums = _ValueSums(np.concatenate([a, b]), right, VALUE_METRICS[metric])
+    return _Resampled(sums, np.ones(len(right), int), len(a))
+
+
+_Resampler = Callable[[ArrayLike, ArrayLike, ArrayLike, str], _Resampled]
+_TASKS: dict[str, tuple[Collection[str], _Resampler]] = {
+    SINGLE_LABEL: (METRICS, _one_label),
+    MULTI_LABEL: (LABEL_METRICS, _several_labels),
+    REGRESSION: (VALUE_METRICS, _values),
+}
 
 
 def _one_hot(labels: NDArray[np.integer], width: int) -> csr_matrix:
@@ -364,14 +359,6 @@ def _checked_stacks(
     return stacks[0], stacks[1], right
 
 
-def _check_choice(metric: str, allowed: Collection[str], resamples: int, level: float) -> None:
-    if metric not in allowed:
-        raise ValueError(f"metric must be one of {', '.join(allowed)}; got {metric!r}")
-    if resamples < 1:
-        raise ValueError(f"resamples must be at least 1, got {resamples}")
-    _check_level(level)
-
-
 def _check_level(level: float) -> None:
     if not 0 < level < 1:
-        raise ValueError(f"level must lie between 0 and 1, such as 0.95; got {level}")
+        raise ValueError(f"level must lie between 0 and 1, such as 0.95; got {level}.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from itertools import groupby
 from typing import Any
@@ -35,13 +35,7 @@ from dixtill_hf.data.thresholds import best_thresholds
 from dixtill_hf.evaluation.agreement.base import known_measures
 from dixtill_hf.evaluation.efficiency import directory_bytes, parameter_count
 from dixtill_hf.evaluation.quality import QUALITY, prediction_agreement, quality
-from dixtill_hf.evaluation.significance import (
-    PairedDifference,
-    interval,
-    paired_bootstrap,
-    paired_bootstrap_of_labels,
-    paired_bootstrap_of_values,
-)
+from dixtill_hf.evaluation.significance import interval, paired_bootstrap
 from dixtill_hf.workflow.predictions import calibration, labels_of_split
 from dixtill_hf.workflow.student_jobs import StudentJob
 from dixtill_hf.workflow.student_stage import probabilities_on_test
@@ -50,10 +44,10 @@ from dixtill_hf.workflow.teacher_stage import RunTeacher
 BAG_OF_WORDS = "bag_of_words"
 NO_PRESET = ""
 _SUMMARISED = ("calibration_error", "teacher_agreement", "train_seconds")
-_COMPARED: dict[str, tuple[Callable[..., PairedDifference], tuple[str, ...]]] = {
-    SINGLE_LABEL: (paired_bootstrap, ("accuracy", "macro_f1")),
-    MULTI_LABEL: (paired_bootstrap_of_labels, ("micro_f1", "macro_f1")),
-    REGRESSION: (paired_bootstrap_of_values, ("pearson", "mae")),
+_COMPARED = {
+    SINGLE_LABEL: ("accuracy", "macro_f1"),
+    MULTI_LABEL: ("micro_f1", "macro_f1"),
+    REGRESSION: ("pearson", "mae"),
 }
 
 # (method, preset) → predictions of each of its seeds for the test texts, (seeds, texts, ...).
@@ -214,7 +208,6 @@ def compare(
     labelled = problem.is_labelled(labels)
     labels = labels[labelled]
     predictions = {name: seeds[:, labelled] for name, seeds in predictions.items()}
-    bootstrap, metrics = _COMPARED[problem.name]
     rows = []
     for method, preset in predictions:
         if method != "dixtill":
@@ -222,9 +215,13 @@ def compare(
         for baseline, other_preset in predictions:
             if baseline == method or other_preset not in (preset, NO_PRESET):
                 continue
-            for metric in metrics:
-                difference = bootstrap(
-                    predictions[method, preset], predictions[baseline, other_preset], labels, metric
+            for metric in _COMPARED[problem.name]:
+                difference = paired_bootstrap(
+                    predictions[method, preset],
+                    predictions[baseline, other_preset],
+                    labels,
+                    metric,
+                    problem_type=problem.name,
                 )
                 rows.append(
                     {

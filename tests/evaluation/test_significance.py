@@ -8,6 +8,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
+from dixtill_hf.data.problem_types import MULTI_LABEL, REGRESSION
 from dixtill_hf.evaluation.classification import classification_metrics
 from dixtill_hf.evaluation.quality import multi_label_metrics, regression_metrics
 from dixtill_hf.evaluation.significance import (
@@ -16,8 +17,6 @@ from dixtill_hf.evaluation.significance import (
     Interval,
     interval,
     paired_bootstrap,
-    paired_bootstrap_of_labels,
-    paired_bootstrap_of_values,
 )
 
 
@@ -168,7 +167,8 @@ def test_memory_stays_bounded():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"metric": "f1"}, "one of accuracy, macro_f1, matthews; got 'f1'"),
+        ({"problem_type": "ranking"}, "problem_type must be one of .*, regression, got 'ranking'"),
+        ({"metric": "f1"}, "one of accuracy, macro_f1, matthews, got 'f1'"),
         ({"resamples": 0}, "resamples must be at least 1, got 0"),
         ({"level": 95}, "between 0 and 1, such as 0.95; got 95"),
         ({"predictions_a": [0, 1]}, r"predictions_a have shape \(1, 2\) for 3 labels"),
@@ -191,7 +191,7 @@ def test_several_labels_are_compared_by_the_metrics_of_their_kind() -> None:
     right = generator.random((50, 4)) < 0.4
     a, b = (right ^ (generator.random((2, 50, 4)) < noise) for noise in (0.1, 0.4))
     for metric in LABEL_METRICS:
-        found = paired_bootstrap_of_labels(a, b, right, metric, resamples=300)
+        found = paired_bootstrap(a, b, right, metric, resamples=300, problem_type=MULTI_LABEL)
         scores = [
             np.mean([multi_label_metrics(one.astype(float), right)[metric] for one in seeds])
             for seeds in (a, b)
@@ -205,7 +205,7 @@ def test_values_are_compared_by_the_metrics_of_their_kind() -> None:
     right = generator.normal(loc=5, size=(60, 2))
     a, b = (right + generator.normal(scale=noise, size=(3, 60, 2)) for noise in (0.2, 1.0))
     for metric, sign in (("pearson", 1), ("mae", -1)):
-        found = paired_bootstrap_of_values(a, b, right, metric, resamples=300)
+        found = paired_bootstrap(a, b, right, metric, resamples=300, problem_type=REGRESSION)
         scores = [
             np.mean([regression_metrics(one, right)[metric] for one in seeds]) for seeds in (a, b)
         ]
@@ -216,7 +216,9 @@ def test_values_are_compared_by_the_metrics_of_their_kind() -> None:
 
 def test_shapes_that_do_not_match_are_refused() -> None:
     with pytest.raises(ValueError, match=r"predictions_b have shape \(1, 3, 2\)"):
-        paired_bootstrap_of_labels(np.ones((3, 4)), np.ones((3, 2)), np.ones((3, 4)))
+        paired_bootstrap(
+            np.ones((3, 4)), np.ones((3, 2)), np.ones((3, 4)), problem_type=MULTI_LABEL
+        )
 
 
 def test_a_thousand_labels_need_little_more_memory_than_two() -> None:
