@@ -57,12 +57,15 @@ def _to_files(given: argparse.Namespace, inputs: Sequence[str], output: str) -> 
 
 
 def _to_standard_output(given: argparse.Namespace, inputs: Sequence[str]) -> None:
+    from dixtill_hf.data.names import check_name
     from dixtill_hf.data.row_files import open_row_file
     from dixtill_hf.scoring.arrow import check_words
-    from dixtill_hf.scoring.files import check_rows, expand_inputs, stream_predictions
+    from dixtill_hf.scoring.files import stream_predictions
+    from dixtill_hf.scoring.inputs import ON_ERROR, check_rows, expand_inputs
     from dixtill_hf.scoring.scorers import find_scorer
 
     check_words(given.words)
+    check_name("on_error", given.on_error, ON_ERROR)
     names = expand_inputs(inputs)
     source = find_scorer(given.student, given.engine)
     files = [open_row_file(name, given.text_column) for name in names]

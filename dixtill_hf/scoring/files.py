@@ -8,11 +8,7 @@ and is there whole or not at all.
 
 from __future__ import annotations
 
-import glob
-import json
-import logging
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import chain, islice
@@ -23,11 +19,12 @@ import pyarrow as pa
 from tqdm.auto import tqdm
 
 from dixtill_hf.artifacts.hashing import hash_json
-from dixtill_hf.artifacts.storage import Storage, is_remote, split_address
-from dixtill_hf.data.files import READERS
+from dixtill_hf.artifacts.storage import Storage, split_address
 from dixtill_hf.data.names import check_name
 from dixtill_hf.data.row_files import RowFile, open_row_file
 from dixtill_hf.scoring.arrow import added_columns, check_free_columns, check_words, with_columns
+from dixtill_hf.scoring.inputs import ON_ERROR, check_rows, check_same_columns, expand_inputs
+from dixtill_hf.scoring.parts import Parts
 from dixtill_hf.scoring.processes import BatchScorer, batch_scorer
 from dixtill_hf.scoring.scorers import ScorerSource, find_scorer
 from dixtill_hf.scoring.writers import kind_of_output, open_writer, write_together
@@ -35,15 +32,10 @@ from dixtill_hf.scoring.writers import kind_of_output, open_writer, write_togeth
 if TYPE_CHECKING:
     from os import PathLike
 
-logger = logging.getLogger(__name__)
-
-ON_ERROR = ("refuse", "keep")
 _ROWS_AT_ONCE = 2048
 # A part: what a killed call loses at most.
 _BATCHES_A_PART = 16
 ROWS_A_PART = _ROWS_AT_ONCE * _BATCHES_A_PART
-_PLAN = "plan.json"
-_FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -110,28 +102,28 @@ def predict_files(
     """
     check_words(words)
     check_name("on_error", on_error, ON_ERROR)
-    jobs = _plan(expand_inputs(inputs), str(output))
+    planned = _plan(expand_inputs(inputs), str(output))
     parts = Parts.of(str(output))
-    parts.refuse_existing([job.output for job in jobs])
+    parts.refuse_existing([one.output for one in planned])
     source = find_scorer(student, engine)
-    files = [[open_row_file(name, text_column) for name in job.inputs] for job in jobs]
+    files = [[open_row_file(name, text_column) for name in one.inputs] for one in planned]
     every = list(chain.from_iterable(files))
     check_rows(every, on_error)
     for group in files:
-        _check_same_columns(group)
+        check_same_columns(group)
         check_free_columns(group[0].schema.names, words)
-    parts.begin(_fingerprint(source, files, jobs, words))
+    parts.begin(_fingerprint(source, files, planned, words))
     with batch_scorer(source, words, processes) as scorer:
         total = sum(file.rows for file in every)
         with tqdm(total=total, desc="Scoring", unit="text", disable=not total) as progress:
-            for number, (job, group) in enumerate(zip(jobs, files, strict=True)):
+            for number, (one, group) in enumerate(zip(planned, files, strict=True)):
                 if parts.is_done(number):
                     progress.update(sum(file.rows for file in group))
                     continue
-                _Job(number, job, group, words).run(scorer, parts, progress)
+                _Job(number, one, group, words).run(scorer, parts, progress)
     parts.end()
     invalid = sum(file.invalid.count for file in every)
-    return FilePredictions(tuple(job.output for job in jobs), total, invalid, source.engine)
+    return FilePredictions(tuple(one.output for one in planned), total, invalid, source.engine)
 
 
 @dataclass(frozen=True)
@@ -140,50 +132,6 @@ class _PlannedOutput:
 
     inputs: tuple[str, ...]
     output: str
-
-
-def expand_inputs(inputs: str | PathLike[str] | Sequence[str | PathLike[str]]) -> list[str]:
-    """The files that are meant by paths, directories and patterns, in their order."""
-    given = [inputs] if isinstance(inputs, str) or not isinstance(inputs, Sequence) else inputs
-    if not given:
-        raise ValueError("inputs is empty: name a file, a directory or a pattern.")
-    return [name for one in given for name in _files_of(str(one))]
-
-
-def _files_of(name: str) -> list[str]:
-    if is_remote(name):
-        return _remote_files_of(name)
-    path = Path(name).expanduser()
-    if path.is_file():  # also one whose name looks like a pattern
-        return [str(path)]
-    if path.is_dir():
-        found = [str(one) for one in sorted(path.iterdir()) if one.suffix.lower() in READERS]
-    else:
-        found = sorted(one for one in glob.glob(str(path), recursive=True) if Path(one).is_file())
-    return _some(found, name)
-
-
-def _remote_files_of(name: str) -> list[str]:
-    import fsspec
-
-    system, path = fsspec.core.url_to_fs(name)
-    if system.isfile(path):
-        return [name]
-    if system.isdir(path):
-        listed = system.ls(path, detail=False)
-        found = [one for one in listed if PurePath(one).suffix.lower() in READERS]
-    else:
-        found = system.glob(path)
-    return _some(sorted(system.unstrip_protocol(one) for one in found), name)
-
-
-def _some(found: list[str], name: str) -> list[str]:
-    if not found:
-        raise FileNotFoundError(
-            f"There is no file {name!r}, no directory of that name with {', '.join(READERS)} files,"
-            " and no file that it matches as a pattern."
-        )
-    return found
 
 
 def _plan(inputs: Sequence[str], output: str) -> list[_PlannedOutput]:
@@ -210,36 +158,10 @@ def _output_name(name: str) -> str:
     return pure.stem + ".jsonl" if pure.suffix.lower() == ".json" else name
 
 
-def check_rows(files: Sequence[RowFile], on_error: str) -> None:
-    """Refuse rows without a usable text, or warn of them; see `predict_files`."""
-    for file in files:
-        if not file.invalid.count:
-            continue
-        found = f"{file.address} has {file.invalid.count} rows without a usable text: "
-        if on_error == "refuse":
-            raise ValueError(
-                f"{found}{file.invalid}. Correct them, or keep them without a prediction: "
-                "--on_error keep."
-            )
-        logger.warning("%s%s. They are kept without a prediction.", found, file.invalid)
-
-
-def _check_same_columns(files: Sequence[RowFile]) -> None:
-    first = files[0]
-    for other in files[1:]:
-        if not other.schema.equals(first.schema):
-            differing = [str(column) for column in {*first.schema} ^ {*other.schema}]
-            raise ValueError(
-                f"{first.address} and {other.address} have different columns "
-                f"({', '.join(sorted(differing))}), so that one file cannot hold both. Name a "
-                "directory as the output: it gets one file for each input."
-            )
-
-
 def _fingerprint(
     source: ScorerSource,
     files: Sequence[Sequence[RowFile]],
-    jobs: Sequence[_PlannedOutput],
+    planned: Sequence[_PlannedOutput],
     words: int,
 ) -> str:
     student = (
@@ -248,8 +170,8 @@ def _fingerprint(
         else [source.student, _weights_of(source.student)]
     )
     rows = [[(file.digest, file.text_column) for file in group] for group in files]
-    outputs = [job.output for job in jobs]
-    return hash_json([_FORMAT, student, rows, outputs, words, ROWS_A_PART])
+    outputs = [one.output for one in planned]
+    return hash_json([student, rows, outputs, words, ROWS_A_PART])
 
 
 def _weights_of(student: str) -> list[list[str]]:
@@ -261,80 +183,6 @@ def _weights_of(student: str) -> list[list[str]]:
         [one.name, str(one.stat().st_size), str(one.stat().st_mtime_ns)]
         for one in sorted(path.iterdir())
     ]
-
-
-@dataclass(frozen=True)
-class Parts:
-    """The finished parts of outputs, in a folder next to them.
-
-    Attributes:
-        storage: The folder that holds the outputs.
-        name: Name of the folder of the parts.
-    """
-
-    storage: Storage
-    name: str
-
-    @classmethod
-    def of(cls, output: str) -> Parts:
-        """The parts of an output file, or of a directory of them."""
-        folder, name = split_address(output.rstrip("/"))
-        return cls(folder, f"{name}.parts")
-
-    @property
-    def _folder(self) -> Storage:
-        return self.storage.within(self.name)
-
-    def refuse_existing(self, outputs: Sequence[str]) -> None:
-        """Refuse outputs that are there before any part of them is.
-
-        Raises:
-            FileExistsError: There is one.
-        """
-        if self.storage.exists(self.name):
-            return
-        for output in outputs:
-            folder, name = split_address(output)
-            if folder.exists(name):
-                raise FileExistsError(f"{output} is there already: remove it, or name another.")
-
-    def begin(self, fingerprint: str) -> None:
-        """Go on with the parts of this fingerprint; those of others are removed.
-
-        Args:
-            fingerprint: Hash of all that the outputs depend on.
-        """
-        plan = {"format": _FORMAT, "fingerprint": fingerprint}
-        found = None
-        with suppress(FileNotFoundError, ValueError):
-            found = json.loads(self._folder.read(_PLAN))
-        if found == plan:
-            return
-        if self.storage.exists(self.name):
-            logger.warning(
-                "%s holds parts that other files or settings have made: they are removed.",
-                self.storage.path(self.name),
-            )
-            self.storage.remove(self.name)
-        text = json.dumps(plan, indent=2).encode()
-        self._folder.write(_PLAN, lambda file: file.write(text))
-
-    def is_done(self, output: int) -> bool:
-        """Whether the output of this number is finished."""
-        return self._folder.exists(f"{output:05}.done")
-
-    def finish(self, output: int) -> None:
-        """Note that the output of this number is finished, and remove its parts."""
-        self._folder.write(f"{output:05}.done", lambda file: None)
-        self._folder.remove(f"{output:05}")
-
-    def end(self) -> None:
-        """Remove the folder: all outputs are there."""
-        self.storage.remove(self.name)
-
-    def folder(self, output: int) -> Storage:
-        """Where the parts of the output of this number are."""
-        return self._folder.within(f"{output:05}")
 
 
 @dataclass(frozen=True)
@@ -413,7 +261,7 @@ def stream_predictions(
     Raises:
         ValueError: The files have different columns, or one has the name of an added column.
     """
-    _check_same_columns(files)
+    check_same_columns(files)
     check_free_columns(files[0].schema.names, words)
     with batch_scorer(source, words, processes) as scorer:
         schema = pa.schema([*files[0].schema, *added_columns(scorer.labels, words)])

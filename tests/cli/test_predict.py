@@ -51,6 +51,9 @@ def test_what_is_wrong_is_one_line(student_dir, tmp_path, capsys):
     (tmp_path / "a.csv").write_text("text\n\n")
     assert predict(student_dir, "-", tmp_path / "a.csv", tmp_path / "b.csv") == 2
     assert "cannot be read together with files" in capsys.readouterr().err
+    for output in ("-", tmp_path / "b.csv"):
+        assert predict(student_dir, tmp_path / "a.csv", output, "--on_error", "skip") == 1
+        assert "on_error must be one of refuse, keep, got 'skip'" in capsys.readouterr().err
 
 
 @pytest.mark.slow
