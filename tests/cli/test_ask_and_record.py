@@ -2,9 +2,7 @@
 """From texts and a chat endpoint to a student, by three commands."""
 
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -12,48 +10,36 @@ import pytest
 from datasets import load_from_disk
 
 from dixtill_hf.cli.main import main
+from tests.loopback_endpoint import JsonHandler, address, completion, serving
 
 pytest.importorskip("openai", reason="the extra endpoint is not installed")
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(JsonHandler):
     """Calls texts with "fell" bearish, and quotes the word."""
 
-    def do_POST(self) -> None:
-        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+    def answer(self, asked: Any) -> dict[str, Any]:
         fell = "fell" in asked["messages"][0]["content"]
         said = {"label": "bearish" if fell else "bullish", "quotes": ["fell"] if fell else []}
         message = {"role": "assistant", "content": json.dumps(said)}
-        choice = {"index": 0, "finish_reason": "stop", "message": message}
-        content = {"id": "1", "object": "x", "created": 0, "model": "m", "choices": [choice]}
-        body = json.dumps(content).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: Any) -> None:
-        """Print nothing."""
+        return completion(message=message)
 
 
 @pytest.fixture
-def address() -> Iterator[str]:
-    server = HTTPServer(("127.0.0.1", 0), _Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/v1"
-    server.shutdown()
-    server.server_close()
+def endpoint() -> Iterator[str]:
+    """The address of the endpoint."""
+    with serving(_Handler) as server:
+        yield f"{address(server)}/v1"
 
 
 def test_ask_then_record(
-    address: str, tmp_path: Path, sentences: list[str], capsys: pytest.CaptureFixture[str]
+    endpoint: str, tmp_path: Path, sentences: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     texts = tmp_path / "texts.csv"
     texts.write_text("\n".join(["text", *(f'"{one} {i}"' for i, one in enumerate(sentences))]))
     answers = tmp_path / "answers.jsonl"
     ask = ["ask", "--source", str(texts), "--output", str(answers), "--model", "m"]
-    ask += ["--base_url", address, "--instruction", "Is the news good?", "--quotes"]
+    ask += ["--base_url", endpoint, "--instruction", "Is the news good?", "--quotes"]
     ask += ["--labels", "bearish", "bullish", "--samples", "2", "--cache_dir", str(tmp_path / "a")]
     assert main([*ask, "--dry_run"]) == 0
     assert "12 texts: 24 calls to make, 0 answers kept" in capsys.readouterr().out

@@ -1,11 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The compiled engine draws the words and spans of the student's tokenizer."""
 
-import importlib.util
-import sys
 from dataclasses import replace
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -15,36 +11,24 @@ from dixtill_hf.export.unicode_profile import UnicodeTables, unicode_section
 
 pytest.importorskip("dixtill_runtime._core", reason="The compiled engine is not built.")
 
-ROOT = Path(__file__).resolve().parents[2]
+from runtime.tools import check_tokenizer as check
 
 
-@pytest.fixture(scope="module")
-def check() -> ModuleType:
-    path = ROOT / "runtime" / "tools" / "check_tokenizer.py"
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_code_points(check: ModuleType) -> None:
+def test_code_points() -> None:
     # All of them take a minute; the tool reads all.
     assert check.differences(check.code_point_texts(every=37))[1] == []
 
 
-def test_random_strings(check: ModuleType) -> None:
+def test_random_strings() -> None:
     assert check.differences(check.random_texts(4_000, seed=1)) == (4_000, [])
 
 
-def test_embedded_texts(check: ModuleType) -> None:
+def test_embedded_texts() -> None:
     texts = financial_headlines(train=500, test=1)["train"]["text"][:]
     assert check.differences(texts) == (len(texts), [])
 
 
-def test_a_difference_is_found(check: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_difference_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     def without_lower_case(tables: UnicodeTables, **others: Any) -> bytes:
         return unicode_section(replace(tables, lower={}), **others)
 

@@ -2,7 +2,6 @@
 """The static Space, written, pushed, and driven in headless Chromium with the network cut off."""
 
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +13,7 @@ pytest.importorskip("dixtill_runtime", reason="needs dixtill-runtime, which lies
 from dixtill_hf import Student, load_student
 from dixtill_hf.cli.main import main
 from dixtill_hf.distillation.building import build_student
-from runtime.tests.test_page import COMMANDS, PASTED, Browser
+from runtime.tests.chromium import PASTED, Browser, chromium
 from tests.hub.loopback_hub import LoopbackHub
 
 METRICS = {
@@ -54,12 +53,8 @@ def space(saved: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    command = next(filter(shutil.which, COMMANDS), None)
-    if command is None:
-        pytest.skip("Chromium is not installed.")
-    browser = Browser(command, tmp_path_factory.mktemp("profile"))
-    yield browser
-    browser.close()
+    with chromium(tmp_path_factory.mktemp("profile")) as browser:
+        yield browser
 
 
 @pytest.fixture

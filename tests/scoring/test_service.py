@@ -10,7 +10,6 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import numpy as np
 import pytest
@@ -23,6 +22,7 @@ from fastapi.testclient import TestClient
 from dixtill_hf.scoring.scorers import scorer_of
 from dixtill_hf.scoring.service import Limits, make_app, teacher_endpoint
 from dixtill_hf.selective.cascade import Cascade
+from tests.loopback_endpoint import JsonHandler, address, serving
 
 
 @pytest.fixture(scope="module")
@@ -102,33 +102,21 @@ def test_unsure_texts_go_to_the_teacher(scorer, student, texts):
     assert {answer["answered_by"] for answer in answers} == {"student", "teacher"}
 
 
-class _Endpoint(BaseHTTPRequestHandler):
+class _Endpoint(JsonHandler):
     labels = ("flat", "up", "down")
 
-    def do_POST(self):
-        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+    def answer(self, asked):
         scores = zip(self.labels, (0.5, 0.3, 0.2), strict=True)
         answer = [{"label": name, "score": score} for name, score in scores]
-        content = json.dumps([answer] * len(asked["inputs"])).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *_):
-        pass
+        return [answer] * len(asked["inputs"])
 
 
 def test_a_teacher_behind_an_address_is_matched_by_its_labels():
-    with HTTPServer(("127.0.0.1", 0), _Endpoint) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        address = f"http://127.0.0.1:{server.server_port}"
-        ask = teacher_endpoint(address, ["down", "up", "flat"])
+    with serving(_Endpoint) as server:
+        ask = teacher_endpoint(address(server), ["down", "up", "flat"])
         np.testing.assert_allclose(ask(["a", "b"]), [[0.2, 0.3, 0.5]] * 2)
         with pytest.raises(ValueError, match=r"no probability for the label\(s\) sideways"):
-            teacher_endpoint(address, ["down", "sideways", "flat"])(["a"])
-        server.shutdown()
+            teacher_endpoint(address(server), ["down", "sideways", "flat"])(["a"])
 
 
 def free_port():
@@ -137,12 +125,10 @@ def free_port():
         return one.getsockname()[1]
 
 
-def ask_until_answered(address, text):
+def ask_until_answered(url, text):
     """A client that tries again, as one behind a restarted server must."""
     body = json.dumps({"texts": text}).encode()
-    request = urllib.request.Request(
-        f"{address}/predict", body, {"Content-Type": "application/json"}
-    )
+    request = urllib.request.Request(f"{url}/predict", body, {"Content-Type": "application/json"})
     for _ in range(1200):
         try:
             with urllib.request.urlopen(request, timeout=10) as response:
@@ -157,14 +143,14 @@ def test_nothing_is_lost_when_the_server_is_stopped_and_started_again(student_di
     port = free_port()
     command = [sys.executable, "-m", "dixtill_hf.cli.main", "serve", student_dir]
     command += ["--port", str(port), "--engine", "torch"]
-    address = f"http://127.0.0.1:{port}"
+    url = f"http://127.0.0.1:{port}"
     server = subprocess.Popen(command)
     try:
-        found = [ask_until_answered(address, text) for text in texts[:5]]
+        found = [ask_until_answered(url, text) for text in texts[:5]]
         answers = {}
         client = threading.Thread(
             target=lambda: answers.update(
-                {text: ask_until_answered(address, text)["label"] for text in texts}
+                {text: ask_until_answered(url, text)["label"] for text in texts}
             )
         )
         client.start()

@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Endpoints, against a server on this machine."""
 
-import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -13,64 +11,41 @@ import pytest
 
 from dixtill_hf.teacher.prompted.asking import LabelAsker
 from dixtill_hf.teacher.prompted.endpoint import KEY_VARIABLE, ChatEndpoint, CompletionEndpoint
+from tests.loopback_endpoint import JsonHandler, address, completion, serving
 
 pytest.importorskip("openai", reason="the extra endpoint is not installed")
 SECRET = "a-secret-that-is-nowhere"
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(JsonHandler):
     """Says "good"; of text, tokens of one character have log-probability -1."""
 
-    def do_POST(self) -> None:
-        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+    def answer(self, asked: Any) -> dict[str, Any] | None:
         self.server.asked.append((self.headers["Authorization"], asked))  # type: ignore[attr-defined]
         if len(self.server.asked) == 1:  # type: ignore[attr-defined]
-            self.send_response(503)  # busy at first
-            self.end_headers()
-            return
-        choice: dict[str, Any] = {"index": 0, "finish_reason": "stop"}
+            return None  # busy at first
         if "messages" in asked:
-            choice["message"] = {"role": "assistant", "content": "Good"}
-        else:
-            text = asked["prompt"] + "!"
-            choice["text"] = text
-            choice["logprobs"] = {
-                "tokens": list(text),
-                "text_offset": list(range(len(text))),
-                "token_logprobs": [None] + [-1.0] * (len(text) - 1),
-                "top_logprobs": None,
-            }
-        body = json.dumps(
-            {"id": "1", "object": "x", "created": 0, "model": "m", "choices": [choice]}
-        ).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: Any) -> None:
-        """Print nothing."""
+            return completion(message={"role": "assistant", "content": "Good"})
+        text = asked["prompt"] + "!"
+        log_probabilities = {
+            "tokens": list(text),
+            "text_offset": list(range(len(text))),
+            "token_logprobs": [None] + [-1.0] * (len(text) - 1),
+            "top_logprobs": None,
+        }
+        return completion(text=text, logprobs=log_probabilities)
 
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[HTTPServer]:
     monkeypatch.setenv(KEY_VARIABLE, SECRET)
-    found = HTTPServer(("127.0.0.1", 0), _Handler)
-    found.asked = []  # type: ignore[attr-defined]
-    thread = threading.Thread(target=found.serve_forever, daemon=True)
-    thread.start()
-    yield found
-    found.shutdown()
-    found.server_close()
-
-
-def address(server: HTTPServer) -> str:
-    return f"http://127.0.0.1:{server.server_port}/v1"
+    with serving(_Handler) as found:
+        found.asked = []  # type: ignore[attr-defined]
+        yield found
 
 
 def test_a_chat_is_sampled_and_the_key_is_nowhere(server: Any, tmp_path: Path) -> None:
-    endpoint = ChatEndpoint("m", address(server))
+    endpoint = ChatEndpoint("m", f"{address(server)}/v1")
     asker = LabelAsker(
         endpoint, ["good", "bad"], "Judge it.", key=endpoint.key, directory=tmp_path, samples=2
     )
@@ -85,7 +60,7 @@ def test_a_chat_is_sampled_and_the_key_is_nowhere(server: Any, tmp_path: Path) -
 
 
 def test_a_completion_is_scored(server: Any, tmp_path: Path) -> None:
-    endpoint = CompletionEndpoint("m", address(server))
+    endpoint = CompletionEndpoint("m", f"{address(server)}/v1")
     asker = LabelAsker(
         endpoint, ["good", "bad"], "Judge it.", key=endpoint.key, directory=tmp_path, workers=1
     )
