@@ -35,7 +35,11 @@ from dixtill_hf.data.words import word_spans, words_of
 from dixtill_hf.distillation.augmentation import label_variants
 from dixtill_hf.distillation.building import build_trainer
 from dixtill_hf.distillation.distill import one_thread_on_a_cpu
-from dixtill_hf.evaluation.classifiers import PyTorchClassifier, predict_probabilities
+from dixtill_hf.evaluation.classifiers import (
+    PyTorchClassifier,
+    predict_probabilities,
+    teacher_classifier,
+)
 from dixtill_hf.evaluation.plausibility import plausibility
 from dixtill_hf.export.device_student import integer_answers, make_device_student
 from dixtill_hf.export.fidelity import LabelledTexts
@@ -193,13 +197,7 @@ def _microseconds(predict: Predict, texts: Sequence[str]) -> float:
 
 def _fit_teacher(task: Task, seed: int) -> Fitted:
     directory = task.directory / "teacher"
-    model = PyTorchClassifier(
-        task.teacher.model,
-        task.teacher.tokenizer,
-        "teacher",
-        label_order=task.teacher.label_order,
-        max_length=task.teacher.max_length,
-    )
+    model = teacher_classifier(task.teacher)
     size = (directory / "model.safetensors").stat().st_size
     return Fitted(_argmax(model), size, {})
 

@@ -5,6 +5,7 @@ The student's tokenizer, the variants of texts, the bag of words and the explana
 words all draw the same borders: those that are drawn here.
 """
 
+from collections.abc import Iterable
 from functools import lru_cache
 
 from tokenizers import Regex, Tokenizer
@@ -83,6 +84,19 @@ def words_of(text: str) -> list[str]:
 def word_spans(text: str) -> list[tuple[int, int]]:
     """`[start, end)` characters of every word, in the text as given."""
     return _tokenizer().encode(text, add_special_tokens=False).offsets
+
+
+def without_spans(text: str, spans: Iterable[tuple[int, int]]) -> str:
+    """A text in which the characters of spans are spaces, so that the others keep their places.
+
+    Args:
+        text: The text.
+        spans: `[start, end)` characters of what is taken away.
+    """
+    characters = list(text)
+    for start, end in spans:
+        characters[start:end] = " " * (end - start)
+    return "".join(characters)
 
 
 @lru_cache(maxsize=1)

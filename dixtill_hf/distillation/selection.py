@@ -12,6 +12,7 @@ from datasets import Dataset, DatasetDict
 
 from dixtill_hf.data.columns import TEXT
 from dixtill_hf.data.names import check_name
+from dixtill_hf.data.words import without_spans
 from dixtill_hf.distillation.distill import distill
 from dixtill_hf.student.explaining import Explanation
 from dixtill_hf.student.student import Student
@@ -109,11 +110,8 @@ def steps_to_change(
     owners: list[tuple[int, int]] = []
     for row, one in enumerate(explained):
         order = np.argsort(-np.asarray(one.scores), kind="stable")[:most]
-        characters = list(one.text)
-        for step, place in enumerate(order, 1):
-            first, end = one.spans[place]
-            characters[first:end] = " " * (end - first)
-            changed.append("".join(characters))
+        for step in range(1, len(order) + 1):
+            changed.append(without_spans(one.text, [one.spans[place] for place in order[:step]]))
             owners.append((row, step))
     found = student.explain(changed)
     steps = [most + 1] * len(explained)
@@ -145,8 +143,7 @@ def ask_for_corrections(
     """
     notes = []
     for one in student.explain(list(texts)):
-        order = np.argsort(-np.asarray(one.scores), kind="stable")[:words]
-        shown = ", ".join(repr(one.words[place]) for place in order if one.scores[place] > 0)
+        shown = ", ".join(map(repr, one.deciding_words(words)))
         because = f" because of the words {shown}" if shown else ""
         notes.append(
             f"(A small model says {asker.prompt.answer_for(one.label)}{because}. It may be wrong: "

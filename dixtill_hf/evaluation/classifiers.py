@@ -4,16 +4,22 @@
 Tokenising is a step of its own so that it can be timed apart from the model.
 """
 
+from __future__ import annotations
+
 import inspect
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from dixtill_hf.data.words import word_limit
 from dixtill_hf.evaluation.classification import softmax
+
+if TYPE_CHECKING:
+    from dixtill_hf.teacher.loading import Teacher
 
 
 class Classifier(Protocol):
@@ -96,6 +102,27 @@ class PyTorchClassifier:
             inputs = {name: tensor.to(self.model.device) for name, tensor in inputs.items()}
             logits = self.model(**inputs).logits.float().cpu().numpy()
         return logits[:, self._label_order]
+
+
+def student_classifier(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, name: str = "student"
+) -> PyTorchClassifier:
+    """A student in eager PyTorch; long texts are cut as in training."""
+    limit = word_limit(tokenizer.model_max_length)
+    return PyTorchClassifier(model, tokenizer, name, max_length=limit)
+
+
+def teacher_classifier(
+    teacher: Teacher, name: str = "teacher", model: PreTrainedModel | None = None
+) -> PyTorchClassifier:
+    """The teacher in eager PyTorch; with `model`, a changed copy of its model in its place."""
+    return PyTorchClassifier(
+        model or teacher.model,
+        teacher.tokenizer,
+        name,
+        label_order=teacher.label_order,
+        max_length=teacher.max_length,
+    )
 
 
 def predict_probabilities(

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from dixtill_hf.data.alignment import align_spans
-from dixtill_hf.data.words import word_spans
+from dixtill_hf.data.words import without_spans, word_spans
 from dixtill_hf.teacher.encoding import batches_by_tokens, collate, encode_texts
 from dixtill_hf.teacher.loading import Teacher
 
@@ -216,11 +216,7 @@ def _without_and_alone(
 
 
 def _without(text: str, words: Sequence[tuple[int, int]], removed: Collection[int]) -> str:
-    characters = list(text)
-    for word in removed:
-        start, end = words[word]
-        characters[start:end] = [" "] * (end - start)
-    return " ".join("".join(characters).split())
+    return " ".join(without_spans(text, [words[word] for word in removed]).split())
 
 
 def _ranking(scores: ArrayLike, words: int, signed: bool, row: int) -> list[int]:

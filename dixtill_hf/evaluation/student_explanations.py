@@ -14,9 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 from transformers import PreTrainedTokenizerFast
 
 from dixtill_hf.artifacts.evaluation_mode import evaluating
-from dixtill_hf.data.words import word_limit
 from dixtill_hf.explainers.quadrature import gauss_legendre
 from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification
+from dixtill_hf.student.tokenization import encode_padded
 
 _TEXTS_PER_BATCH = 64
 
@@ -55,13 +55,7 @@ def integrated_gradients_of_student(
     with evaluating(model):
         for start in range(0, len(texts), _TEXTS_PER_BATCH):
             rows = by_length[start : start + _TEXTS_PER_BATCH]
-            encoding = tokenizer(
-                [texts[row] for row in rows],
-                padding=True,
-                truncation=True,
-                max_length=word_limit(tokenizer.model_max_length),
-                return_tensors="pt",
-            ).to(model.device)
+            encoding = encode_padded(tokenizer, [texts[row] for row in rows]).to(model.device)
             targets = torch.as_tensor(labels[rows], device=model.device)
             ids, mask = encoding["input_ids"].long(), encoding["attention_mask"].bool()
             if ids.shape[1] == 0:  # no text of the batch has a word

@@ -145,8 +145,7 @@ def find_contradictions(
         sure = one.probability  # None in a regression, which has no labels
         if sure is None or one.label == teacher or sure < least_probability:
             continue
-        order = np.argsort(-np.asarray(one.scores), kind="stable")[:words]
-        deciding = [one.words[place] for place in order if one.scores[place] > 0]
+        deciding = one.deciding_words(words)
         found.append(Contradiction(row, one.text, teacher, one.label, sure, deciding))
     return sorted(found, key=lambda one: -one.probability)
 

@@ -14,7 +14,6 @@ from scipy.special import expit
 from sklearn.metrics import f1_score
 from transformers import PreTrainedTokenizerFast
 
-from dixtill_hf.data.words import word_limit
 from dixtill_hf.evaluation.agreement.base import agreement
 from dixtill_hf.export.float_student import (
     ONE_LABEL,
@@ -24,6 +23,7 @@ from dixtill_hf.export.float_student import (
     thresholds_of,
 )
 from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification
+from dixtill_hf.student.tokenization import encode_padded
 
 _TOP = 3
 
@@ -104,16 +104,9 @@ def float_answers(
 ) -> list[TextAnswer]:
     """What the trained student says of texts, with the explanation that it is made for."""
     answers: list[TextAnswer] = []
-    limit = word_limit(tokenizer.model_max_length)
     model.eval()
     for start in range(0, len(texts), batch_size):
-        encoding = tokenizer(
-            list(texts[start : start + batch_size]),
-            padding=True,
-            truncation=True,
-            max_length=limit,
-            return_tensors="pt",
-        )
+        encoding = encode_padded(tokenizer, texts[start : start + batch_size])
         ids, mask = encoding["input_ids"], encoding["attention_mask"].bool()
         with torch.inference_mode():
             output = model(ids, mask, output_contributions=True, return_dict=True)

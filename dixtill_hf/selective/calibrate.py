@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
 from dixtill_hf.data.columns import TEACHER_LOGITS, TEXT
-from dixtill_hf.data.words import word_limit
 from dixtill_hf.evaluation.classification import calibration_error, softmax
-from dixtill_hf.evaluation.classifiers import PyTorchClassifier, predict_probabilities
+from dixtill_hf.evaluation.classifiers import predict_probabilities, student_classifier
 from dixtill_hf.selective.temperature import divide_logits, fit_temperature
 from dixtill_hf.selective.threshold import Threshold, find_threshold, texts_needed
 from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification
@@ -168,9 +167,7 @@ def student_probabilities(
     texts: Sequence[str],
 ) -> NDArray[np.float64]:
     """A student's probabilities of texts, `(texts, labels)`; long texts are cut as in training."""
-    limit = word_limit(tokenizer.model_max_length)
-    classifier = PyTorchClassifier(model, tokenizer, "student", max_length=limit)
-    return predict_probabilities(classifier, texts, batch_size=256)
+    return predict_probabilities(student_classifier(model, tokenizer), texts, batch_size=256)
 
 
 def _record(found: Calibration) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from dixtill_hf.data.problem_types import check_single_label
 from dixtill_hf.evaluation.classification import checked_probabilities
-from dixtill_hf.evaluation.classifiers import PyTorchClassifier, predict_probabilities
+from dixtill_hf.evaluation.classifiers import predict_probabilities, teacher_classifier
 from dixtill_hf.student.explaining import Explanation
 from dixtill_hf.student.student import Student
 from dixtill_hf.teacher.loading import Teacher
@@ -137,14 +137,7 @@ class Cascade:
 
 
 def _probabilities_of(teacher: Teacher) -> Callable[[list[str]], NDArray[np.float64]]:
-    classifier = PyTorchClassifier(
-        teacher.model,
-        teacher.tokenizer,
-        "teacher",
-        label_order=teacher.label_order,
-        max_length=teacher.max_length,
-    )
-    return partial(predict_probabilities, classifier)
+    return partial(predict_probabilities, teacher_classifier(teacher))
 
 
 def accuracy_when_forwarding(

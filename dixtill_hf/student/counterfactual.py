@@ -14,8 +14,9 @@ import torch
 from transformers import PreTrainedTokenizerFast
 
 from dixtill_hf.data.problem_types import check_single_label
-from dixtill_hf.data.words import word_limit
+from dixtill_hf.data.words import without_spans
 from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification
+from dixtill_hf.student.tokenization import encode_padded
 
 # Texts that are tried at once.
 _BATCH = 256
@@ -101,8 +102,7 @@ class _Search:
         self, model: DixtillForSequenceClassification, tokenizer: PreTrainedTokenizerFast, text: str
     ) -> None:
         self.model, self.tokenizer, self.text = model, tokenizer, text
-        self.limit = word_limit(tokenizer.model_max_length)
-        encoding = tokenizer(text, truncation=True, max_length=self.limit)[0]
+        encoding = encode_padded(tokenizer, [text])[0]
         # Several words of one character, such as the parts of an emoji, are removed as one.
         self.spans = sorted({span for span in encoding.offsets if span[0] < span[1]})
         self.label = int(self._logits([()])[0].argmax())
@@ -121,11 +121,7 @@ class _Search:
 
     def without(self, removed: tuple[int, ...]) -> str:
         """The text without some words, whose characters become spaces."""
-        characters = list(self.text)
-        for place in removed:
-            first, end = self.spans[place]
-            characters[first:end] = " " * (end - first)
-        return "".join(characters)
+        return without_spans(self.text, [self.spans[place] for place in removed])
 
     def _best_change(self, sets: list[tuple[int, ...]]) -> tuple[tuple[int, ...], int] | None:
         """The set without which the label is furthest behind another one, and that one."""
@@ -162,13 +158,8 @@ class _Search:
         return lead - logits.max(dim=-1).values, labels
 
     def _logits(self, sets: list[tuple[int, ...]]) -> torch.Tensor:
-        encoding = self.tokenizer(
-            [self.without(removed) for removed in sets],
-            padding=True,
-            truncation=True,
-            max_length=self.limit,
-            return_tensors="pt",
-        ).to(self.model.device)
+        texts = [self.without(removed) for removed in sets]
+        encoding = encode_padded(self.tokenizer, texts).to(self.model.device)
         with torch.inference_mode():
             return self.model(encoding["input_ids"], encoding["attention_mask"]).logits.cpu()
 

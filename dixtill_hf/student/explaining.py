@@ -16,8 +16,8 @@ from dixtill_hf.data.problem_types import (
     problem_type_of_model,
     thresholds_of_model,
 )
-from dixtill_hf.data.words import word_limit
 from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification
+from dixtill_hf.student.tokenization import encode_padded
 
 # Red, green and blue of words that speak for the label and against it; the colour-blind tell them
 # apart.
@@ -68,6 +68,15 @@ class Explanation:
     def probability(self) -> float | None:
         """The probability of `label`; None for a regression."""
         return self.probabilities.get(self.label)
+
+    def deciding_words(self, most: int) -> list[str]:
+        """The words that speak most for `label`, in the order of their scores.
+
+        Args:
+            most: How many words are named at most; words that speak against the label are not.
+        """
+        order = sorted(range(len(self.words)), key=lambda place: -self.scores[place])
+        return [self.words[place] for place in order[:most] if self.scores[place] > 0]
 
     def headline(self, label: str) -> str:
         """A label and its probability in one line; of a regression the value.
@@ -151,10 +160,7 @@ def _explain_batch(
     texts: list[str],
     label_ids: list[int] | None,
 ) -> list[Explanation]:
-    limit = word_limit(tokenizer.model_max_length)
-    encoding = tokenizer(
-        texts, padding=True, truncation=True, max_length=limit, return_tensors="pt"
-    )
+    encoding = encode_padded(tokenizer, texts)
     mask = encoding["attention_mask"].bool()
     inputs = encoding.to(model.device)
     # A tokenizer made for another model may give more, such as token types.

@@ -3,14 +3,14 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from zlib import crc32
 
 import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
-from transformers import PreTrainedTokenizerFast
+from transformers import BatchEncoding, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
-from dixtill_hf.data.words import word_normalizer, word_splitter
+from dixtill_hf.data.words import word_limit, word_normalizer, word_splitter
 
 PAD_TOKEN = "[PAD]"
 UNK_TOKEN = "[UNK]"
@@ -32,6 +32,26 @@ class WordTokenizer(PreTrainedTokenizerFast):
 # transformers 5 saves the class name "TokenizersBackend", which 4.57 refuses to load. A saved
 # tokenizer carries the name of its class. Goes when transformers 4.57 is no longer supported.
 WordTokenizer.__name__ = "PreTrainedTokenizerFast"
+
+
+def encode_padded(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> BatchEncoding:
+    """Texts as a student reads them: cut at its limit, and padded to the longest one.
+
+    Args:
+        tokenizer: The student's tokenizer.
+        texts: The texts of one batch.
+
+    Returns:
+        `input_ids` and `attention_mask`, tensors `(texts, words)` on the CPU. With a fast
+        tokenizer, `encoding[row].offsets` are the characters of the words of a text.
+    """
+    return tokenizer(
+        list(texts),
+        padding=True,
+        truncation=True,
+        max_length=word_limit(tokenizer.model_max_length),
+        return_tensors="pt",
+    )
 
 
 def train_word_tokenizer(

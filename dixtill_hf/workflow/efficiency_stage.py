@@ -21,7 +21,7 @@ from dixtill_hf.artifacts.stage_cache import OutputCache
 from dixtill_hf.baselines.base import Baseline, get_baseline
 from dixtill_hf.data.columns import TEXT
 from dixtill_hf.data.words import word_limit
-from dixtill_hf.evaluation.classifiers import Classifier, PyTorchClassifier
+from dixtill_hf.evaluation.classifiers import Classifier, student_classifier, teacher_classifier
 from dixtill_hf.evaluation.efficiency import (
     can_measure_memory,
     directory_bytes,
@@ -38,7 +38,6 @@ from dixtill_hf.teacher.fingerprint import hash_teacher
 from dixtill_hf.teacher.loading import Teacher
 from dixtill_hf.workflow.baseline_stage import saved_baseline
 from dixtill_hf.workflow.evaluation_stage import BAG_OF_WORDS
-from dixtill_hf.workflow.predictions import teacher_classifier
 from dixtill_hf.workflow.run import FinishedRun
 from dixtill_hf.workflow.student_publication import best_student
 
@@ -192,7 +191,7 @@ def _students(run: FinishedRun, cache: OutputCache) -> list[TimedModel]:
         name,
         "pytorch",
         directory,
-        lambda _threads: PyTorchClassifier(model, tokenizer, name, max_length=limit),
+        lambda _threads: student_classifier(model, tokenizer, name),
         PROBE_TRANSFORMERS,
         limit,
         explains=True,

@@ -29,7 +29,11 @@ from dixtill_hf.data.columns import (
 from dixtill_hf.data.splitting import seeded_sample
 from dixtill_hf.data.words import word_limit, word_spans
 from dixtill_hf.evaluation.agreement.base import explanation_agreement
-from dixtill_hf.evaluation.classifiers import PyTorchClassifier, predict_probabilities
+from dixtill_hf.evaluation.classifiers import (
+    predict_probabilities,
+    student_classifier,
+    teacher_classifier,
+)
 from dixtill_hf.evaluation.faithfulness import Predict, faithfulness, word_scores
 from dixtill_hf.evaluation.plausibility import plausibility
 from dixtill_hf.evaluation.student_explanations import (
@@ -40,7 +44,6 @@ from dixtill_hf.student.configuration_dixtill import EXPLANATIONS
 from dixtill_hf.student.explaining import explain
 from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification
 from dixtill_hf.workflow.evaluation_stage import BAG_OF_WORDS
-from dixtill_hf.workflow.predictions import teacher_classifier
 from dixtill_hf.workflow.run import FinishedRun
 from dixtill_hf.workflow.student_jobs import StudentJob
 
@@ -101,9 +104,7 @@ def explained_models(run: FinishedRun) -> Iterator[ExplainedModel]:
 def _explained_students(job: StudentJob) -> Iterator[ExplainedModel]:
     model = AutoModelForSequenceClassification.from_pretrained(job.directory)
     tokenizer = AutoTokenizer.from_pretrained(job.directory)
-    limit = word_limit(tokenizer.model_max_length)
-    classifier = PyTorchClassifier(model, tokenizer, job.method, max_length=limit)
-    predict = partial(predict_probabilities, classifier)
+    predict = partial(predict_probabilities, student_classifier(model, tokenizer, job.method))
     ways: dict[str, Explain] = {
         kind: partial(_own_explanation, model, tokenizer, kind) for kind in EXPLANATIONS
     }

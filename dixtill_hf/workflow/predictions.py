@@ -38,7 +38,7 @@ from dixtill_hf.evaluation.classification import (
     calibration_error,
     f1_per_label,
 )
-from dixtill_hf.evaluation.classifiers import Classifier, PyTorchClassifier, predict_probabilities
+from dixtill_hf.evaluation.classifiers import Classifier, predict_probabilities, teacher_classifier
 from dixtill_hf.evaluation.quality import label_f1, prediction_agreement, quality
 from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification
 from dixtill_hf.teacher.loading import Teacher
@@ -190,19 +190,6 @@ def calibration(
         "calibration_error": calibration_error(given, right),
         "f1_per_class": f1_per_label(given, right, names),
     }
-
-
-def teacher_classifier(
-    teacher: Teacher, name: str = "teacher", model: PreTrainedModel | None = None
-) -> PyTorchClassifier:
-    """The teacher in eager PyTorch; with `model`, a changed copy of its model in its place."""
-    return PyTorchClassifier(
-        model or teacher.model,
-        teacher.tokenizer,
-        name,
-        label_order=teacher.label_order,
-        max_length=teacher.max_length,
-    )
 
 
 def score_teacher(

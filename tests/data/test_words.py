@@ -3,7 +3,7 @@
 
 import pytest
 
-from dixtill_hf.data.words import normalize_word, word_spans, words_of
+from dixtill_hf.data.words import normalize_word, without_spans, word_spans, words_of
 
 
 @pytest.mark.parametrize(
@@ -74,3 +74,10 @@ def test_accents_keep_words_apart():
 def test_every_word_has_its_span():
     text = "  Cafe\u0301's İstanbul กำไร\u200b 株 ﬁn"
     assert len(words_of(text)) == len(word_spans(text))
+
+
+def test_what_is_taken_away_leaves_spaces():
+    text = "Café up 👍🏽!"
+    spans = word_spans(text)
+    assert without_spans(text, [spans[0], spans[2]]) == "     up   !"
+    assert without_spans(text, []) == text

@@ -93,6 +93,13 @@ def test_several_labels_are_printed_one_after_the_other():
     assert make_explanation(scores_by_label=both)._repr_html_().count("<p>") == 2
 
 
+def test_deciding_words_speak_for_the_label_the_strongest_first():
+    words, scores = ["so", "up", "up", "far"], [1.0, 2.0, 2.0, -3.0]
+    one = make_explanation(words=words, spans=[(0, 1)] * 4, scores_by_label={"a&b": scores})
+    assert one.deciding_words(2) == ["up", "up"]
+    assert one.deciding_words(9) == ["up", "up", "so"]
+
+
 def test_a_regression_prints_its_value():
     value = make_explanation(probabilities={}, labels=())
     assert value.probability is None

@@ -8,7 +8,7 @@ import pytest
 from tokenizers import normalizers, pre_tokenizers
 from transformers import AutoTokenizer
 
-from dixtill_hf.student.tokenization import WordTokenizer, train_word_tokenizer
+from dixtill_hf.student.tokenization import WordTokenizer, encode_padded, train_word_tokenizer
 
 
 def vocabulary(tokenizer: WordTokenizer) -> list[str]:
@@ -151,3 +151,11 @@ def test_special_tokens_that_are_written_in_a_text_are_words(tmp_path):
         assert encoded["input_ids"][1][1:] == [one.pad_token_id] * 9
         assert encoded["offset_mapping"][0][:3] == [(0, 1), (1, 4), (4, 5)]
     assert one("zebra")["input_ids"] == [one.unk_token_id]
+
+
+def test_texts_are_cut_at_the_limit_and_padded_to_the_longest():
+    tokenizer = train_word_tokenizer(["a b c"])
+    tokenizer.model_max_length = 2
+    encoding = encode_padded(tokenizer, ["a", "", "a b c"])
+    assert encoding["attention_mask"].tolist() == [[1, 0], [0, 0], [1, 1]]
+    assert encoding[2].offsets == [(0, 1), (2, 3)]
