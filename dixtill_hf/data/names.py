@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Names that the user types: the nearest to an unknown one, and those that are ids on the Hub."""
+"""Names that the user gives: unknown ones, those given twice, and those that are ids on the Hub."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from huggingface_hub.errors import HFValidationError
@@ -40,3 +40,14 @@ def check_name(setting: str, given: str, allowed: Iterable[str]) -> None:
     nearest = difflib.get_close_matches(str(given), allowed, n=1)
     hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
     raise ValueError(f"{setting} must be one of {', '.join(allowed)}, got {given!r}.{hint}")
+
+
+def refuse_twice(names: Sequence[str], what: str) -> None:
+    """Refuse a name that occurs more than once.
+
+    Raises:
+        ValueError: One does; `what` begins the message.
+    """
+    twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
+    if twice is not None:
+        raise ValueError(f"{what} {twice!r} more than once")

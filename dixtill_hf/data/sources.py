@@ -14,7 +14,8 @@ from datasets.exceptions import DatasetNotFoundError
 
 from dixtill_hf.data.conventions import split_of
 from dixtill_hf.data.embedded import financial_headlines
-from dixtill_hf.data.files import READERS, read_file
+from dixtill_hf.data.files import read_file
+from dixtill_hf.data.formats.kinds import KINDS
 
 EMBEDDED = "embedded"
 
@@ -67,7 +68,7 @@ def _looks_like_path(source: str | PathLike[str]) -> bool:
     return (
         source.startswith((".", "/", "~"))
         or source.count("/") > 1
-        or Path(source).suffix.lower() in READERS
+        or Path(source).suffix.lower() in KINDS
     )
 
 
@@ -98,7 +99,7 @@ def _read_path(path: Path) -> DatasetDict:
 def _split_files(directory: Path) -> dict[str, Path]:
     files: dict[str, Path] = {}
     for path in sorted(directory.iterdir()):
-        if path.suffix.lower() not in READERS or split_of(path.stem) is None:
+        if path.suffix.lower() not in KINDS or split_of(path.stem) is None:
             continue
         if path.stem in files:
             raise ValueError(
@@ -111,7 +112,7 @@ def _split_files(directory: Path) -> dict[str, Path]:
         names = ", ".join(sorted(path.name for path in directory.iterdir())) or "nothing"
         raise FileNotFoundError(
             f"{directory} is neither a dataset written by save_to_disk nor a directory with "
-            f"train.*, validation.* and test.* files ({', '.join(READERS)}); it holds: {names}."
+            f"train.*, validation.* and test.* files ({', '.join(KINDS)}); it holds: {names}."
         )
     return files
 

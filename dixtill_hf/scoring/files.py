@@ -20,8 +20,9 @@ from tqdm.auto import tqdm
 
 from dixtill_hf.artifacts.hashing import hash_json
 from dixtill_hf.artifacts.storage import Storage, split_address
+from dixtill_hf.data.formats.row_file import RowFile
 from dixtill_hf.data.names import check_name
-from dixtill_hf.data.row_files import RowFile, open_row_file
+from dixtill_hf.data.row_files import open_row_file
 from dixtill_hf.scoring.arrow import added_columns, check_free_columns, check_words, with_columns
 from dixtill_hf.scoring.inputs import ON_ERROR, check_rows, check_same_columns, expand_inputs
 from dixtill_hf.scoring.parts import Parts

@@ -10,8 +10,8 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from dixtill_hf.artifacts.storage import is_remote
-from dixtill_hf.data.files import READERS
-from dixtill_hf.data.row_files import RowFile
+from dixtill_hf.data.formats.kinds import KINDS
+from dixtill_hf.data.formats.row_file import RowFile
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -45,7 +45,7 @@ def _files_of(name: str) -> list[str]:
     if path.is_file():  # also one whose name looks like a pattern
         return [str(path)]
     if path.is_dir():
-        found = [str(one) for one in sorted(path.iterdir()) if one.suffix.lower() in READERS]
+        found = [str(one) for one in sorted(path.iterdir()) if one.suffix.lower() in KINDS]
     else:
         found = sorted(one for one in glob.glob(str(path), recursive=True) if Path(one).is_file())
     return _some(found, name)
@@ -59,7 +59,7 @@ def _remote_files_of(name: str) -> list[str]:
         return [name]
     if system.isdir(path):
         listed = system.ls(path, detail=False)
-        found = [one for one in listed if PurePath(one).suffix.lower() in READERS]
+        found = [one for one in listed if PurePath(one).suffix.lower() in KINDS]
     else:
         found = system.glob(path)
     return _some(sorted(system.unstrip_protocol(one) for one in found), name)
@@ -68,7 +68,7 @@ def _remote_files_of(name: str) -> list[str]:
 def _some(found: list[str], name: str) -> list[str]:
     if not found:
         raise FileNotFoundError(
-            f"There is no file {name!r}, no directory of that name with {', '.join(READERS)} files,"
+            f"There is no file {name!r}, no directory of that name with {', '.join(KINDS)} files,"
             " and no file that it matches as a pattern."
         )
     return found

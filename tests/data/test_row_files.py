@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from benchmarks.fuzz_files import data_case
-from dixtill_hf.data import row_files
 from dixtill_hf.data.files import read_file
+from dixtill_hf.data.formats.row_file import RowFile
 from dixtill_hf.data.row_files import open_row_file
 
 
@@ -27,7 +27,7 @@ def written(tmp_path, name, content):
 
 
 def test_odd_and_damaged_files_are_read_as_a_whole_file_is_or_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(row_files, "_ROWS_AT_ONCE", 5)
+    monkeypatch.setattr(RowFile, "_rows_at_once", 5)
     draw = random.Random(0)
     for _ in range(150):
         path = data_case(draw, tmp_path).path
@@ -61,7 +61,7 @@ def test_batches_begin_at_any_row_across_row_groups(size, start, tmp_path):
 
 
 def test_the_types_of_json_lines_come_from_all_rows(tmp_path, monkeypatch):
-    monkeypatch.setattr(row_files, "_ROWS_AT_ONCE", 2)
+    monkeypatch.setattr(RowFile, "_rows_at_once", 2)
     values = [1, 2, 2.5, None], [1, 2, "A7", True], [None, None, None, [1, "b"]]
     rows = [
         {"text": "t", "number": number, "code": code, "list": parts}
