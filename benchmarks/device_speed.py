@@ -33,6 +33,7 @@ import onnxruntime
 import tokenizers
 from transformers import AutoTokenizer
 
+from dixtill_hf.artifacts.files import write_json
 from dixtill_hf.baselines.quantization import compress_teacher, load_compressed
 from dixtill_hf.data.words import words_of
 from dixtill_hf.export.dxt import student_bytes
@@ -223,7 +224,7 @@ def main() -> None:
         "runtimes": results,
     }
     print(json.dumps(record, indent=2))
-    arguments.output.write_text(json.dumps(record, indent=2) + "\n", encoding="ascii")
+    write_json(arguments.output, record)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from transformers import PrinterCallback
 
 from dixtill_hf.annotation.annotate import annotate
-from dixtill_hf.artifacts.files import write_json
+from dixtill_hf.artifacts.files import read_json, write_json
 from dixtill_hf.artifacts.hashing import hash_json, hash_texts
 from dixtill_hf.data import columns
 from dixtill_hf.data.alignment import explained_scores
@@ -177,7 +177,7 @@ class ExperimentRecords:
         self, path: Path, experiment: Experiment, command: str, described: Mapping[str, Any]
     ) -> None:
         self.path = path
-        earlier = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        earlier = read_json(path) or {}
         same = earlier.get("fingerprint") == experiment.fingerprint
         self._content: dict[str, Any] = {
             "fingerprint": experiment.fingerprint,

@@ -27,6 +27,7 @@ import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dixtill_hf.artifacts.files import write_json
 from dixtill_hf.data.embedded import financial_headlines
 from dixtill_hf.scoring.files import ROWS_A_PART, predict_files
 
@@ -87,7 +88,7 @@ def main() -> None:
     given = parser.parse_args()
     with TemporaryDirectory() as directory:
         result = measure(given, Path(directory))
-    given.output.write_text(json.dumps(result, indent=2) + "\n", "utf-8")
+    write_json(given.output, result)
     print(json.dumps(result, indent=2))
 
 

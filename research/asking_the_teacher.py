@@ -11,7 +11,6 @@ Records are written one by one; the same call goes on where an interrupted one s
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
 import tempfile
@@ -24,7 +23,7 @@ import numpy as np
 from datasets import ClassLabel, Dataset, disable_progress_bars, load_from_disk
 from scipy.stats import ttest_rel
 
-from dixtill_hf.artifacts.files import write_json
+from dixtill_hf.artifacts.files import read_json, write_json
 from dixtill_hf.cli.arguments import read_arguments
 from dixtill_hf.data.columns import LABEL, LABEL_UNKNOWN, TEXT
 from dixtill_hf.distillation.building import build_trainer
@@ -65,7 +64,7 @@ def main(argv: Sequence[str]) -> None:
     disable_progress_bars()
     data = load_from_disk(arguments.annotated)
     path = Path(arguments.results_dir) / "asking_the_teacher.json"
-    content = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"records": []}
+    content = read_json(path) or {"records": []}
     content |= {
         "command": shlex.join(["python", "-m", "research.asking_the_teacher", *argv]),
         "arguments": asdict(arguments),

@@ -2,7 +2,6 @@
 """Writes the report of a run into its output directory, from the JSON files that lie there."""
 
 import base64
-import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ except ImportError as error:
     ) from error
 from markupsafe import Markup
 
+from dixtill_hf.artifacts.files import read_json
 from dixtill_hf.reporting import formatting as fmt
 from dixtill_hf.reporting import tables
 from dixtill_hf.reporting.answering import answering_sentences
@@ -147,8 +147,8 @@ def _has_intervals(series: Sequence[Series]) -> bool:
 
 def _read_explanations(directory: Path) -> dict[str, Any] | None:
     """Contents of explanations.json, None if there is none."""
-    source = directory / "explanations.json"
-    return json.loads(source.read_text(encoding="utf-8")) if source.is_file() else None
+    found: dict[str, Any] | None = read_json(directory / "explanations.json")
+    return found
 
 
 def _write_page(

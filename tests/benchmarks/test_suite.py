@@ -14,15 +14,12 @@ from benchmarks.suite import SuiteArguments, run_suite
 from benchmarks.suite_models import MODELS, first_layers
 from benchmarks.suite_report import tables_of, write_report
 from dixtill_hf.teacher.loading import load_teacher
+from tests.headlines import write_headlines
 
 
 @pytest.fixture
 def given(tmp_path, monkeypatch, tiny_teacher_dir, sentences, teacher_labels):
-    directory = tmp_path / "data" / "tiny"
-    directory.mkdir(parents=True)
-    for split, count in (("train", 80), ("test", 30)):
-        rows = [f'"{sentences[i % 12]} {split} {i}",{teacher_labels[i % 3]}' for i in range(count)]
-        (directory / f"{split}.csv").write_text("\n".join(["text,label", *rows]) + "\n")
+    write_headlines(tmp_path / "data" / "tiny", sentences, teacher_labels, train=80, test=30)
     monkeypatch.setattr(suite, "DATA_SETS", {"tiny": DataFiles("tiny")})
     return SuiteArguments(
         data_dir=str(tmp_path / "data"),

@@ -8,16 +8,12 @@ from datasets import load_from_disk
 
 from dixtill_hf.cli.main import main
 from dixtill_hf.distillation.trainer import DistillationTrainer
+from tests.headlines import write_headlines
 
 
 @pytest.fixture
 def data_dir(tmp_path, sentences, teacher_labels):
-    directory = tmp_path / "data"
-    directory.mkdir()
-    for split, count in (("train", 48), ("test", 12)):
-        rows = [f'"{sentences[i % 12]} {split} {i}",{teacher_labels[i % 3]}' for i in range(count)]
-        (directory / f"{split}.csv").write_text("\n".join(["text,label", *rows]) + "\n")
-    return directory
+    return write_headlines(tmp_path / "data", sentences, teacher_labels, train=48, test=12)
 
 
 def test_annotate_train_evaluate_explain(

@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 
 from dixtill_hf import distill
 from dixtill_hf.cli.main import main
+from tests.headlines import write_headlines
 
 ROOT = Path(__file__).parents[2]
 # Of Integrated Gradients. The precision would be chosen by its speed, which a busy machine changes.
@@ -22,12 +23,7 @@ STEPS, PRECISION = 2, "float32"
 @pytest.fixture
 def data(tmp_path: Path, sentences: list[str], teacher_labels: list[str]) -> Path:
     """train.csv and test.csv of texts that all differ."""
-    directory = tmp_path / "data"
-    directory.mkdir()
-    for split, count in (("train", 40), ("test", 12)):
-        rows = [f'"{sentences[i % 12]} {split} {i}",{teacher_labels[i % 3]}' for i in range(count)]
-        (directory / f"{split}.csv").write_text("\n".join(["text,label", *rows]) + "\n")
-    return directory
+    return write_headlines(tmp_path / "data", sentences, teacher_labels, train=40, test=12)
 
 
 @pytest.mark.slow

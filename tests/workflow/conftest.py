@@ -16,15 +16,7 @@ from dixtill_hf.workflow.recipe import (
     TeacherArguments,
 )
 from dixtill_hf.workflow.run import run
-
-
-def write_headlines(directory: Path, sentences: list[str], labels: list[str]) -> Path:
-    """Write train.csv and test.csv of texts that all differ; returns their directory."""
-    directory.mkdir()
-    for split, count in (("train", 60), ("test", 24)):
-        rows = [f'"{sentences[i % 12]} {split} {i}",{labels[i % 3]}' for i in range(count)]
-        (directory / f"{split}.csv").write_text("\n".join(["text,label", *rows]) + "\n")
-    return directory
+from tests.headlines import write_headlines
 
 
 def small_recipe(data_dir: Path, teacher: Path, output_dir: Path) -> Recipe:

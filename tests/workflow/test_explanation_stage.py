@@ -18,8 +18,9 @@ from dixtill_hf.workflow.explanation_stage import (
     study_explanations,
 )
 from dixtill_hf.workflow.run import FinishedRun, complete_run
+from tests.headlines import write_headlines
 
-from .conftest import small_recipe, write_headlines
+from .conftest import small_recipe
 
 
 @pytest.fixture(scope="module")
