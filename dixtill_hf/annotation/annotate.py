@@ -32,8 +32,8 @@ from dixtill_hf.annotation.shards import cache_places, first_of_each, row_keys
 from dixtill_hf.artifacts.process_group import ProcessGroup
 from dixtill_hf.data import columns
 from dixtill_hf.data.columns import TEXT, TRUNCATED
+from dixtill_hf.data.label_column import problem_type_of
 from dixtill_hf.data.labels import label_names
-from dixtill_hf.data.problem_types import problem_type_of
 from dixtill_hf.explainers.base import Explainer, get_explainer
 from dixtill_hf.explainers.several_outputs import check_output
 from dixtill_hf.teacher.checkpoints import label_names_of, load_config

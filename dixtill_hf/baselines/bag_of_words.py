@@ -24,14 +24,13 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from dixtill_hf.artifacts.hashing import hash_texts
 from dixtill_hf.baselines.base import Baseline, Cache, register_baseline, without_cache
 from dixtill_hf.data.columns import LABEL, TEXT
+from dixtill_hf.data.label_column import label_array, problem_type_of
 from dixtill_hf.data.problem_types import (
     MULTI_LABEL,
     PROBLEM_TYPES,
     REGRESSION,
     SINGLE_LABEL,
     get_problem_type,
-    label_array,
-    problem_type_of,
 )
 from dixtill_hf.data.words import words_of
 

@@ -9,7 +9,7 @@ from datasets import Dataset, DatasetDict, List, Value
 from numpy.typing import NDArray
 
 from dixtill_hf.data.columns import LABEL, RATIONALE, TEXT
-from dixtill_hf.data.problem_types import label_array, problem_type_of_column
+from dixtill_hf.data.label_column import label_array, problem_type_of_column
 
 logger = logging.getLogger(__name__)
 

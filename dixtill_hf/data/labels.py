@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from datasets import ClassLabel, Dataset, DatasetDict, Value
 
 from dixtill_hf.data.columns import LABEL
+from dixtill_hf.data.label_column import problem_type_of
 from dixtill_hf.data.label_encoding.checks import is_missing
 from dixtill_hf.data.label_encoding.multi_label import (
     LIST,
@@ -18,13 +19,7 @@ from dixtill_hf.data.label_encoding.multi_label import (
 )
 from dixtill_hf.data.label_encoding.regression import encode_values, is_number
 from dixtill_hf.data.label_encoding.single_label import encode_single_labels
-from dixtill_hf.data.problem_types import (
-    MULTI_LABEL,
-    REGRESSION,
-    SINGLE_LABEL,
-    get_problem_type,
-    problem_type_of,
-)
+from dixtill_hf.data.problem_types import MULTI_LABEL, REGRESSION, SINGLE_LABEL, get_problem_type
 
 logger = logging.getLogger(__name__)
 

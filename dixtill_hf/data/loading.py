@@ -21,8 +21,8 @@ from dixtill_hf.data.checks import (
 )
 from dixtill_hf.data.columns import LABEL, RATIONALE, TEXT
 from dixtill_hf.data.conventions import find_label_columns, find_text_column, name_splits
+from dixtill_hf.data.label_column import missing_label
 from dixtill_hf.data.labels import encode_labels
-from dixtill_hf.data.problem_types import missing_label
 from dixtill_hf.data.sources import Source, read_source
 from dixtill_hf.data.splitting import hold_out
 

@@ -14,12 +14,12 @@ from collections.abc import Hashable, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
-from datasets import ClassLabel, Dataset, DatasetDict, IterableDataset, Value
+from datasets import ClassLabel, Value
 from datasets import Sequence as ListOf
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, softmax
 
-from dixtill_hf.data.columns import LABEL, LABEL_UNKNOWN
+from dixtill_hf.data.columns import LABEL_UNKNOWN
 from dixtill_hf.data.names import check_name
 
 SINGLE_LABEL = "single_label_classification"
@@ -291,24 +291,6 @@ def get_problem_type(name: str) -> ProblemType:
     return PROBLEM_TYPES[name]
 
 
-def problem_type_of_column(feature: Any) -> ProblemType | None:
-    """The kind of task that a column `label` is for; None if its feature is of none of them."""
-    if isinstance(feature, ClassLabel):
-        return PROBLEM_TYPES[SINGLE_LABEL]
-    if isinstance(getattr(feature, "feature", None), ClassLabel):
-        return PROBLEM_TYPES[MULTI_LABEL]
-    numbers = list(feature.values()) if isinstance(feature, dict) else [feature]
-    if all(isinstance(one, Value) and one.dtype.startswith("float") for one in numbers):
-        return PROBLEM_TYPES[REGRESSION]
-    return None
-
-
-def problem_type_of(data: Dataset | IterableDataset | DatasetDict) -> ProblemType | None:
-    """The kind of task that labelled data are for; None if the labels are of none of them."""
-    dataset = data["train"] if isinstance(data, DatasetDict) else data
-    return problem_type_of_column(dataset.features.get(LABEL))
-
-
 def problem_type_of_model(config: Any) -> ProblemType:
     """The kind of task of a model in transformers.
 
@@ -348,39 +330,6 @@ def thresholds_of_model(config: Any) -> float | list[float]:
         config: Its configuration. Those that were chosen here have `thresholds`.
     """
     return getattr(config, "thresholds", None) or DEFAULT_THRESHOLD
-
-
-def label_array(dataset: Dataset, problem: ProblemType, outputs: int) -> NDArray:
-    """The labels of a split as a loss takes them; see `ProblemType.array`.
-
-    Args:
-        dataset: The split; without a column `label` all texts are unlabelled.
-        problem: The kind of task.
-        outputs: Number of outputs.
-    """
-    if LABEL not in dataset.column_names:
-        return problem.array([None] * len(dataset), outputs)
-    return problem.array(dataset.with_format(None)[LABEL][:], outputs)
-
-
-def labelled_rows(dataset: Dataset) -> NDArray[np.bool_]:
-    """Which texts of a split have a label, boolean `(texts,)`."""
-    problem = problem_type_of(dataset)
-    if problem is None:
-        return np.zeros(len(dataset), bool)
-    names = problem.names(dataset.features[LABEL]) or []
-    return problem.is_labelled(label_array(dataset, problem, len(names)))
-
-
-def has_unlabelled(dataset: Dataset) -> bool:
-    """Whether a text of a split has no label."""
-    return not bool(labelled_rows(dataset).all())
-
-
-def missing_label(dataset: Dataset) -> int | None:
-    """What the column `label` of a dataset holds of a text without a label."""
-    problem = problem_type_of(dataset)
-    return LABEL_UNKNOWN if problem is None else problem.missing
 
 
 def predicted_labels(

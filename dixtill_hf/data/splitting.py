@@ -9,7 +9,7 @@ import numpy as np
 from datasets import Dataset
 
 from dixtill_hf.data.columns import LABEL, TEXT
-from dixtill_hf.data.problem_types import label_array, problem_type_of
+from dixtill_hf.data.label_column import label_array, problem_type_of
 
 
 def hold_out(train: Dataset, fraction: float = 0.1, seed: int = 0) -> tuple[Dataset, Dataset]:

@@ -22,7 +22,7 @@ from dixtill_hf.data.columns import (
     TEACHER_SPANS,
     TEXT,
 )
-from dixtill_hf.data.problem_types import missing_label
+from dixtill_hf.data.label_column import missing_label
 from dixtill_hf.data.words import word_spans, words_of
 from dixtill_hf.explainers.base import Explainer
 from dixtill_hf.student.word_vectors import frequent_words, load_word_vectors

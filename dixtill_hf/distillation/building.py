@@ -12,8 +12,8 @@ from datasets import Dataset
 from transformers import PreTrainedTokenizerFast, set_seed
 
 from dixtill_hf.data.columns import TEXT
+from dixtill_hf.data.label_column import problem_type_of
 from dixtill_hf.data.labels import label_names as names_of_labels
-from dixtill_hf.data.problem_types import problem_type_of
 from dixtill_hf.distillation.arguments import DistillationArguments
 from dixtill_hf.distillation.augmentation import add_teacher_labelled_texts
 from dixtill_hf.distillation.presets import StudentSettings, student_settings

@@ -19,13 +19,8 @@ from transformers import PreTrainedTokenizerFast
 from dixtill_hf.data import columns
 from dixtill_hf.data.alignment import Reduction, align_batch
 from dixtill_hf.data.checks import name_rows
-from dixtill_hf.data.problem_types import (
-    REGRESSION,
-    SINGLE_LABEL,
-    ProblemType,
-    get_problem_type,
-    problem_type_of_column,
-)
+from dixtill_hf.data.label_column import problem_type_of_column
+from dixtill_hf.data.problem_types import REGRESSION, SINGLE_LABEL, ProblemType, get_problem_type
 from dixtill_hf.data.words import word_limit
 
 INPUT_IDS = "input_ids"

@@ -21,9 +21,9 @@ from dixtill_hf.annotation.shards import check_cache, default_cache_dir
 from dixtill_hf.artifacts.files import newest_whole_checkpoint, write_json
 from dixtill_hf.artifacts.hashing import hash_json, hash_texts
 from dixtill_hf.data.columns import LABEL, TEXT
+from dixtill_hf.data.label_column import has_unlabelled, problem_type_of
 from dixtill_hf.data.labels import label_names as names_of_labels
 from dixtill_hf.data.loading import load_text_classification
-from dixtill_hf.data.problem_types import has_unlabelled, problem_type_of
 from dixtill_hf.data.sources import Source
 from dixtill_hf.distillation.arguments import DistillationArguments
 from dixtill_hf.distillation.augmentation import label_variants

@@ -12,12 +12,9 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from dixtill_hf.data.checks import name_rows
 from dixtill_hf.data.columns import LABEL, LABEL_UNKNOWN, TEXT
+from dixtill_hf.data.label_column import problem_type_of
 from dixtill_hf.data.names import hub_id
-from dixtill_hf.data.problem_types import (
-    SINGLE_LABEL,
-    problem_type_of,
-    problem_type_of_model,
-)
+from dixtill_hf.data.problem_types import SINGLE_LABEL, problem_type_of_model
 from dixtill_hf.distillation.arguments import DistillationArguments
 from dixtill_hf.distillation.dataset import (
     ATTRIBUTION_TARGETS,

@@ -16,8 +16,9 @@ from pathlib import Path
 from datasets import Dataset, DatasetDict
 
 from dixtill_hf.artifacts.hashing import hash_json
+from dixtill_hf.data.label_column import problem_type_of
 from dixtill_hf.data.labels import label_names
-from dixtill_hf.data.problem_types import SINGLE_LABEL, problem_type_of
+from dixtill_hf.data.problem_types import SINGLE_LABEL
 from dixtill_hf.data.splitting import assign_folds
 from dixtill_hf.teacher.finetuning import finetune_teacher
 from dixtill_hf.teacher.finetuning_trainer import FinetuningSettings

@@ -24,14 +24,13 @@ from dixtill_hf.artifacts.hashing import hash_file, hash_json, hash_texts
 from dixtill_hf.artifacts.process_group import ProcessGroup
 from dixtill_hf.artifacts.stage_cache import cached_directory, checkpoints_of, is_replaceable
 from dixtill_hf.data.columns import LABEL, TEXT
+from dixtill_hf.data.label_column import label_array, problem_type_of
 from dixtill_hf.data.labels import label_names
 from dixtill_hf.data.problem_types import (
     MULTI_LABEL,
     PROBLEM_TYPES,
     SINGLE_LABEL,
     ProblemType,
-    label_array,
-    problem_type_of,
     problem_type_of_model,
 )
 from dixtill_hf.data.thresholds import best_thresholds

@@ -19,13 +19,9 @@ from transformers import (
 )
 
 from dixtill_hf.data.columns import LABEL, TEXT
+from dixtill_hf.data.label_column import label_array, problem_type_of
 from dixtill_hf.data.labels import label_names
-from dixtill_hf.data.problem_types import (
-    PROBLEM_TYPES,
-    SINGLE_LABEL,
-    label_array,
-    problem_type_of,
-)
+from dixtill_hf.data.problem_types import PROBLEM_TYPES, SINGLE_LABEL
 from dixtill_hf.teacher.adapters import is_adapter
 from dixtill_hf.teacher.checkpoints import (
     check_architecture,

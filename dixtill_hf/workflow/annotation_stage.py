@@ -14,7 +14,7 @@ from dixtill_hf.annotation.annotate import annotate
 from dixtill_hf.annotation.annotator import ENGINE_VERSION
 from dixtill_hf.annotation.ensemble import annotate_cross_fitted
 from dixtill_hf.data.columns import LABEL, TEACHER_LOGITS
-from dixtill_hf.data.problem_types import labelled_rows
+from dixtill_hf.data.label_column import labelled_rows
 from dixtill_hf.teacher.ensemble import TeacherEnsemble
 from dixtill_hf.workflow.context import RunContext
 from dixtill_hf.workflow.data_stage import RunData

@@ -15,7 +15,8 @@ from dixtill_hf.artifacts.stage_cache import OutputCache
 from dixtill_hf.baselines.attention_heads import HeadMap
 from dixtill_hf.baselines.base import get_baseline
 from dixtill_hf.baselines.pruned_heads import why_heads_stay
-from dixtill_hf.data.problem_types import SINGLE_LABEL, problem_type_of
+from dixtill_hf.data.label_column import problem_type_of
+from dixtill_hf.data.problem_types import SINGLE_LABEL
 from dixtill_hf.evaluation.latency import LatencySettings
 from dixtill_hf.reporting.report import write_report
 from dixtill_hf.teacher.loading import Teacher

@@ -14,16 +14,10 @@ from datasets import Dataset, DatasetDict
 from dixtill_hf.artifacts.hashing import hash_json, hash_texts
 from dixtill_hf.data.checks import check_classes
 from dixtill_hf.data.columns import LABEL, RATIONALE, TEXT
+from dixtill_hf.data.label_column import label_array, labelled_rows, problem_type_of
 from dixtill_hf.data.labels import label_names
 from dixtill_hf.data.loading import add_unlabelled_texts, load_text_classification
-from dixtill_hf.data.problem_types import (
-    PROBLEM_TYPES,
-    SINGLE_LABEL,
-    ProblemType,
-    label_array,
-    labelled_rows,
-    problem_type_of,
-)
+from dixtill_hf.data.problem_types import PROBLEM_TYPES, SINGLE_LABEL, ProblemType
 from dixtill_hf.data.splitting import hold_out
 from dixtill_hf.workflow.context import RunContext
 from dixtill_hf.workflow.recipe import DataArguments

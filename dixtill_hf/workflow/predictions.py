@@ -13,14 +13,13 @@ from numpy.typing import ArrayLike, NDArray
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from dixtill_hf.data.columns import TEACHER_LOGITS, TEXT
+from dixtill_hf.data.label_column import label_array, problem_type_of
 from dixtill_hf.data.labels import label_names
 from dixtill_hf.data.problem_types import (
     DEFAULT_THRESHOLD,
     PROBLEM_TYPES,
     SINGLE_LABEL,
     ProblemType,
-    label_array,
-    problem_type_of,
     problem_type_of_model,
     thresholds_of_model,
 )

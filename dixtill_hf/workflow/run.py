@@ -19,7 +19,8 @@ from dixtill_hf.artifacts.process_group import (
     launched_rank,
     leave_process_group,
 )
-from dixtill_hf.data.problem_types import REGRESSION, SINGLE_LABEL, has_unlabelled, labelled_rows
+from dixtill_hf.data.label_column import has_unlabelled, labelled_rows
+from dixtill_hf.data.problem_types import REGRESSION, SINGLE_LABEL
 from dixtill_hf.distillation.presets import METHODS
 from dixtill_hf.explainers.base import Explainer
 from dixtill_hf.reporting.measurements import METRICS_FORMAT

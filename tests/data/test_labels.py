@@ -5,8 +5,8 @@ import pytest
 from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
 
 from dixtill_hf.data.columns import LABEL_UNKNOWN
+from dixtill_hf.data.label_column import problem_type_of
 from dixtill_hf.data.labels import encode_labels, label_names
-from dixtill_hf.data.problem_types import problem_type_of
 
 
 def data(feature=None, **splits) -> DatasetDict:

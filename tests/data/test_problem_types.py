@@ -5,8 +5,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from datasets import ClassLabel, Dataset, Features, Value
-from datasets import Sequence as ListOf
 
 from dixtill_hf.data.columns import LABEL_UNKNOWN
 from dixtill_hf.data.problem_types import (
@@ -15,25 +13,11 @@ from dixtill_hf.data.problem_types import (
     REGRESSION,
     SINGLE_LABEL,
     get_problem_type,
-    label_array,
-    problem_type_of_column,
     problem_type_of_model,
 )
 
 SINGLE, MULTI, VALUES = (PROBLEM_TYPES[name] for name in (SINGLE_LABEL, MULTI_LABEL, REGRESSION))
 LOGITS = np.array([[2.0, -1.0, 0.5], [-3.0, -1.0, -2.0]])
-
-
-@pytest.mark.parametrize("problem", PROBLEM_TYPES.values(), ids=PROBLEM_TYPES)
-def test_a_column_tells_its_kind_of_task_and_the_names(problem):
-    feature = problem.feature(["a", "b"])
-    assert problem_type_of_column(feature) is problem
-    assert problem.names(feature) == ["a", "b"]
-
-
-def test_other_columns_are_of_no_task():
-    for feature in (None, Value("int64"), Value("string"), ListOf(Value("int64"))):
-        assert problem_type_of_column(feature) is None
 
 
 def test_scores_are_probabilities_or_values():
@@ -74,14 +58,6 @@ def test_groups_are_labels_rarest_labels_and_tenths():
     groups = VALUES.groups(np.append(np.arange(100.0), np.nan)[:, None].astype(np.float32))
     assert sorted(set(groups)) == [LABEL_UNKNOWN, *range(10)]
     assert groups[:100] == sorted(groups[:100])
-
-
-def test_labels_of_a_split_without_the_column_are_unknown():
-    texts = Dataset.from_dict({"text": ["a", "b"]})
-    assert not any(one.is_labelled(label_array(texts, one, 2)).any() for one in (SINGLE, MULTI))
-    features = Features({"text": Value("string"), "label": ListOf(ClassLabel(names=["x", "y"]))})
-    rows = Dataset.from_dict({"text": ["a"], "label": [[1]]}, features=features)
-    assert label_array(rows, MULTI, 2).tolist() == [[0.0, 1.0]]
 
 
 def test_a_model_without_a_problem_type_is_read_as_transformers_reads_it():
