@@ -25,13 +25,17 @@ from dixtill_hf.teacher.loading import Teacher
 
 
 def read_logits(teacher: Teacher, texts: Sequence[EncodedText], budget: TokenBudget) -> np.ndarray:
-    """A teacher's logits for texts, `(texts, labels)`, float32, read in batches."""
+    """A teacher's logits for texts, `(texts, labels)`, float32, read in batches.
+
+    Of no texts: `(0, 0)`.
+    """
 
     def read(rows: list[int]) -> torch.Tensor:
         with torch.inference_mode():
             return teacher.logits(collate(teacher, [texts[row] for row in rows]).inputs).cpu()
 
-    return torch.stack(budget.collect([len(text) for text in texts], read)).numpy()
+    logits = budget.collect([len(text) for text in texts], read)
+    return torch.stack(logits).numpy() if logits else np.empty((0, 0), np.float32)
 
 
 _EXPLAINERS: dict[str, type[Explainer]] = {}
