@@ -30,6 +30,10 @@ class CalibrateArguments:
     confidence: float = field(
         default=0.95, metadata={"help": "Probability that the agreement holds on unseen texts."}
     )
+    chosen_among: int = field(
+        default=1,
+        metadata={"help": "From how many students this one was chosen on these same texts."},
+    )
 
 
 def main(argv: Sequence[str]) -> None:
@@ -52,6 +56,7 @@ def main(argv: Sequence[str]) -> None:
         data[arguments.split],
         arguments.agreement,
         arguments.confidence,
+        arguments.chosen_among,
     )
     student.save(arguments.output_dir)
     print(json.dumps(found.to_dict(), indent=2))

@@ -49,9 +49,9 @@ def _threshold(found: Mapping[str, Any]) -> list[str]:
     sentence = (
         f"Threshold: predictions with a probability of at least {fmt.score(threshold['threshold'])}"
         f" agree with the teacher on {_share(threshold['accuracy'])} of unseen texts, with "
-        f"{_share(threshold['confidence'])} confidence ({fmt.count(threshold['answered'])} of "
-        f"{fmt.count(threshold['texts'])} held-out texts reach it, {fmt.count(threshold['wrong'])} "
-        "of them disagree)."
+        f"{_share(threshold['confidence'])} confidence{_choice(found)} "
+        f"({fmt.count(threshold['answered'])} of {fmt.count(threshold['texts'])} held-out texts reach it, "
+        f"{fmt.count(threshold['wrong'])} of them disagree)."
     )
     measured = (
         f"On the test texts {fmt.percent(answers['answered'])} reach it, and "
@@ -60,6 +60,14 @@ def _threshold(found: Mapping[str, Any]) -> list[str]:
     if answers["accuracy"] is not None:
         measured += f"; {fmt.percent(answers['accuracy'])} are right"
     return [f"{sentence} {measured}."]
+
+
+def _choice(found: Mapping[str, Any]) -> str:
+    """That the bound counts the choice of the student, in runs that chose among several."""
+    students = found.get("chosen_among", 1)
+    return (
+        f", although it was chosen among {students} students on these texts" if students > 1 else ""
+    )
 
 
 def _cascade(found: Mapping[str, Any]) -> list[str]:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -61,6 +61,7 @@ def calibrate(
     held_out: Dataset,
     agreement: float = AGREEMENT,
     confidence: float = CONFIDENCE,
+    chosen_among: int = 1,
 ) -> Calibration:
     """Calibrate a student against its teacher, and find the threshold from which on it may answer.
 
@@ -79,15 +80,24 @@ def calibrate(
         agreement: The wanted share of answers on which student and teacher agree, in (0, 1).
             Default 0.97.
         confidence: Probability of the bound, in (0, 1). Default 0.95.
+        chosen_among: From how many students this one was chosen on these same texts, by seed or
+            setting. The best of many looks better here than it is, so each of them is tested at
+            a `chosen_among`-th of the risk (the union bound). Default 1: the texts chose nothing.
 
     Returns:
         What was found. With fewer than 100 texts the student stays as it is.
 
     Raises:
-        ValueError: A share is out of its range, the student has been calibrated already, does not
-            choose one of several labels, or the texts have no teacher's logits.
+        ValueError: A share or the number of students is out of its range, the student has been
+            calibrated already or does not choose one of several labels, or the texts have no
+            teacher's logits.
     """
     texts_needed(agreement, confidence)  # refuses shares out of their range
+    if not isinstance(chosen_among, int) or chosen_among < 1:
+        raise ValueError(
+            f"chosen_among must be a whole number of at least 1, got {chosen_among!r}: the number "
+            "of students from which this one was chosen."
+        )
     if model.config.answering is not None:
         raise ValueError(
             "This student has been calibrated already (config.answering): calibrate it as it was "
@@ -119,8 +129,10 @@ def calibrate(
         (confidences[proposing], right[proposing]),
         (confidences[testing], right[testing]),
         agreement,
-        confidence,
+        1 - (1 - confidence) / chosen_among,
     )
+    if threshold is not None:  # the confidence that is left after the choice
+        threshold = replace(threshold, confidence=confidence)
     divide_logits(model, temperature)
     found = Calibration(
         temperature,

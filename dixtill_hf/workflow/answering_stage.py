@@ -16,18 +16,24 @@ from dixtill_hf.selective.measuring import measure_answers
 from dixtill_hf.student.student import load_student
 
 
-def calibrate_published(directory: Path, annotated: DatasetDict) -> dict[str, Any]:
+def calibrate_published(
+    directory: Path, annotated: DatasetDict, chosen_among: int
+) -> dict[str, Any]:
     """Calibrate a student on the validation texts, and measure its answers on the test texts.
 
     Args:
         directory: The student, which is written anew.
         annotated: The annotated splits.
+        chosen_among: From how many students this one was chosen on the validation texts.
 
     Returns:
-        JSON values: what `Calibration` and `measure_answers` hold, and what was wanted.
+        JSON values: what `Calibration` and `measure_answers` hold, what was wanted, and
+        `chosen_among`.
     """
     student = load_student(directory)
-    found = calibrate(student.model, student.tokenizer, annotated["validation"])
+    found = calibrate(
+        student.model, student.tokenizer, annotated["validation"], chosen_among=chosen_among
+    )
     student.save(directory)
     test = annotated["test"]
     measured = measure_answers(
@@ -36,4 +42,10 @@ def calibrate_published(directory: Path, annotated: DatasetDict) -> dict[str, An
         test[LABEL][:],
         None if found.threshold is None else found.threshold.threshold,
     )
-    return {**found.to_dict(), "agreement": AGREEMENT, "confidence": CONFIDENCE, **measured}
+    return {
+        **found.to_dict(),
+        "agreement": AGREEMENT,
+        "confidence": CONFIDENCE,
+        "chosen_among": chosen_among,
+        **measured,
+    }

@@ -43,6 +43,7 @@ from dixtill_hf.workflow.student_jobs import (
 )
 from dixtill_hf.workflow.student_publication import (
     best_student,
+    candidates,
     card_facts,
     describe_student,
     publish_student,
@@ -272,7 +273,9 @@ def complete_run(recipe: Recipe, command: str) -> FinishedRun:
     best = best_student(results)
     publish_student(context, jobs[best])
     if data.problem_type.name == SINGLE_LABEL:  # else there is no one best probability
-        metrics["answering"] = calibrate_published(context.student_dir, annotation.splits)
+        metrics["answering"] = calibrate_published(
+            context.student_dir, annotation.splits, chosen_among=len(candidates(results))
+        )
     with context.cache.timed("device", [jobs[best].fingerprint]):
         metrics["device"] = measure_on_device(context, jobs[best], annotation.splits["test"])
     metrics["stages"] = context.cache.seconds()

@@ -119,13 +119,18 @@ def _shown_text(examples: Sequence[Mapping[str, Any]]) -> str | None:
     return None if best is None else best["text"]
 
 
+def candidates(results: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Positions of the students that may be published: DiXtill's; all if there are none of it."""
+    positions = [i for i, r in enumerate(results) if r["method"] == "dixtill"]
+    return positions or list(range(len(results)))
+
+
 def best_student(results: Sequence[Mapping[str, Any]]) -> int:
-    """Position of the best DiXtill student on validation; of any method if there is none.
+    """Position of the candidate that is best on validation.
 
     The best has the most of the main metric of its kind of task; without a labelled validation
     text, it is the one that agrees most with the teacher.
     """
-    positions = [i for i, r in enumerate(results) if r["method"] == "dixtill"]
 
     def score(position: int) -> float:
         row = results[position]
@@ -133,7 +138,7 @@ def best_student(results: Sequence[Mapping[str, Any]]) -> int:
         quality = validation[QUALITY[row.get("problem_type", SINGLE_LABEL)].main]
         return validation["teacher_agreement"] if quality is None else quality
 
-    return max(positions or range(len(results)), key=score)
+    return max(candidates(results), key=score)
 
 
 def explained_examples(

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A student is calibrated on held-out texts, and the threshold goes where the student goes."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -50,6 +52,19 @@ def test_the_temperature_is_found_and_predictions_stay(tmp_path):
     assert loaded.explain(held_out["text"][:200]) == after
     with pytest.raises(ValueError, match="has been calibrated already"):
         calibrate(loaded.model, loaded.tokenizer, held_out)
+
+
+def test_a_student_that_was_chosen_among_several_is_tested_at_a_share_of_the_risk():
+    student, held_out = student_and_texts(2000)
+    settings = {"held_out": held_out, "agreement": 0.6}
+    alone = calibrate(student.model, student.tokenizer, confidence=0.99, **settings)
+    student, _ = student_and_texts(2000)
+    chosen = calibrate(
+        student.model, student.tokenizer, confidence=0.95, chosen_among=5, **settings
+    )
+    assert chosen.threshold == replace(alone.threshold, confidence=0.95)
+    with pytest.raises(ValueError, match="chosen_among must be"):
+        calibrate(student.model, student.tokenizer, held_out, chosen_among=0)
 
 
 def test_too_few_texts_change_nothing():
