@@ -50,8 +50,8 @@ def _threshold(found: Mapping[str, Any]) -> list[str]:
         f"Threshold: predictions with a probability of at least {fmt.score(threshold['threshold'])}"
         f" agree with the teacher on {_share(threshold['accuracy'])} of unseen texts, with "
         f"{_share(threshold['confidence'])} confidence{_choice(found)} "
-        f"({fmt.count(threshold['answered'])} of {fmt.count(threshold['texts'])} held-out texts reach it, "
-        f"{fmt.count(threshold['wrong'])} of them disagree)."
+        f"({fmt.count(threshold['answered'])} of {fmt.count(threshold['texts'])} held-out texts "
+        f"reach it, {fmt.count(threshold['wrong'])} of them disagree)."
     )
     measured = (
         f"On the test texts {fmt.percent(answers['answered'])} reach it, and "
