@@ -3,7 +3,6 @@
 
 import base64
 import json
-import random
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -60,30 +59,6 @@ def test_what_is_typed_is_classified_and_explained(opened: Browser, student: byt
     assert opened.run("element('words').textContent") == text
     unknown = opened.run("[...document.querySelectorAll('#words .unknown')].length")
     assert unknown == answer.rows.count(0)
-
-
-def test_the_numbers_are_those_of_the_reference(
-    browser: Browser, random_file: Callable[..., bytes], tmp_path: Path
-) -> None:
-    data = random_file((50, 50, 100, 3))
-    (tmp_path / "page.html").write_text(page(data), encoding="utf-8")
-    browser.open(tmp_path / "page.html")
-    words = [word.decode() for word in read_container(data).words]
-    odd = ["cafe\u0301", "東京", "กำ", "[UNK]", "\x00", "İ", "zzz", "1,200", "\U0001f600"]
-    draw, reference = random.Random(0), ReferenceEngine(data)
-    texts = [" ".join(draw.choices(words + odd, k=k % 30)) for k in range(200)]
-    found = browser.run(
-        f"{json.dumps(texts)}.map((text) => {{ const a = classify(text); return "
-        "[a.cut, a.rows, a.scores, a.contributions, a.logits, a.probabilities]"
-        ".map((v) => typeof v === 'number' ? v : Array.from(v)); })"
-    )
-    for text, (cut, rows, scores, contributions, logits, probabilities) in zip(
-        texts, found, strict=True
-    ):
-        expected = reference.run(text)
-        assert (bool(cut), rows, scores) == (expected.cut, expected.rows, expected.scores), text
-        assert contributions == [value for row in expected.contributions for value in row], text
-        assert (tuple(logits), tuple(probabilities)) == (expected.logits, expected.probabilities)
 
 
 def test_pasted_html_is_text(opened: Browser) -> None:

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """One student, the same integers on every machine.
 
-The core is compiled for each target and answers 200 texts, under QEMU where the target is another
-machine. Debian packages: gcc; gcc-aarch64-linux-gnu, libc6-dev-arm64-cross, qemu-user;
-gcc-arm-none-eabi, picolibc-arm-none-eabi, qemu-system-arm; gcc-riscv64-unknown-elf,
-picolibc-riscv64-unknown-elf, qemu-system-misc. Without a tool its targets are skipped.
+The core is compiled for each target and answers 200 texts, under QEMU if the target is another
+machine; the packaged wasm answers them in Chromium. Debian packages: chromium; gcc;
+gcc-aarch64-linux-gnu, libc6-dev-arm64-cross, qemu-user; gcc-arm-none-eabi,
+picolibc-arm-none-eabi, qemu-system-arm; gcc-riscv64-unknown-elf, picolibc-riscv64-unknown-elf,
+qemu-system-misc. Without a tool its targets are skipped.
 """
 
+import json
 import random
 import shutil
 import struct
@@ -18,8 +20,10 @@ from typing import NamedTuple
 
 import pytest
 
+from dixtill_runtime.browser import page
 from dixtill_runtime.container import read_container
 from dixtill_runtime.reference import ReferenceEngine
+from runtime.tests.chromium import chromium
 
 RUNTIME = Path(__file__).resolve().parents[1]
 SOURCES = RUNTIME / "dixtill_runtime" / "c"
@@ -178,6 +182,26 @@ def test_a_target_gives_the_integers_of_the_reference(
     reference = ReferenceEngine(file)
     assert printed[0] == target.kernels
     assert printed[1:] == [line(tuple(reference.run(text)), text) for text in texts]
+
+
+@pytest.mark.slow
+def test_wasm_gives_the_integers_of_the_reference(
+    file: bytes, texts: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "page.html").write_text(page(file), encoding="utf-8")
+    with chromium(tmp_path / "profile") as browser:
+        browser.open(tmp_path / "page.html")
+        answers = browser.run(
+            f"{json.dumps(texts)}.map((text) => {{ const a = classify(text); return "
+            "[a.cut, a.rows, a.scores, a.contributions, a.logits, a.probabilities]"
+            ".map((v) => typeof v === 'number' ? v : Array.from(v)); })"
+        )
+    reference = ReferenceEngine(file)
+    for text, found in zip(texts, answers, strict=True):
+        expected = reference.run(text)
+        contributions = list(chain(*expected.contributions))
+        parts = expected.rows, expected.scores, contributions, expected.logits
+        assert found == [int(expected.cut), *map(list, parts), list(expected.probabilities)], text
 
 
 def runs_avx2() -> bool:
