@@ -111,7 +111,7 @@ _MODULES = {
     "DixtillConfig": "student.configuration_dixtill",
     "DixtillForSequenceClassification": "student.modeling_dixtill",
     "DixtillModel": "student.modeling_dixtill",
-    "DixtillOutput": "student.modeling_dixtill",
+    "DixtillOutput": "student.outputs_dixtill",
     "Explainer": "explainers.base",
     "Explanation": "student.explaining",
     "FunctionTeacher": "teacher.function",
@@ -287,11 +287,8 @@ if TYPE_CHECKING:  # what type checkers and editors read
     from dixtill_hf.student.configuration_dixtill import DixtillConfig
     from dixtill_hf.student.counterfactual import Counterfactual
     from dixtill_hf.student.explaining import Explanation
-    from dixtill_hf.student.modeling_dixtill import (
-        DixtillForSequenceClassification,
-        DixtillModel,
-        DixtillOutput,
-    )
+    from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification, DixtillModel
+    from dixtill_hf.student.outputs_dixtill import DixtillOutput
     from dixtill_hf.student.pipeline_dixtill import dixtill_pipeline
     from dixtill_hf.student.student import Student, load_student
     from dixtill_hf.student.tokenization import WordTokenizer, train_word_tokenizer

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from dixtill_hf import DixtillForSequenceClassification
 from dixtill_hf.data.words import MOST_WORDS
-from dixtill_hf.student.modeling_dixtill import DixtillAttention
+from dixtill_hf.student.layers_dixtill import DixtillAttention
 
 
 def gru(model: DixtillForSequenceClassification) -> None:

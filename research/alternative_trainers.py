@@ -35,7 +35,8 @@ from dixtill_hf.distillation.dataset import (
 )
 from dixtill_hf.distillation.losses.base import KdLoss, get_kd_loss
 from dixtill_hf.distillation.losses.cosine_explanation import cosine_explanation_loss
-from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification, DixtillOutput
+from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification
+from dixtill_hf.student.outputs_dixtill import DixtillOutput
 
 Batch = dict[str, Tensor]
 ALL_TARGETS = "all_targets"

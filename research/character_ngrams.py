@@ -16,7 +16,7 @@ from transformers import PreTrainedTokenizerFast
 
 from dixtill_hf import DixtillConfig, DixtillForSequenceClassification
 from dixtill_hf.data.words import words_of
-from dixtill_hf.student.modeling_dixtill import DixtillNgrams
+from dixtill_hf.student.layers_dixtill import DixtillNgrams
 from dixtill_hf.student.tokenization import SPECIAL_TOKENS, hashed_ngrams
 
 BUCKETS = 4000

@@ -39,7 +39,7 @@ FOLDERS = [
 STRANGERS = {("teacher", "student"), ("explainers", "student"), ("annotation", "student")}
 
 # These travel to the Hub with a student; any other import would become a need of its users.
-HUB_FILES = ["configuration_dixtill", "modeling_dixtill", "pipeline_dixtill"]
+HUB_FILES = sorted(path.stem for path in (ROOT / PACKAGE / "student").glob("*_dixtill.py"))
 HUB_MODULES = {"torch", "transformers"} | sys.stdlib_module_names
 
 PICKLE_MODULES = {"cloudpickle", "dill", "joblib", "marshal", "pickle", "shelve"}
@@ -119,6 +119,14 @@ def wrong_hub_imports(source: str) -> list[str]:
     return found
 
 
+def hub_imports(name: str) -> set[str]:
+    """The files that a file which travels to the Hub imports from its own folder."""
+    path = ROOT / PACKAGE / "student" / f"{name}.py"
+    names = imported_names(path.read_text("utf-8"), dotted_name(path), inside_functions=True)
+    own = [name.split(".") for _, name in names if name.startswith(f"{PACKAGE}.student.")]
+    return {parts[2] for parts in own}
+
+
 def pickle_uses(source: str, module: list[str]) -> list[str]:
     """Where a module reads or writes a pickle."""
     found = [
@@ -155,6 +163,13 @@ def test_folders_import_only_those_before_them() -> None:
 def test_hub_files_need_only_torch_and_transformers(name: str) -> None:
     path = ROOT / PACKAGE / "student" / f"{name}.py"
     assert wrong_hub_imports(path.read_text("utf-8")) == []
+
+
+@pytest.mark.parametrize("name", HUB_FILES)
+def test_hub_files_import_all_that_their_imports_need(name: str) -> None:
+    """Transformers copies the files that one from a directory imports, not those these import."""
+    imported = hub_imports(name)
+    assert set().union(*map(hub_imports, imported)) <= imported
 
 
 def test_folders_re_export_nothing() -> None:

@@ -63,11 +63,9 @@ from dixtill_hf.distillation.training_metrics import (
 )
 from dixtill_hf.explainers.base import Explainer
 from dixtill_hf.student.configuration_dixtill import DixtillConfig
-from dixtill_hf.student.modeling_dixtill import (
-    DixtillForSequenceClassification,
-    DixtillNgrams,
-    DixtillOutput,
-)
+from dixtill_hf.student.layers_dixtill import DixtillNgrams
+from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification
+from dixtill_hf.student.outputs_dixtill import DixtillOutput
 from dixtill_hf.teacher.loading import Teacher
 
 Batch = dict[str, Tensor]

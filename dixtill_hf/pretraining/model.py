@@ -6,8 +6,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from dixtill_hf.student.base_dixtill import DixtillPreTrainedModel
 from dixtill_hf.student.configuration_dixtill import DixtillConfig
-from dixtill_hf.student.modeling_dixtill import DixtillPreTrainedModel
 
 # Weight of the similarities against the vectors themselves.
 SIMILARITY_WEIGHT = 5.0

@@ -9,8 +9,8 @@ from optimum.exporters.onnx.config import TextEncoderOnnxConfig
 from optimum.exporters.tasks import TasksManager
 from optimum.utils import NormalizedTextConfig
 
+from dixtill_hf.student.base_dixtill import DixtillPreTrainedModel
 from dixtill_hf.student.configuration_dixtill import DixtillConfig
-from dixtill_hf.student.modeling_dixtill import DixtillPreTrainedModel
 
 _register = TasksManager.create_register("onnx", overwrite_existing=True)
 

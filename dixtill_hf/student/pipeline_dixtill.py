@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The text-classification pipeline whose results carry the attributions of the words.
 
-This file travels with every saved model: it imports torch, transformers and the model.
+This file travels with every saved model: it imports torch, transformers and what travels with it.
 """
 
 from pathlib import Path
@@ -16,7 +16,7 @@ from transformers import (
 )
 
 from .configuration_dixtill import EXPLAINED_TASK, DixtillConfig
-from .modeling_dixtill import DixtillOutput
+from .outputs_dixtill import DixtillOutput
 
 # As `data.words.word_limit` has them, which does not travel with the model.
 _NO_LIMIT, _MOST_WORDS = 10**9, 512

@@ -11,8 +11,9 @@ from transformers import AutoConfig, AutoTokenizer, PreTrainedTokenizerFast
 
 from dixtill_hf.artifacts.hashing import hash_file, hash_json
 from dixtill_hf.data.packaged import packaged_student
+from dixtill_hf.student.base_dixtill import DixtillPreTrainedModel
 from dixtill_hf.student.configuration_dixtill import DixtillConfig
-from dixtill_hf.student.modeling_dixtill import DixtillModel, DixtillPreTrainedModel
+from dixtill_hf.student.modeling_dixtill import DixtillModel
 from dixtill_hf.student.tokenization import SPECIAL_TOKENS
 from dixtill_hf.student.word_vectors import WordVectors
 

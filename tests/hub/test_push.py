@@ -17,9 +17,12 @@ TEXTS = ["Acme shares rise", "Acme shares fall", "Anna Schmidt leaves Acme"]
 ALWAYS = {
     "README.md",
     "config.json",
+    "base_dixtill.py",
     "configuration_dixtill.py",
+    "layers_dixtill.py",
     "model.safetensors",
     "modeling_dixtill.py",
+    "outputs_dixtill.py",
     "pipeline_dixtill.py",
     "tokenizer.json",
     "tokenizer_config.json",

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from dixtill_hf.student.configuration_dixtill import DixtillConfig
-from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification, DixtillOutput
+from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification
+from dixtill_hf.student.outputs_dixtill import DixtillOutput
 
 VOCABULARY = 30
 LABELS = 3

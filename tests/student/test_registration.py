@@ -114,9 +114,10 @@ def test_saved_files_travel_with_the_student(student: tuple[Path, list[float]]) 
         "AutoModel": "modeling_dixtill.DixtillModel",
         "AutoModelForSequenceClassification": "modeling_dixtill.DixtillForSequenceClassification",
     }
-    for name in ("configuration_dixtill.py", "modeling_dixtill.py"):
-        source = ROOT / "dixtill_hf" / "student" / name
-        assert (directory / name).read_text("utf-8") == source.read_text("utf-8")
+    code = sorted((ROOT / "dixtill_hf" / "student").glob("*_dixtill.py"))
+    assert sorted(path.name for path in directory.glob("*.py")) == [path.name for path in code]
+    for path in code:
+        assert (directory / path.name).read_text("utf-8") == path.read_text("utf-8")
 
 
 def test_loaded_weights_are_those_that_were_saved(student: tuple[Path, list[float]]) -> None:
