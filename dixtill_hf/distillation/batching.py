@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Sampler
 
@@ -21,7 +22,7 @@ from dixtill_hf.distillation.dataset import (
 )
 
 # Wide enough for batches of one length, narrow enough for their company to change every epoch.
-_BATCHES_SORTED_TOGETHER = 50
+BATCHES_SORTED_TOGETHER = 50
 
 
 class LengthBucketSampler(Sampler[int]):
@@ -51,14 +52,30 @@ class LengthBucketSampler(Sampler[int]):
 
     def __iter__(self) -> Iterator[int]:
         rng = np.random.default_rng((self.seed, self.epoch))
-        order = rng.permutation(len(self))
-        full = len(order) - len(order) % self.batch_size
-        stretch = self.batch_size * _BATCHES_SORTED_TOGETHER
-        for start in range(0, full, stretch):
-            part = order[start : min(start + stretch, full)]
-            part[:] = part[self.lengths[part].argsort(kind="stable")]
-        batches = rng.permutation(order[:full].reshape(-1, self.batch_size))
-        return iter([*batches.ravel().tolist(), *order[full:].tolist()])
+        return iter(bucketed_order(self.lengths, self.batch_size, rng).tolist())
+
+
+def bucketed_order(
+    lengths: NDArray[np.integer], batch_size: int, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """The order that `LengthBucketSampler` describes.
+
+    Args:
+        lengths: Number of words of every text.
+        batch_size: Texts of one optimizer step.
+        rng: Draws the order.
+
+    Returns:
+        Every text once, `(texts,)`.
+    """
+    order = rng.permutation(len(lengths))
+    full = len(order) - len(order) % batch_size
+    stretch = batch_size * BATCHES_SORTED_TOGETHER
+    for start in range(0, full, stretch):
+        part = order[start : min(start + stretch, full)]
+        part[:] = part[lengths[part].argsort(kind="stable")]
+    batches = rng.permutation(order[:full].reshape(-1, batch_size))
+    return np.concatenate([batches.ravel(), order[full:]])
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from dixtill_hf.student.configuration_dixtill import DixtillConfig
 from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification
 from dixtill_hf.student.pretrained_start import StudentStart, load_student_start
 from dixtill_hf.student.tokenization import hashed_ngrams, train_word_tokenizer
+from dixtill_hf.student.word_counts import WordCounts
 from dixtill_hf.student.word_vectors import (
     NO_VECTORS,
     WordVectors,
@@ -31,7 +32,7 @@ from dixtill_hf.student.word_vectors import (
 
 
 def build_student(
-    texts: Sequence[str],
+    texts: Sequence[str] | WordCounts,
     label_names: Sequence[str],
     preset: str | DistillationArguments = "default",
     *,
@@ -49,7 +50,8 @@ def build_student(
     """Make an untrained student and its tokenizer from the training texts.
 
     Args:
-        texts: The texts that the vocabulary is counted from.
+        texts: The texts that the vocabulary is counted from, or their words, counted by
+            `count_words`.
         label_names: Names of the labels, in the order of the logits.
         preset: Name in `PRESETS`, or the arguments that the student will be trained with, whose
             preset and seed are taken. Default "default".
@@ -92,7 +94,7 @@ def build_student(
     seed = 0 if seed is None else seed
     settings = student_settings(
         preset,
-        len(texts),
+        texts.texts if isinstance(texts, WordCounts) else len(texts),
         word_vectors=word_vectors,
         min_frequency=min_frequency,
         ngram_buckets=ngram_buckets,
@@ -136,7 +138,7 @@ def build_student(
 
 
 def student_vocabulary(
-    texts: Sequence[str],
+    texts: Sequence[str] | WordCounts,
     settings: StudentSettings,
     extra_vocab_size: int = 0,
     variant_texts: Sequence[str] = (),

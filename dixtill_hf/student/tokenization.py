@@ -11,6 +11,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 from transformers import BatchEncoding, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 from dixtill_hf.data.words import word_limit, word_normalizer, word_splitter
+from dixtill_hf.student.word_counts import WordCounter, WordCounts, split_words
 
 PAD_TOKEN = "[PAD]"
 UNK_TOKEN = "[UNK]"
@@ -55,7 +56,7 @@ def encode_padded(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> B
 
 
 def train_word_tokenizer(
-    texts: Iterable[str],
+    texts: Iterable[str] | WordCounts,
     min_frequency: int = 1,
     max_size: int | None = None,
     pre_tokenizer: str | pre_tokenizers.PreTokenizer = "words",
@@ -71,7 +72,7 @@ def train_word_tokenizer(
     frequency as they first appear. Offsets refer to the characters of the text as given.
 
     Args:
-        texts: The training texts.
+        texts: The training texts, or their words, counted by `count_words`.
         min_frequency: How often a word must occur to be kept.
         max_size: The largest vocabulary, special tokens included, `extra_words` not counted.
             Defaults to no limit.
@@ -87,7 +88,8 @@ def train_word_tokenizer(
 
     Raises:
         TypeError: If `texts` is one string, or one of the texts is no string.
-        ValueError: If a setting is out of its range, or no word is left to know.
+        ValueError: If a setting is out of its range, no word is left to know, or words that are
+            counted already should be split in another way.
     """
     if min_frequency < 1:
         raise ValueError(f"min_frequency must be at least 1, got {min_frequency}.")
@@ -100,19 +102,24 @@ def train_word_tokenizer(
     splitter = _component(
         pre_tokenizer, _PRE_TOKENIZERS, pre_tokenizers.PreTokenizer, "pre_tokenizer"
     )
-    counts = _count_words(texts, cleaner, splitter)
+    if isinstance(texts, WordCounts):
+        _check_split_alike(pre_tokenizer, normalizer)
+    else:
+        texts = _count_words(texts, cleaner, splitter)
+    counts = _without_special_tokens(texts.counts)
     words = [word for word, count in counts.most_common() if count >= min_frequency]
     if not words:
         raise ValueError(
             f"No word occurs {min_frequency} time(s) or more in the texts, which hold "
             f"{len(counts)} different word(s): give more texts or lower min_frequency."
         )
-    made = _count_words(variant_texts, cleaner, splitter)
+    made = _without_special_tokens(_count_words(variant_texts, cleaner, splitter).counts)
     new = [w for w, count in made.most_common() if count >= min_frequency and w not in counts]
-    single = (word for word in extra_words if _split(word, cleaner, splitter) == [word])
+    single = (word for word in extra_words if split_words(word, cleaner, splitter) == [word])
     counted = [*SPECIAL_TOKENS, *words, *new][:max_size]
     known = list(dict.fromkeys([*counted, *single]))
     _warn_of_unknown_words(counts, known)
+    _warn_of_lost_words(texts, known)
     vocabulary = {word: i for i, word in enumerate(known)}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token=UNK_TOKEN))
     tokenizer.normalizer = cleaner
@@ -137,6 +144,30 @@ def _warn_of_unknown_words(counts: Counter[str], known: list[str]) -> None:
         )
 
 
+def _warn_of_lost_words(texts: WordCounts, known: list[str]) -> None:
+    rarest = min(texts.counts[word] for word in known if word in texts.counts)
+    if rarest <= texts.lost:
+        logger.warning(
+            "There are more different words than were held in memory while they were counted: "
+            "words that occur %d times or less may be missing from the student's vocabulary. "
+            "Count with count_words(..., most_words=...) above its default.",
+            texts.lost,
+        )
+
+
+def _without_special_tokens(counts: Counter[str]) -> Counter[str]:
+    return Counter({word: n for word, n in counts.items() if word not in SPECIAL_TOKENS})
+
+
+def _check_split_alike(pre_tokenizer: object, normalizer: object) -> None:
+    if (pre_tokenizer, normalizer) != ("words", "lowercase"):
+        raise ValueError(
+            "The words were counted by count_words, which splits texts by the pre_tokenizer "
+            f"'words' and the normalizer 'lowercase', got {pre_tokenizer!r} and {normalizer!r}: "
+            "leave both out, or give the texts themselves."
+        )
+
+
 def _component(given: object, by_name: dict[str, Callable], kind: type, argument: str) -> object:
     """Return the component that was given, or make the one that was named."""
     if isinstance(given, kind):
@@ -153,26 +184,13 @@ def _count_words(
     texts: Iterable[str],
     normalizer: normalizers.Normalizer,
     pre_tokenizer: pre_tokenizers.PreTokenizer,
-) -> Counter[str]:
-    """Count the words; a Counter keeps the order of first appearance."""
+) -> WordCounts:
     if isinstance(texts, str):
         raise TypeError("texts must be many texts, got one string: wrap it in a list.")
-    counts: Counter[str] = Counter()
-    for row, text in enumerate(texts):
-        if not isinstance(text, str):
-            raise TypeError(f"texts must be strings, got {type(text).__name__} in row {row}.")
-        counts.update(_split(text, normalizer, pre_tokenizer))
-    for token in SPECIAL_TOKENS:
-        counts.pop(token, None)
-    return counts
-
-
-def _split(
-    text: str, normalizer: normalizers.Normalizer, pre_tokenizer: pre_tokenizers.PreTokenizer
-) -> list[str]:
-    """The normalised words of a text."""
-    pieces = pre_tokenizer.pre_tokenize_str(normalizer.normalize_str(text))
-    return [word for word, _ in pieces]
+    counter = WordCounter(normalizer, pre_tokenizer)
+    for text in texts:
+        counter.add(text)
+    return WordCounts(counter.counts, counter.texts)
 
 
 LENGTHS = (3, 4, 5)
