@@ -46,6 +46,7 @@ __all__ = [
     "__version__",
     "add_teacher_labelled_texts",
     "add_unlabelled_texts",
+    "add_variants",
     "analyse_ratings",
     "annotate",
     "annotate_by_ensemble",
@@ -60,6 +61,7 @@ __all__ = [
     "compare_with_people",
     "compress_teacher",
     "count_quotes",
+    "count_words",
     "counterfactual_consistency",
     "cross_fit",
     "distill",
@@ -129,6 +131,7 @@ _MODULES = {
     "WordTokenizer": "student.tokenization",
     "add_teacher_labelled_texts": "distillation.augmentation",
     "add_unlabelled_texts": "data.loading",
+    "add_variants": "distillation.stream_variants",
     "analyse_ratings": "rationales.ratings",
     "annotate": "annotation.annotate",
     "annotate_by_ensemble": "annotation.ensemble",
@@ -143,6 +146,7 @@ _MODULES = {
     "compare_with_people": "evaluation.teacher_quality",
     "compress_teacher": "baselines.quantization",
     "count_quotes": "data.quotes",
+    "count_words": "student.word_counts",
     "counterfactual_consistency": "rationales.measures",
     "cross_fit": "teacher.ensemble",
     "distill": "distillation.distill",
@@ -194,6 +198,7 @@ EXPERIMENTAL = frozenset(
         "RatedItem",
         "RationaleArguments",
         "RationaleTrainer",
+        "add_variants",
         "analyse_ratings",
         "annotate_by_ensemble",
         "annotate_cross_fitted",
@@ -205,6 +210,7 @@ EXPERIMENTAL = frozenset(
         "compare_with_people",
         "compress_teacher",
         "count_quotes",
+        "count_words",
         "counterfactual_consistency",
         "cross_fit",
         "export_student",
@@ -258,6 +264,7 @@ if TYPE_CHECKING:  # what type checkers and editors read
         select_for_teacher,
         teach_in_rounds,
     )
+    from dixtill_hf.distillation.stream_variants import add_variants
     from dixtill_hf.distillation.teacher_vectors import save_teacher_vectors
     from dixtill_hf.distillation.trainer import DistillationTrainer
     from dixtill_hf.evaluation.agreement.base import explanation_agreement
@@ -292,6 +299,7 @@ if TYPE_CHECKING:  # what type checkers and editors read
     from dixtill_hf.student.pipeline_dixtill import dixtill_pipeline
     from dixtill_hf.student.student import Student, load_student
     from dixtill_hf.student.tokenization import WordTokenizer, train_word_tokenizer
+    from dixtill_hf.student.word_counts import count_words
     from dixtill_hf.student.word_vectors import load_word_vectors
     from dixtill_hf.teacher.ensemble import cross_fit
     from dixtill_hf.teacher.finetuning import finetune_teacher

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 from datasets import (
     Dataset,
@@ -52,6 +53,7 @@ def annotate(
     label_map: Mapping[str, str] | None = None,
     tokens_per_batch: int | None = None,
     cache_dir: str | Path | None = None,
+    keep: bool = True,
     ray_options: Mapping[str, Any] | None = None,
     **settings: Any,
 ) -> _AnyDataset:
@@ -70,8 +72,10 @@ def annotate(
     disk that all of them share. The texts are divided among them by cost, and they wait for one
     another at the end of a split.
 
-    A stream is annotated batch by batch as its rows are asked for, and kept in the same way. Of
-    several processes each annotates what it reads: split the stream among them before
+    A stream is annotated batch by batch as its rows are asked for, and kept in the same way, which
+    takes about 24 bytes of memory for a text, and its disk space. With `keep=False` nothing is
+    kept, and memory does not grow: a text is then annotated each time it is read. Of several
+    processes each annotates what it reads: split the stream among them before
     (`datasets.distributed.split_dataset_by_node`).
 
     A Ray Dataset is annotated by Ray's actors, of which each loads the teacher, when its rows are
@@ -115,6 +119,7 @@ def annotate(
         cache_dir: Directory of the cache, or an fsspec URL (`s3://bucket/annotations`, extra `s3`),
             which is mirrored in the default cache. Default: `annotations` in `$DIXTILL_CACHE`, or
             in Hugging Face's cache if the variable is not set.
+        keep: Whether the annotation of a stream is kept in `cache_dir`. Default True.
         ray_options: For a Ray Dataset: options of Ray's `map_batches`, such as
             `concurrency=(1, 8)` for one to eight actors and `num_gpus=1` for each. Default: one
             actor.
@@ -125,7 +130,8 @@ def annotate(
 
     Raises:
         ValueError: Missing columns or texts, an unknown explainer or setting, labels that do not
-            match, a teacher whose logits are not finite, or processes with different datasets.
+            match, a teacher whose logits are not finite, processes with different datasets, or
+            `keep` is False and the dataset is no stream.
         OSError: The teacher cannot be read, the cache cannot be written, or it is not shared.
         torch.cuda.OutOfMemoryError: A text does not fit into memory even by itself.
     """
@@ -145,17 +151,11 @@ def annotate(
         name: _with_features(split)
         for name, split in (dataset.items() if several else [("", dataset)])
     }
+    if not keep and not all(isinstance(split, IterableDataset) for split in splits.values()):
+        raise ValueError("keep=False is for streams: annotations of a dataset are always kept.")
     for name, split in splits.items():
         _check_columns(split, name, method)
-    if isinstance(teacher, Teacher):
-        check_same_labels(teacher, _names_of_labels(splits), _problem_type_of(splits))
-    else:
-        data_labels = _data_labels(splits, method)
-        if data_labels is None:
-            _refuse_labels_without_names(splits, load_config(teacher))
-        problem_type = _problem_type_of(splits)
-        teacher = load_teacher(teacher, data_labels, label_map, problem_type=problem_type)
-    check_output(method, teacher)
+    teacher = matched_teacher(splits, teacher, method, label_map)
     processes = ProcessGroup.launched()
     local, remote = cache_places(cache_dir)
     annotator = Annotator.prepared(
@@ -168,9 +168,41 @@ def annotate(
         remote,
     )
     annotated = {
-        name: _annotate_split(split, name, annotator, processes) for name, split in splits.items()
+        name: annotate_stream(split, annotator, keep)
+        if isinstance(split, IterableDataset)
+        else _annotate_split(split, name, annotator, processes)
+        for name, split in splits.items()
     }
     return type(dataset)(annotated) if several else annotated[""]
+
+
+def matched_teacher(
+    splits: Mapping[str, Dataset | IterableDataset],
+    teacher: Teacher | str | Path,
+    explainer: Explainer,
+    label_map: Mapping[str, str] | None,
+) -> Teacher:
+    """The teacher, loaded, with its labels in the order of those of the data.
+
+    Args:
+        splits: The data, whose features are known.
+        teacher: As for `annotate`.
+        explainer: The explainer, which must be able to explain this teacher.
+        label_map: As for `annotate`.
+
+    Raises:
+        ValueError: The labels do not match, or the explainer and the teacher do not.
+    """
+    if isinstance(teacher, Teacher):
+        check_same_labels(teacher, _names_of_labels(splits), _problem_type_of(splits))
+    else:
+        data_labels = _data_labels(splits, explainer)
+        if data_labels is None:
+            _refuse_labels_without_names(splits, load_config(teacher))
+        problem_type = _problem_type_of(splits)
+        teacher = load_teacher(teacher, data_labels, label_map, problem_type=problem_type)
+    check_output(explainer, teacher)
+    return teacher
 
 
 def _with_features(dataset: Dataset | IterableDataset) -> Dataset | IterableDataset:
@@ -179,10 +211,8 @@ def _with_features(dataset: Dataset | IterableDataset) -> Dataset | IterableData
 
 
 def _annotate_split(
-    dataset: Dataset | IterableDataset, name: str, annotator: Annotator, processes: ProcessGroup
-) -> Dataset | IterableDataset:
-    if isinstance(dataset, IterableDataset):
-        return annotate_stream(dataset, annotator)
+    dataset: Dataset, name: str, annotator: Annotator, processes: ProcessGroup
+) -> Dataset:
     plain = dataset.with_format(None)
     try:
         annotation = annotator.annotate(plain, name, processes)
@@ -277,16 +307,19 @@ def _has_labels(split: Dataset | IterableDataset) -> bool:
     return any(label not in missing for label in split.with_format(None)[columns.LABEL])
 
 
-def annotate_stream(dataset: IterableDataset, annotator: Annotator) -> IterableDataset:
+def annotate_stream(
+    dataset: IterableDataset, annotator: Annotator, keep: bool = True
+) -> IterableDataset:
     """The stream with the added columns.
 
     Args:
         dataset: Its features must be known.
         annotator: Its store is opened when the first row is asked for.
+        keep: Whether annotations are kept in the store.
     """
     kind = dataset._formatting.format_type if dataset._formatting else None  # it tells no other way
     annotated = dataset.with_format(None).map(
-        BatchAnnotator(annotator),
+        BatchAnnotator(annotator, keep),
         with_indices=True,
         batched=True,
         batch_size=annotator.limits.texts,
@@ -296,11 +329,16 @@ def annotate_stream(dataset: IterableDataset, annotator: Annotator) -> IterableD
 
 
 class BatchAnnotator:
-    """Adds the columns to one batch after the other, from the store where it has them."""
+    """Adds the columns to one batch after the other, from the store where it has them.
 
-    def __init__(self, annotator: Annotator) -> None:
-        """Its store is opened by the first call."""
+    Args:
+        annotator: Its store is opened by the first call.
+        keep: Whether annotations are kept in the store. Default True.
+    """
+
+    def __init__(self, annotator: Annotator, keep: bool = True) -> None:
         self._annotator = annotator
+        self._keep = keep
         self._opened = False
         self._warned = False
 
@@ -311,12 +349,7 @@ class BatchAnnotator:
             batch: Column → values; has the text and all that the explainer reads.
             rows: The row that each text is, for messages.
         """
-        if not self._opened:
-            self._annotator.open(ProcessGroup())
-            self._opened = True
-        keys = row_keys(batch, self._annotator.worker.explainer.reads, rows)
-        self._complete(batch, keys, np.asarray(rows))
-        table = self._annotator.store.rows(keys, self._annotator.worker.schema)
+        table = self._kept(batch, rows) if self._keep else self._computed(batch, np.asarray(rows))
         added = table.to_pydict()
         if any(added[TRUNCATED]) and not self._warned:
             logger.warning(
@@ -326,6 +359,20 @@ class BatchAnnotator:
             )
             self._warned = True
         return added
+
+    def _kept(self, batch: dict[str, list[Any]], rows: list[int]) -> pa.Table:
+        """The added columns, those that the store does not have computed first."""
+        if not self._opened:
+            self._annotator.open(ProcessGroup())
+            self._opened = True
+        keys = row_keys(batch, self._annotator.worker.explainer.reads, rows)
+        self._complete(batch, keys, np.asarray(rows))
+        return self._annotator.store.rows(keys, self._annotator.worker.schema)
+
+    def _computed(self, batch: dict[str, list[Any]], rows: np.ndarray) -> pa.Table:
+        """The added columns, computed and not kept."""
+        row_keys(batch, self._annotator.worker.explainer.reads, rows)  # names rows without a text
+        return self._annotator.worker.annotate(batch, rows.tolist())
 
     def _complete(self, batch: dict[str, list[Any]], keys: np.ndarray, rows: np.ndarray) -> None:
         """Annotate the texts that the store does not have."""

@@ -25,6 +25,8 @@ from dixtill_hf.distillation.presets import METHODS, PRESETS
 from dixtill_hf.evaluation.quality import QUALITY
 from dixtill_hf.student.configuration_dixtill import EXPLANATIONS
 
+# A stream is taken to have at least so many texts.
+_MANY_TEXTS = 1_000_000
 _LOWER_IS_BETTER = {name for one in QUALITY.values() for name in one.lower_is_better}
 
 
@@ -212,6 +214,31 @@ class DistillationArguments(TrainingArguments):
         filled = copy.copy(self)
         for name, value in missing.items():
             setattr(filled, name, value)
+        return filled
+
+    def for_stream(self) -> "DistillationArguments":
+        """Fill in what a stream means: the batch size of many texts, and its own way to go on.
+
+        Returns:
+            A copy.
+
+        Raises:
+            ValueError: `max_steps` is missing, or a setting is not possible with a stream.
+        """
+        if self.max_steps <= 0:
+            raise ValueError(
+                "A stream has no length, so the training does not know where to end: set "
+                "max_steps. N texts are seen once in N / B steps, where B is the texts of a step "
+                "(per_device_train_batch_size x processes x gradient_accumulation_steps)."
+            )
+        if self.dataloader_num_workers:
+            raise ValueError(
+                f"dataloader_num_workers is {self.dataloader_num_workers}, and the process that "
+                "trains reads its stream itself, so that a checkpoint knows where it was: leave it "
+                "at 0."
+            )
+        filled = copy.copy(self.for_texts(_MANY_TEXTS))
+        filled.ignore_data_skip = True  # the stream goes on by itself, without reading again
         return filled
 
     def for_problem(self, problem_type: str) -> "DistillationArguments":

@@ -141,7 +141,7 @@ VARIATIONS: dict[str, Variation] = {"cut": _cut, "thin": _thin, "splice": _splic
 def text_variants(
     texts: Sequence[str],
     per_text: int,
-    seed: int = 0,
+    seed: int | Sequence[int] = 0,
     similar: Mapping[str, Sequence[str]] | None = None,
 ) -> list[str]:
     """Make variants of texts, for a teacher to label.
@@ -149,7 +149,7 @@ def text_variants(
     Args:
         texts: The texts; one without words gives none.
         per_text: Variants of each text, at least 1.
-        seed: Seed of all random choices.
+        seed: Seed of all random choices, one number or several.
         similar: Replacements of words, from `similar_words`: a random 15 to 50 % of the words of
             every variant that have any are replaced. Default None: no word is.
 

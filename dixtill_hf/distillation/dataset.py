@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from datasets import Dataset
+from datasets import Dataset, IterableDataset
 from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerFast
 
@@ -97,26 +97,54 @@ def prepare_dataset(
     if is_prepared(dataset):
         _check_columns(dataset, {name: (name,) for name in required})
         return dataset
+    names, prepare = table_preparer(
+        dataset,
+        tokenizer,
+        label_names,
+        problem_type=problem_type,
+        required=required,
+        reduction=reduction,
+        max_words=max_words,
+    )
+    if len(dataset) == 0:
+        raise ValueError("the dataset has no rows")
+    batches = dataset.select_columns(names).with_format("arrow").iter(_TEXTS_AT_ONCE)
+    tables = [prepare(table, _TEXTS_AT_ONCE * i) for i, table in enumerate(batches)]
+    return Dataset(pa.concat_tables(tables).combine_chunks())
+
+
+def table_preparer(
+    dataset: Dataset | IterableDataset,
+    tokenizer: PreTrainedTokenizerFast,
+    label_names: Sequence[str],
+    *,
+    problem_type: str = SINGLE_LABEL,
+    required: Collection[str] = (),
+    reduction: Reduction = "sum",
+    max_words: int | None = None,
+) -> tuple[list[str], Callable[[pa.Table, int], pa.Table]]:
+    """What prepares tables of a dataset or a stream, whose columns and labels are checked.
+
+    Arguments and errors are those of `prepare_dataset`.
+
+    Returns:
+        The columns that are used; and a function from a table of them, and the number of its first
+        row in the dataset, to the prepared table.
+    """
     _check_columns(
         dataset, {INPUT_IDS: (columns.TEXT,)} | {name: SOURCES[name] for name in required}
     )
     problem = get_problem_type(problem_type)
     _check_label_names(dataset, problem, label_names)
-    if len(dataset) == 0:
-        raise ValueError("the dataset has no rows")
     wanted = [columns.TEXT, *chain.from_iterable(SOURCES.values())]
     present = [name for name in wanted if name in dataset.column_names]
-    batches = dataset.select_columns(present).with_format("arrow").iter(_TEXTS_AT_ONCE)
     limit = word_limit(tokenizer.model_max_length) if max_words is None else max_words
-    features = dataset.features
-    preparer = _TablePreparer(
-        tokenizer, problem, features.get(columns.LABEL), len(label_names), reduction, limit
-    )
-    tables = [preparer.prepare(table, _TEXTS_AT_ONCE * i) for i, table in enumerate(batches)]
-    return Dataset(pa.concat_tables(tables).combine_chunks())
+    feature = dataset.features.get(columns.LABEL)
+    preparer = _TablePreparer(tokenizer, problem, feature, len(label_names), reduction, limit)
+    return present, preparer.prepare
 
 
-def is_prepared(dataset: Dataset) -> bool:
+def is_prepared(dataset: Dataset | IterableDataset) -> bool:
     """Whether a dataset has the columns that every prepared one has."""
     return {INPUT_IDS, LABELS, LENGTH} <= set(dataset.column_names)
 
@@ -130,7 +158,7 @@ def checked_dataset(dataset: object) -> Dataset:
     if not isinstance(dataset, Dataset):
         raise TypeError(
             f"expected a datasets.Dataset, got {type(dataset).__name__}: give one split of a "
-            "DatasetDict, and download a streamed dataset first"
+            "DatasetDict; a stream is read only to train on"
         )
     return dataset
 
@@ -150,7 +178,9 @@ def checked_tokenizer(tokenizer: object) -> PreTrainedTokenizerFast:
     return tokenizer
 
 
-def _check_label_names(dataset: Dataset, problem: ProblemType, names: Sequence[str]) -> None:
+def _check_label_names(
+    dataset: Dataset | IterableDataset, problem: ProblemType, names: Sequence[str]
+) -> None:
     feature = dataset.features.get(columns.LABEL)
     found = problem_type_of_column(feature)
     if found is None:
@@ -172,7 +202,7 @@ def _check_label_names(dataset: Dataset, problem: ProblemType, names: Sequence[s
         )
 
 
-def _check_columns(dataset: Dataset, needed: dict[str, tuple[str, ...]]) -> None:
+def _check_columns(dataset: Dataset | IterableDataset, needed: dict[str, tuple[str, ...]]) -> None:
     missing = [n for names in needed.values() for n in names if n not in dataset.column_names]
     if not missing:
         return

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from datasets import Dataset
+from datasets import Dataset, IterableDataset
 from torch import Tensor, nn
+from torch.utils.data import DataLoader
 from transformers import (
     EvalPrediction,
     PreTrainedModel,
@@ -44,6 +45,7 @@ from dixtill_hf.distillation.dataset import (
 )
 from dixtill_hf.distillation.losses.dixtill import distillation_loss
 from dixtill_hf.distillation.model_card import training_card, write_card
+from dixtill_hf.distillation.streams import PreparedStream
 from dixtill_hf.distillation.trainer_inputs import (
     DatasetPreparer,
     OnTheFlyAnnotator,
@@ -95,7 +97,8 @@ class DistillationTrainer(Trainer):
         data_collator: Makes a batch. Default: a `DistillationCollator`.
         train_dataset: A dataset with the columns `text`, `label` and those of `annotate` that the
             loss needs, or one from `prepare_dataset`. Without `label`, all texts are unlabelled
-            and learn only from the teacher.
+            and learn only from the teacher. A stream (an `IterableDataset`) of such rows is read
+            and prepared as it flows, and begins again when it ends; `args.max_steps` says how long.
         eval_dataset: A dataset of the same kind, or a dict of them; the teacher's columns may be
             missing.
         processing_class: The student's tokenizer, which is saved with every checkpoint. Its
@@ -120,6 +123,7 @@ class DistillationTrainer(Trainer):
 
     args: DistillationArguments
     model: DixtillForSequenceClassification
+    train_dataset: Any  # a prepared Dataset or a PreparedStream
     _signature_columns: list[str]
 
     def __init__(
@@ -127,7 +131,7 @@ class DistillationTrainer(Trainer):
         model: PreTrainedModel | None = None,
         args: DistillationArguments | None = None,
         data_collator: Callable[[list[dict]], Batch] | None = None,
-        train_dataset: Dataset | None = None,
+        train_dataset: Dataset | IterableDataset | None = None,
         eval_dataset: Dataset | Mapping[str, Dataset] | None = None,
         processing_class: PreTrainedTokenizerFast | None = None,
         *,
@@ -140,8 +144,12 @@ class DistillationTrainer(Trainer):
         optimizers: tuple[Any, Any] = (None, None),
         optimizer_cls_and_kwargs: tuple[type, dict[str, Any]] | None = None,
     ) -> None:
-        texts = 0 if train_dataset is None else len(checked_dataset(train_dataset))
-        args = checked_arguments(args).for_texts(texts)
+        args = checked_arguments(args)
+        if isinstance(train_dataset, IterableDataset):
+            args = args.for_stream()
+        else:
+            texts = 0 if train_dataset is None else len(checked_dataset(train_dataset))
+            args = args.for_texts(texts)
         tokenizer = checked_tokenizer(processing_class)
         check_padding(tokenizer)
         tokenizer.model_max_length = args.max_words  # what it learns from is what it will read
@@ -171,10 +179,14 @@ class DistillationTrainer(Trainer):
         self.model.config.explanation = self.args.explanation
         check_vocabulary(self.model, tokenizer)
         self._preparer = DatasetPreparer(args, tokenizer, self.model, annotator)
-        if train_dataset is not None:
+        if isinstance(train_dataset, IterableDataset):
+            self.train_dataset = self._preparer.for_training_stream(
+                train_dataset, self._texts_of_a_step
+            )
+        elif train_dataset is not None:
             self.train_dataset = self._preparer.for_training(train_dataset)
         self.eval_dataset = self._preparer.for_evaluations(eval_dataset)
-        self.add_callback(_StartOfEpoch(self))
+        self.add_callback(_Progress(self))
 
     def call_model_init(self, trial: Any = None) -> PreTrainedModel:
         """Make a new student, as `Trainer` does, that explains itself as the arguments say."""
@@ -245,9 +257,22 @@ class DistillationTrainer(Trainer):
             hp_space, compute_objective, n_trials, direction, backend, hp_name, **kwargs
         )
 
+    def get_train_dataloader(self) -> Any:
+        """Batches to train on; each process reads its own share of a stream."""
+        if not isinstance(self.train_dataset, PreparedStream):
+            return super().get_train_dataloader()
+        self.train_dataset.rewind()
+        return DataLoader(
+            self.train_dataset,
+            batch_size=self._train_batch_size,
+            collate_fn=self.data_collator,
+            pin_memory=self.args.dataloader_pin_memory,
+            generator=torch.Generator(),  # the dropouts' is left as a checkpoint has it
+        )
+
     def get_eval_dataloader(self, eval_dataset: str | Dataset | None = None) -> Any:
         """Batches to evaluate on; a dataset is prepared first."""
-        if isinstance(eval_dataset, Dataset):
+        if isinstance(eval_dataset, Dataset | IterableDataset):
             eval_dataset = self._preparer.for_evaluation(eval_dataset)
         return super().get_eval_dataloader(eval_dataset)
 
@@ -507,6 +532,27 @@ class DistillationTrainer(Trainer):
             self.model.unfold_ngrams(self._folded_ngrams or DixtillNgrams(saved))
         super()._load_from_checkpoint(resume_from_checkpoint, model)
 
+    def _save_rng_state(self, output_dir: str) -> None:
+        """As `Trainer`'s, which each process calls; a stream's place is saved next to it."""
+        super()._save_rng_state(output_dir)
+        if isinstance(self.train_dataset, PreparedStream):
+            texts = self.state.global_step * self._texts_of_a_step
+            self.train_dataset.save(self._stream_place(output_dir), texts, self.args.world_size)
+
+    def _load_rng_state(self, checkpoint: str | None) -> None:
+        """As `Trainer`'s; a stream goes on where it was."""
+        super()._load_rng_state(checkpoint)
+        if checkpoint is not None and isinstance(self.train_dataset, PreparedStream):
+            self.train_dataset.load(self._stream_place(checkpoint), self.args.world_size)
+
+    def _stream_place(self, checkpoint: str) -> Path:
+        return Path(checkpoint) / f"stream_{self.args.process_index}.json"
+
+    @property
+    def _texts_of_a_step(self) -> int:
+        """Texts of an optimizer step in this process."""
+        return self._train_batch_size * self.args.gradient_accumulation_steps
+
     def _hp_search_setup(self, trial: Any) -> None:
         """As `Trainer`'s, which sets the fields of a trial without looking at them."""
         given = copy.copy(self.args)
@@ -524,14 +570,14 @@ class DistillationTrainer(Trainer):
         args = self.args
         self._bucket_sampler = LengthBucketSampler(
             self.train_dataset[LENGTH][:],
-            self._train_batch_size * args.gradient_accumulation_steps * args.world_size,
+            self._texts_of_a_step * args.world_size,
             args.seed if args.data_seed is None else args.data_seed,
         )
         return self._bucket_sampler
 
 
-class _StartOfEpoch(TrainerCallback):
-    """Sets the sampler's epoch: accelerate does not if several processes resume within one."""
+class _Progress(TrainerCallback):
+    """Sets the epoch where neither accelerate nor the Trainer does: of samplers and of streams."""
 
     def __init__(self, trainer: DistillationTrainer) -> None:
         self.trainer = trainer
@@ -548,6 +594,13 @@ class _StartOfEpoch(TrainerCallback):
         """Set the epoch that begins or resumes."""
         if self.trainer._bucket_sampler is not None:
             self.trainer._bucket_sampler.set_epoch(int(state.epoch or 0))
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Count the steps before a checkpoint too: the Trainer does not if a stream goes on."""
+        if isinstance(self.trainer.train_dataset, PreparedStream):
+            state.epoch = state.global_step / state.max_steps
 
 
 def _forward(model: nn.Module, inputs: Batch) -> DixtillOutput:

@@ -5,9 +5,11 @@ import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
-from datasets import Dataset
+import pyarrow as pa
+from datasets import Dataset, IterableDataset
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from dixtill_hf.data.checks import name_rows
@@ -23,11 +25,15 @@ from dixtill_hf.distillation.dataset import (
     TEACHER_LOGITS,
     is_prepared,
     prepare_dataset,
+    table_preparer,
 )
+from dixtill_hf.distillation.streams import PreparedStream, check_divisible, share_of_process
 from dixtill_hf.explainers.base import Explainer
 from dixtill_hf.teacher.loading import Teacher, check_same_labels, load_teacher
 
 logger = logging.getLogger(__name__)
+
+_AnyDataset = TypeVar("_AnyDataset", Dataset, IterableDataset)
 
 
 def checked_arguments(args: object) -> DistillationArguments:
@@ -118,12 +124,12 @@ class OnTheFlyAnnotator:
         return hub_id(self._given.name if isinstance(self._given, Teacher) else str(self._given))
 
     def annotate(
-        self, dataset: Dataset, label_names: Sequence[str], problem_type: str = SINGLE_LABEL
-    ) -> Dataset:
-        """Add the columns of `annotate` to a dataset.
+        self, dataset: _AnyDataset, label_names: Sequence[str], problem_type: str = SINGLE_LABEL
+    ) -> _AnyDataset:
+        """Add the columns of `annotate` to a dataset or a stream.
 
         Args:
-            dataset: A dataset with a column `text`.
+            dataset: A dataset or a stream with a column `text`.
             label_names: Names of the labels, if those of the dataset have none.
             problem_type: Name of the student's kind of task.
 
@@ -178,8 +184,50 @@ class DatasetPreparer:
         needed = teacher_columns(self.args)
         prepared = self._prepare(dataset, required=needed or {LABELS})
         if not needed:
-            _check_all_labelled(prepared)
+            _check_all_labelled(prepared[LABELS][:], 0)
         return prepared
+
+    def for_training_stream(self, stream: IterableDataset, batch_texts: int) -> PreparedStream:
+        """Prepare a stream as it flows; what it must have, and errors, are as in `for_training`.
+
+        Args:
+            stream: The stream, of which this process reads its share.
+            batch_texts: Texts of one optimizer step in this process.
+
+        Raises:
+            ValueError: Columns are missing or do not fit, or several processes have one stream that
+                would be annotated by all of them.
+        """
+        stream = stream._resolve_features()
+        processes = self.args.world_size
+        if self._lacks_annotation(stream):
+            check_divisible(stream, processes)
+        stream = share_of_process(stream, self.args.process_index, processes)
+        stream = self._annotate(stream)
+        needed = teacher_columns(self.args)
+        names, prepare = table_preparer(
+            stream,
+            self.tokenizer,
+            self.label_names,
+            problem_type=problem_type_of_model(self.student.config).name,
+            required=needed or {LABELS},
+            reduction=self.args.attribution_reduction,
+            max_words=self.args.max_words,
+        )
+
+        def checked(table: pa.Table, first_row: int) -> pa.Table:
+            prepared = prepare(table, first_row)
+            if not needed:
+                _check_all_labelled(prepared[LABELS].to_pylist(), first_row)
+            return prepared
+
+        return PreparedStream(
+            stream.select_columns(names),
+            checked,
+            batch_texts,
+            self.args.bucket_by_length,
+            self.args.seed if self.args.data_seed is None else self.args.data_seed,
+        )
 
     def for_evaluation(self, dataset: Dataset) -> Dataset:
         """Prepare a dataset that only needs texts.
@@ -214,13 +262,17 @@ class DatasetPreparer:
             max_words=self.args.max_words,
         )
 
-    def _annotate(self, dataset: Dataset) -> Dataset:
-        needed = {name for column in teacher_columns(self.args) for name in SOURCES[column]}
-        if self.annotator is None or is_prepared(dataset) or needed <= set(dataset.column_names):
+    def _annotate(self, dataset: _AnyDataset) -> _AnyDataset:
+        if self.annotator is None or not self._lacks_annotation(dataset):
             return dataset
-        self._check_before_annotating(dataset)
+        if isinstance(dataset, Dataset):
+            self._check_before_annotating(dataset)
         problem = problem_type_of_model(self.student.config)
         return self.annotator.annotate(dataset, self.label_names, problem.name)
+
+    def _lacks_annotation(self, dataset: Dataset | IterableDataset) -> bool:
+        needed = {name for column in teacher_columns(self.args) for name in SOURCES[column]}
+        return not is_prepared(dataset) and not needed <= set(dataset.column_names)
 
     def _check_before_annotating(self, dataset: Dataset) -> None:
         """Prepare what is there already, so that wrong texts or labels cost no annotation."""
@@ -254,10 +306,10 @@ def teacher_columns(args: DistillationArguments) -> set[str]:
     return {name for name, needed in columns.items() if needed}
 
 
-def _check_all_labelled(dataset: Dataset) -> None:
-    labels = np.asarray(dataset[LABELS][:])
+def _check_all_labelled(given: Sequence[Any], first_row: int) -> None:
+    labels = np.asarray(given)
     unknown = np.isnan(labels).any(-1) if labels.ndim == 2 else labels == LABEL_UNKNOWN
-    rows = np.flatnonzero(unknown).tolist()
+    rows = (np.flatnonzero(unknown) + first_row).tolist()
     if rows:
         raise ValueError(
             f"In {name_rows(rows)}, the label is unknown, and nothing comes "

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from dataclasses import dataclass
 
 from datasets import Dataset, IterableDataset
@@ -54,7 +54,7 @@ def count_words(
     if most_words < 2:
         raise ValueError(f"most_words must be at least 2, got {most_words}.")
     counter = WordCounter(word_normalizer(), word_splitter(), most_words)
-    total = None if isinstance(texts, IterableDataset) or not hasattr(texts, "__len__") else len(texts)
+    total = len(texts) if isinstance(texts, Sized) else None
     for text in tqdm(_texts_of(texts), desc="Counting words", unit=" texts", total=total):
         counter.add(text)
     return WordCounts(counter.counts, counter.texts, counter.lost)

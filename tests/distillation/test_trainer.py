@@ -352,6 +352,7 @@ def test_our_private_names_are_not_those_of_the_trainer(
 ) -> None:
     overridden = {"_set_signature_columns_if_needed", "_get_train_sampler", "_save"}
     overridden |= {"_hp_search_setup", "_load_from_checkpoint"}
+    overridden |= {"_save_rng_state", "_load_rng_state"}
     methods = {name for name in vars(DistillationTrainer) if not name.startswith("__")}
     private = {name for name in methods if name.startswith("_")} - overridden
     plain = Trainer(make_student(), make_arguments())

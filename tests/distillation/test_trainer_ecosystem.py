@@ -266,9 +266,13 @@ def test_wrong_labels_are_found_before_the_teacher_is_asked(
     assert loads == []
 
 
-def test_a_stream_is_refused(make_trainer: MakeTrainer, annotated: Dataset) -> None:
-    with pytest.raises(TypeError, match=r"got IterableDataset.*download a streamed dataset first"):
-        make_trainer(train_dataset=annotated.to_iterable_dataset())
+def test_a_stream_is_not_evaluated_on(make_trainer: MakeTrainer, annotated: Dataset) -> None:
+    stream = annotated.to_iterable_dataset()
+    with pytest.raises(TypeError, match=r"got IterableDataset.*only to train on"):
+        make_trainer(eval_dataset=stream)
+    for method in ("evaluate", "predict"):
+        with pytest.raises(TypeError, match=r"got IterableDataset.*only to train on"):
+            getattr(make_trainer(), method)(stream)
 
 
 def test_a_label_map_reaches_the_teacher(
