@@ -92,4 +92,5 @@ def test_the_compiler_of_pypi_is_enough(student_file: Path, tmp_path: Path) -> N
     if importlib.util.find_spec("ziglang") is None:
         pytest.skip("ziglang is not installed.")
     built = wheel(tmp_path, CC=f"{sys.executable} -m ziglang cc")
+    assert built.stat().st_size <= MOST_BYTES
     assert answer(built, student_file).stdout.startswith("core ")
