@@ -17,6 +17,7 @@ COMMANDS = {
     "ask": "have a language model behind an endpoint label texts, within a budget of calls",
     "record": "annotate texts from answers that exist: labels, probabilities, quotes",
     "train": "distil an annotated dataset into one student",
+    "stream": "distil files of any length into one student, annotated as they are read",
     "pretrain": "teach a student a language, from which tasks are then distilled",
     "evaluate": "score a student on an annotated dataset",
     "calibrate": "make a student's probabilities true, and say from which one on it may answer",

@@ -23,6 +23,7 @@ EXPLAINED = {
     "ask": "Most calls, those of earlier runs included",
     "record": "Probability of a label that is given without one",
     "train": "Weight of the teacher against the labels",
+    "stream": "Parquet files of texts",
     "pretrain": "Most words that the student knows",
     "evaluate": "The split to score",
     "export": "find the best student of at most so many bytes",
