@@ -25,16 +25,16 @@ from dixtill_hf import DistillationArguments, DistillationTrainer
 from dixtill_hf.data import columns
 from dixtill_hf.data.columns import LABEL_UNKNOWN
 from dixtill_hf.distillation.batching import DistillationCollator
-from dixtill_hf.distillation.dataset import (
+from dixtill_hf.distillation.dataset import prepare_dataset
+from dixtill_hf.distillation.losses.base import KdLoss, get_kd_loss
+from dixtill_hf.distillation.losses.cosine_explanation import cosine_explanation_loss
+from dixtill_hf.distillation.prepared_columns import (
     ATTRIBUTION_TARGETS,
     EXPLAINED_LABEL,
     INPUT_IDS,
     LABELS,
     TEACHER_LOGITS,
-    prepare_dataset,
 )
-from dixtill_hf.distillation.losses.base import KdLoss, get_kd_loss
-from dixtill_hf.distillation.losses.cosine_explanation import cosine_explanation_loss
 from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification
 from dixtill_hf.student.outputs_dixtill import DixtillOutput
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import Sampler
 
 from dixtill_hf.data.columns import LABEL_UNKNOWN
-from dixtill_hf.distillation.dataset import (
+from dixtill_hf.distillation.prepared_columns import (
     ATTRIBUTION_TARGETS,
     EXPLAINED_LABEL,
     INPUT_IDS,

@@ -20,7 +20,7 @@ from dixtill_hf.artifacts.files import read_json, write_json
 from dixtill_hf.artifacts.hashing import hash_texts
 from dixtill_hf.data.columns import TEXT
 from dixtill_hf.distillation.batching import BATCHES_SORTED_TOGETHER, bucketed_order
-from dixtill_hf.distillation.dataset import LENGTH
+from dixtill_hf.distillation.prepared_columns import LENGTH
 
 logger = logging.getLogger(__name__)
 

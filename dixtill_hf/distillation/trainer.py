@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from datasets import Dataset, IterableDataset
-from torch import Tensor, nn
+from torch import nn
 from torch.utils.data import DataLoader
 from transformers import (
     EvalPrediction,
@@ -21,31 +21,22 @@ from transformers import (
     TrainerState,
     TrainingArguments,
 )
-from transformers.trainer import TRAINING_ARGS_NAME
-from transformers.trainer_utils import EvalLoopOutput, TrainOutput
+from transformers.trainer_utils import TrainOutput
 from transformers.training_args import OptimizerNames
 
-from dixtill_hf.data.problem_types import (
-    MULTI_LABEL,
-    problem_type_of_model,
-    thresholds_of_model,
-)
+from dixtill_hf.data.problem_types import MULTI_LABEL, problem_type_of_model
 from dixtill_hf.data.thresholds import best_thresholds
 from dixtill_hf.distillation.arguments import DistillationArguments, best_model_objective
 from dixtill_hf.distillation.batching import DistillationCollator, LengthBucketSampler
-from dixtill_hf.distillation.dataset import (
+from dixtill_hf.distillation.dataset import checked_dataset, checked_tokenizer
+from dixtill_hf.distillation.prepared_columns import (
     ATTRIBUTION_TARGETS,
     EXPLAINED_LABEL,
-    INPUT_IDS,
-    LABELS,
     LENGTH,
     TEACHER_LOGITS,
-    checked_dataset,
-    checked_tokenizer,
 )
-from dixtill_hf.distillation.losses.dixtill import distillation_loss
-from dixtill_hf.distillation.model_card import training_card, write_card
 from dixtill_hf.distillation.streams import PreparedStream
+from dixtill_hf.distillation.trainer_checkpoints import CheckpointTrainer
 from dixtill_hf.distillation.trainer_inputs import (
     DatasetPreparer,
     OnTheFlyAnnotator,
@@ -53,27 +44,16 @@ from dixtill_hf.distillation.trainer_inputs import (
     check_student,
     check_vocabulary,
     checked_arguments,
-    teacher_columns,
 )
-from dixtill_hf.distillation.training_metrics import (
-    EXPLANATION,
-    LOGITS,
-    TARGETS,
-    TermAverages,
-    evaluation_metrics,
-    flat_explanations,
-)
+from dixtill_hf.distillation.trainer_losses import Batch, LossTrainer
+from dixtill_hf.distillation.trainer_publishing import PublishingTrainer
+from dixtill_hf.distillation.training_metrics import TermAverages
 from dixtill_hf.explainers.base import Explainer
-from dixtill_hf.student.configuration_dixtill import DixtillConfig
 from dixtill_hf.student.layers_dixtill import DixtillNgrams
-from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification
-from dixtill_hf.student.outputs_dixtill import DixtillOutput
 from dixtill_hf.teacher.loading import Teacher
 
-Batch = dict[str, Tensor]
 
-
-class DistillationTrainer(Trainer):
+class DistillationTrainer(LossTrainer, CheckpointTrainer, PublishingTrainer):
     """A `Trainer` that distils the predictions and attributions of an annotated dataset.
 
     The loss is `(1 − alpha)·CE + alpha·(KD + xai_weight·XAI)` (Cantini et al., 2024), its terms
@@ -121,9 +101,6 @@ class DistillationTrainer(Trainer):
         ValueError: Columns are missing, or do not fit the student or each other.
     """
 
-    args: DistillationArguments
-    model: DixtillForSequenceClassification
-    train_dataset: Any  # a prepared Dataset or a PreparedStream
     _signature_columns: list[str]
 
     def __init__(
@@ -280,113 +257,6 @@ class DistillationTrainer(Trainer):
         """Batches to predict; the dataset is prepared first."""
         return super().get_test_dataloader(self._preparer.for_evaluation(test_dataset))
 
-    def compute_loss(
-        self,
-        model: nn.Module,
-        inputs: Batch,
-        return_outputs: bool = False,
-        num_items_in_batch: Tensor | None = None,
-    ) -> Tensor | tuple[Tensor, DixtillOutput]:
-        """The mean loss of a batch's texts; in training its terms are kept for the log."""
-        outputs = _forward(model, inputs)
-        terms = self._loss_terms(outputs, inputs)
-        if model.training:
-            self._term_averages.add(terms, inputs[LABELS], inputs.get(ATTRIBUTION_TARGETS))
-        loss = terms["loss"].mean()
-        return (loss, outputs) if return_outputs else loss
-
-    @torch.no_grad()
-    def prediction_step(
-        self,
-        model: nn.Module,
-        inputs: Batch,
-        prediction_loss_only: bool,
-        ignore_keys: list[str] | None = None,
-    ) -> tuple[Tensor | None, Batch | None, Batch | None]:
-        """What of a batch is gathered for the metrics: per text, padded with −100 by `Trainer`.
-
-        The mean loss is among the metrics; it is returned first only if nothing else is asked for.
-        """
-        inputs = self._prepare_inputs(inputs)
-        with self.compute_loss_context_manager():
-            outputs = _forward(model, inputs)
-            terms = self._evaluation_terms(outputs, inputs)
-        if prediction_loss_only:
-            return terms["loss"].mean(), None, None
-        predictions = {LOGITS: outputs["logits"].float(), **terms}
-        kept = (LABELS, TEACHER_LOGITS)
-        references = {name: inputs[name] for name in kept if name in inputs}
-        references[LENGTH] = inputs["attention_mask"].sum(1)
-        if ATTRIBUTION_TARGETS in inputs:
-            explanation, targets, _ = self._explanations(outputs, inputs)
-            if targets.dim() == 3:
-                references[TARGETS] = (inputs[EXPLAINED_LABEL] >= 0).sum(1)
-                explanation, targets = (
-                    flat_explanations(one, references[LENGTH], references[TARGETS])
-                    for one in (explanation, targets)
-                )
-            predictions[EXPLANATION] = explanation.float()
-            references[ATTRIBUTION_TARGETS] = targets
-        return None, predictions, references
-
-    def evaluation_loop(self, *args: Any, **kwargs: Any) -> EvalLoopOutput:
-        """As `Trainer`'s; the predictions are only the logits, the references only the labels."""
-        output = super().evaluation_loop(*args, **kwargs)
-        if output.predictions is None:
-            return output
-        return output._replace(
-            predictions=output.predictions[LOGITS], label_ids=output.label_ids[LABELS]
-        )
-
-    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Log as `Trainer` does, with the means of the loss terms next to the training loss."""
-        if "loss" in logs:
-            logs = logs | self._term_averages.pop(lambda sums: self.accelerator.reduce(sums, "sum"))
-        super().log(logs, start_time)
-
-    def create_model_card(
-        self,
-        language: str | None = None,
-        license: str | None = None,
-        tags: str | list[str] | None = None,
-        model_name: str | None = None,
-        finetuned_from: str | None = None,
-        tasks: str | list[str] | None = None,
-        dataset_tags: str | list[str] | None = None,
-        dataset: str | list[str] | None = None,
-        dataset_args: str | list[str] | None = None,
-    ) -> None:
-        """Write the student's card, README.md in the output directory, and model_card.json.
-
-        Args:
-            language: ISO code, or several, of the language of the texts.
-            license: License of the student, as the Hub names it: "apache-2.0".
-            tags: Further tags.
-            model_name: What the card calls the student; default: the output directory's name.
-            finetuned_from: Hub id of the teacher; default: that of `teacher`, if it has one.
-            tasks: Not used: the task is always text classification.
-            dataset_tags: Hub ids of the data.
-            dataset: Not used: the Hub names a dataset by its id.
-            dataset_args: Not used, for the same reason.
-        """
-        if not self.is_world_process_zero():
-            return
-        directory = Path(self.args.output_dir)
-        card = training_card(
-            model_name or directory.name,
-            self.hub_model_id or str(directory),
-            self.args,
-            self._preparer.label_names,
-            self.state.log_history,
-            teacher=finetuned_from or self._preparer.teacher_hub_id,
-            language=language,
-            license=license,
-            tags=_as_list(tags),
-            datasets=_as_list(dataset_tags),
-            problem_type=self._problem.name,
-        )
-        write_card(directory, card)
-
     def create_optimizer(self, *args: Any, **kwargs: Any) -> torch.optim.Optimizer:
         """As `Trainer`'s; layers that are pretrained have a lower learning rate."""
         made = self.optimizer is None
@@ -394,59 +264,6 @@ class DistillationTrainer(Trainer):
         if made and self.model.is_pretrained:
             slow_down(optimizer, self.model.base_model.parameters(), self.args.pretrained_lr_ratio)
         return optimizer
-
-    def push_to_hub(
-        self,
-        commit_message: str | None = "End of training",
-        blocking: bool = True,
-        token: str | None = None,
-        revision: str | None = None,
-        **card: Any,
-    ) -> str | None:
-        """Publish the student with its card, in one commit; nothing else of the output directory.
-
-        Args:
-            commit_message: What the commit is called. Default "End of training".
-            blocking: Whether to wait for the Hub; only True is possible, so that an error is seen.
-            token: Token with the right to write. Default: `args.hub_token`, or the one that is
-                logged in.
-            revision: Branch. Default: `args.hub_revision`, or the main one.
-            **card: What `create_model_card` takes: `license`, `language`, `dataset_tags`, ...
-
-        Returns:
-            Address of the repository; None in all processes but the main one.
-
-        Raises:
-            ValueError: `blocking` is False, or the Hub does not accept what the card says.
-            OSError: The Hub does not take the student; nothing of it is there.
-        """
-        # The Hub comes after all that it publishes.
-        from dixtill_hf.hub.facts import CardFacts
-        from dixtill_hf.hub.push import push_student
-        from dixtill_hf.hub.upload import Destination
-        from dixtill_hf.student.student import Student
-
-        if not blocking:
-            raise ValueError("blocking must be True: a push in the background hides its errors.")
-        token = token or self.args.hub_token
-        if self.hub_model_id is None:
-            self.init_hf_repo(token=token)
-        self.save_model(_internal_call=True)
-        if not self.is_world_process_zero():
-            return None
-        self.create_model_card(**card)
-        student = Student(self.model, self.processing_class, Path(self.args.output_dir))
-        return push_student(
-            student,
-            Destination(
-                self.hub_model_id,
-                private=self.args.hub_private_repo,
-                revision=revision or self.args.hub_revision,
-                token=token,
-            ),
-            CardFacts(),
-            message=commit_message or "End of training",
-        ).url
 
     @staticmethod
     def get_optimizer_cls_and_kwargs(
@@ -458,100 +275,6 @@ class DistillationTrainer(Trainer):
             # transformers 5 does this itself; goes when 4 is no longer supported.
             settings = {**_parse_settings(args.optim_args), **settings}
         return optimizer, settings
-
-    def _loss_terms(self, outputs: DixtillOutput, inputs: Batch) -> Batch:
-        explanations = None
-        if self.args.needs_explanations and ATTRIBUTION_TARGETS in inputs:
-            explanations = self._explanations(outputs, inputs)
-        return distillation_loss(
-            outputs["logits"],
-            inputs[LABELS],
-            alpha=self.args.alpha,
-            kd_loss=self.args.kd_loss,
-            temperature=self.args.temperature,
-            xai_weight=self.args.xai_weight,
-            teacher_logits=inputs.get(TEACHER_LOGITS),
-            explanations=explanations,
-            label_smoothing=self.args.label_smoothing_factor,
-            problem_type=self._problem.name,
-        )
-
-    def _explanations(self, outputs: DixtillOutput, inputs: Batch) -> tuple[Tensor, Tensor, Tensor]:
-        """The student's scores, the teacher's and their mask, as `distillation_loss` takes them."""
-        labels, targets = inputs[EXPLAINED_LABEL], inputs[ATTRIBUTION_TARGETS]
-        mask = inputs["attention_mask"]
-        scores = self.model.explain_from(outputs, labels.clamp(min=0))
-        if labels.dim() == 2:
-            mask = mask.unsqueeze(1) * (labels >= 0).unsqueeze(2)
-        return scores, targets, mask
-
-    def _evaluation_terms(self, outputs: DixtillOutput, inputs: Batch) -> Batch:
-        if teacher_columns(self.args) <= set(inputs):
-            return self._loss_terms(outputs, inputs)
-        smoothing = self.args.label_smoothing_factor
-        return distillation_loss(
-            outputs["logits"],
-            inputs[LABELS],
-            alpha=0.0,
-            label_smoothing=smoothing,
-            problem_type=self._problem.name,
-        )
-
-    def _all_metrics(self, gathered: EvalPrediction) -> dict[str, float]:
-        metrics = evaluation_metrics(
-            gathered.predictions,
-            gathered.label_ids,
-            self._problem,
-            thresholds_of_model(self.model.config),
-        )
-        if self._users_metrics is not None:
-            plain = EvalPrediction(
-                predictions=gathered.predictions[LOGITS],
-                label_ids=gathered.label_ids[LABELS],
-                inputs=gathered.inputs,
-            )
-            metrics |= self._users_metrics(plain)
-        return metrics
-
-    def _save(self, output_dir: str | None = None, state_dict: dict | None = None) -> None:
-        """As `Trainer`'s, with the arguments as JSON: it pickles them, and never reads them."""
-        super()._save(output_dir, state_dict)
-        if self.args.should_save:
-            directory = Path(output_dir or self.args.output_dir)
-            (directory / TRAINING_ARGS_NAME).unlink()
-            path = (directory / TRAINING_ARGS_NAME).with_suffix(".json")
-            path.write_text(self.args.to_json_string() + "\n", encoding="utf-8")
-
-    def _load_from_checkpoint(
-        self, resume_from_checkpoint: str, model: nn.Module | None = None
-    ) -> None:
-        """As `Trainer`'s; n-grams that an earlier training has folded are brought back first."""
-        saved = DixtillConfig.from_pretrained(resume_from_checkpoint)
-        if saved.ngram_buckets and self.model.ngrams is None:
-            # The optimizer of a finished training knows the parameters of these n-grams.
-            self.model.unfold_ngrams(self._folded_ngrams or DixtillNgrams(saved))
-        super()._load_from_checkpoint(resume_from_checkpoint, model)
-
-    def _save_rng_state(self, output_dir: str) -> None:
-        """As `Trainer`'s, which each process calls; a stream's place is saved next to it."""
-        super()._save_rng_state(output_dir)
-        if isinstance(self.train_dataset, PreparedStream):
-            texts = self.state.global_step * self._texts_of_a_step
-            self.train_dataset.save(self._stream_place(output_dir), texts, self.args.world_size)
-
-    def _load_rng_state(self, checkpoint: str | None) -> None:
-        """As `Trainer`'s; a stream goes on where it was."""
-        super()._load_rng_state(checkpoint)
-        if checkpoint is not None and isinstance(self.train_dataset, PreparedStream):
-            self.train_dataset.load(self._stream_place(checkpoint), self.args.world_size)
-
-    def _stream_place(self, checkpoint: str) -> Path:
-        return Path(checkpoint) / f"stream_{self.args.process_index}.json"
-
-    @property
-    def _texts_of_a_step(self) -> int:
-        """Texts of an optimizer step in this process."""
-        return self._train_batch_size * self.args.gradient_accumulation_steps
 
     def _hp_search_setup(self, trial: Any) -> None:
         """As `Trainer`'s, which sets the fields of a trial without looking at them."""
@@ -603,10 +326,6 @@ class _Progress(TrainerCallback):
             state.epoch = state.global_step / state.max_steps
 
 
-def _forward(model: nn.Module, inputs: Batch) -> DixtillOutput:
-    return model(input_ids=inputs[INPUT_IDS], attention_mask=inputs["attention_mask"])
-
-
 def slow_down(
     optimizer: torch.optim.Optimizer, parameters: Iterable[nn.Parameter], ratio: float
 ) -> None:
@@ -623,10 +342,6 @@ def slow_down(
         if moved:
             group["params"] = [one for one in group["params"] if id(one) not in slow]
             optimizer.add_param_group({**group, "params": moved, "lr": group["lr"] * ratio})
-
-
-def _as_list(given: str | list[str] | None) -> list[str]:
-    return [given] if isinstance(given, str) else given or []
 
 
 def _parse_settings(text: str | None) -> dict[str, float | bool]:

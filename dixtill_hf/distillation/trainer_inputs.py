@@ -18,14 +18,13 @@ from dixtill_hf.data.label_column import problem_type_of
 from dixtill_hf.data.names import hub_id
 from dixtill_hf.data.problem_types import SINGLE_LABEL, problem_type_of_model
 from dixtill_hf.distillation.arguments import DistillationArguments
-from dixtill_hf.distillation.dataset import (
+from dixtill_hf.distillation.dataset import prepare_dataset, table_preparer
+from dixtill_hf.distillation.prepared_columns import (
     ATTRIBUTION_TARGETS,
     LABELS,
     SOURCES,
     TEACHER_LOGITS,
     is_prepared,
-    prepare_dataset,
-    table_preparer,
 )
 from dixtill_hf.distillation.streams import PreparedStream, check_divisible, share_of_process
 from dixtill_hf.explainers.base import Explainer

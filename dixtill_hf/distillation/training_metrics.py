@@ -14,13 +14,13 @@ from dixtill_hf.data.problem_types import (
     SINGLE_LABEL,
     ProblemType,
 )
-from dixtill_hf.distillation.dataset import (
+from dixtill_hf.distillation.losses.problem_losses import is_labelled
+from dixtill_hf.distillation.prepared_columns import (
     ATTRIBUTION_TARGETS,
     LABELS,
     LENGTH,
     TEACHER_LOGITS,
 )
-from dixtill_hf.distillation.losses.problem_losses import is_labelled
 from dixtill_hf.evaluation.agreement.base import explanation_agreement
 from dixtill_hf.evaluation.quality import prediction_agreement, quality
 

@@ -24,19 +24,16 @@ from dixtill_hf.data.problem_types import (
     thresholds_of_model,
 )
 from dixtill_hf.distillation.batching import DistillationCollator
-from dixtill_hf.distillation.dataset import (
+from dixtill_hf.distillation.dataset import prepare_dataset
+from dixtill_hf.distillation.prepared_columns import (
     ATTRIBUTION_TARGETS,
     EXPLAINED_LABEL,
     INPUT_IDS,
     LABELS,
     LENGTH,
-    prepare_dataset,
 )
 from dixtill_hf.evaluation.agreement.base import explanation_agreement
-from dixtill_hf.evaluation.classification import (
-    calibration_error,
-    f1_per_label,
-)
+from dixtill_hf.evaluation.classification import calibration_error, f1_per_label
 from dixtill_hf.evaluation.classifiers import Classifier, predict_probabilities, teacher_classifier
 from dixtill_hf.evaluation.quality import label_f1, prediction_agreement, quality
 from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification

@@ -11,7 +11,8 @@ from datasets import ClassLabel, Dataset, DatasetDict
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from dixtill_hf.data.alignment import align_spans
-from dixtill_hf.distillation.dataset import is_prepared, prepare_dataset
+from dixtill_hf.distillation.dataset import prepare_dataset
+from dixtill_hf.distillation.prepared_columns import is_prepared
 from dixtill_hf.student.tokenization import train_word_tokenizer
 
 NAMES = ["bearish", "bullish", "neutral"]
