@@ -18,8 +18,9 @@ from typing import Any
 from tqdm.auto import tqdm
 
 from benchmarks.data_sets import DATA_SETS
-from benchmarks.suite_models import MODELS, Task, available_models, measure
+from benchmarks.suite_models import MODELS, available_models, measure
 from benchmarks.suite_report import write_report
+from benchmarks.suite_task import Task
 from dixtill_hf.artifacts.files import read_json, write_json
 from dixtill_hf.artifacts.stage_cache import OutputCache
 from dixtill_hf.cli.arguments import read_arguments

@@ -8,10 +8,11 @@ import pytest
 pytest.importorskip("dixtill_runtime", reason="needs dixtill-runtime, which lies in runtime/")
 pytest.importorskip("matplotlib", reason="needs the extra report")
 
-from benchmarks import suite, suite_models
+from benchmarks import suite, suite_task
 from benchmarks.data_sets import DATA_SETS, DataFiles
 from benchmarks.suite import SuiteArguments, run_suite
-from benchmarks.suite_models import MODELS, first_layers
+from benchmarks.suite_alternatives import first_layers
+from benchmarks.suite_models import MODELS
 from benchmarks.suite_report import tables_of, write_report
 from dixtill_hf.teacher.loading import load_teacher
 from tests.headlines import write_headlines
@@ -50,7 +51,7 @@ def test_cells_are_kept_and_drawn(given, tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_teacher_students_and_small_transformer_are_measured(given, tmp_path, monkeypatch):
     (tmp_path / "results").mkdir()
-    monkeypatch.setattr(suite_models, "VARIANTS", 1)
+    monkeypatch.setattr(suite_task, "VARIANTS", 1)
     given.models = ["teacher", "dixtill", "none", "two_layers", "bag_of_words"]
     given.seeds = 1
     cells = run_suite(given)["cells"]

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from benchmarks.fuzz_files import data_case
+from benchmarks.fuzz_writers import data_case
 from dixtill_hf.data.files import read_file
 from dixtill_hf.data.formats.row_file import RowFile
 from dixtill_hf.data.row_files import open_row_file
