@@ -11,15 +11,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from dixtill_runtime.container import (
-    EXPLANATIONS,
-    PROBLEMS,
-    Container,
-    SectionReader,
-    read_container,
-)
+from dixtill_runtime.container import Container, read_container
 from dixtill_runtime.engine import Answer
+from dixtill_runtime.head import EXPLANATIONS, PROBLEMS
 from dixtill_runtime.predictions import Prediction, make_prediction
+from dixtill_runtime.sections import SectionReader
 from dixtill_runtime.tokenizer import WordTokenizer
 
 Integers = NDArray[np.int64]

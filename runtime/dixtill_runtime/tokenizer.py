@@ -7,7 +7,8 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from dixtill_runtime.container import Container, SectionReader
+from dixtill_runtime.container import Container
+from dixtill_runtime.sections import SectionReader
 
 REMOVED, SPACE, PUNCTUATION, IDEOGRAPH, SYLLABLE, FOLLOWER, RECOMPOSED = (1 << n for n in range(7))
 UNKNOWN = 0
