@@ -8,7 +8,8 @@ import huggingface_hub
 import pytest
 from huggingface_hub import constants, file_download, hf_api
 
-from tests.hub.loopback_hub import TOKEN, LoopbackHub
+from tests.hub.hub_calls import TOKEN
+from tests.hub.loopback_hub import LoopbackHub
 
 
 @pytest.fixture

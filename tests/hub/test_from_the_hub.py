@@ -14,7 +14,8 @@ pytest.importorskip("dixtill_runtime", reason="needs dixtill-runtime, which lies
 from dixtill_hf import Student, load_student
 from dixtill_hf.distillation.building import build_student
 from dixtill_hf.distillation.model_card import CardContents, write_card
-from tests.hub.loopback_hub import TOKEN, LoopbackHub
+from tests.hub.hub_calls import TOKEN
+from tests.hub.loopback_hub import LoopbackHub
 
 TEXTS = ["Acme shares rise & rise", "Acme shares fall", "東京 falls"]
 # A stranger has none of these installed.

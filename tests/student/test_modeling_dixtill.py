@@ -11,28 +11,12 @@ import torch
 from dixtill_hf.student.configuration_dixtill import DixtillConfig
 from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification
 from dixtill_hf.student.outputs_dixtill import DixtillOutput
-
-VOCABULARY = 30
-LABELS = 3
-
-
-def make_model(seed: int = 0, **settings: Any) -> DixtillForSequenceClassification:
-    """A small student whose weights are large enough for every term to matter."""
-    torch.manual_seed(seed)
-    sizes = {"vocab_size": VOCABULARY, "embedding_size": 6, "hidden_size": 5, "num_labels": LABELS}
-    model = DixtillForSequenceClassification(DixtillConfig(**(sizes | settings)))
-    for parameter in model.parameters():
-        torch.nn.init.normal_(parameter, std=0.7)
-    return model.eval()
+from tests.student.random_students import LABELS, VOCABULARY, make_model, word_ids
 
 
 @pytest.fixture
 def model() -> DixtillForSequenceClassification:
     return make_model()
-
-
-def word_ids(*shape: int) -> torch.Tensor:
-    return torch.randint(2, VOCABULARY, shape, generator=torch.Generator().manual_seed(1))
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
@@ -206,131 +190,6 @@ def test_cuda_gives_what_the_cpu_gives(model: Any, dtype: torch.dtype | None) ->
     torch.testing.assert_close(output.contributions.cpu(), expected, atol=tolerance, rtol=tolerance)
 
 
-def test_loss_is_the_mean_over_labelled_texts(model: Any) -> None:
-    output = model(word_ids(3, 5), labels=torch.tensor([2, -100, 0]))
-    log_probabilities = output.logits.log_softmax(dim=1)
-    expected = -(log_probabilities[0, 2] + log_probabilities[2, 0]) / 2
-    torch.testing.assert_close(output.loss, expected)
-
-
-def test_loss_of_unlabelled_texts_is_nothing(model: Any) -> None:
-    loss = model(word_ids(2, 5), labels=torch.full((2,), -100)).loss
-    loss.backward()
-    assert loss == 0
-    assert all(p.grad is None or (p.grad == 0).all() for p in model.parameters())
-
-
-@pytest.mark.parametrize("labels", [torch.tensor([0.0, 1.0]), torch.zeros(2, LABELS).long()])
-def test_other_labels_are_refused(model: Any, labels: torch.Tensor) -> None:
-    with pytest.raises(ValueError, match="one integer label id per text"):
-        model(word_ids(2, 5), labels=labels)
-
-
-def test_dropout_of_words_makes_them_unknown() -> None:
-    nothing_else = {"embedding_dropout": 0.0, "hidden_dropout": 0.0}
-    model = make_model(word_dropout=0.999999, **nothing_else).train()
-    ids, unknown = word_ids(2, 5), torch.full((2, 5), model.config.unk_token_id)
-    mask = torch.tensor([[1, 1, 1, 1, 1], [0, 1, 1, 1, 0]])
-    dropped = model(ids, mask).logits
-    torch.testing.assert_close(dropped, model.eval()(unknown, mask).logits)
-    assert not torch.allclose(dropped, model(ids, mask).logits, atol=1e-3)
-
-
-def test_dropout_of_words_shows_the_vectors_that_they_started_from() -> None:
-    nothing_else = {"embedding_dropout": 0.0, "hidden_dropout": 0.0}
-    model = make_model(word_dropout=0.999999, **nothing_else).train()
-    ids = word_ids(2, 5)
-    has_vector = torch.arange(VOCABULARY) % 2 == 0
-    model.keep_initial_vectors(has_vector)
-    initial = model.embedding.weight.detach().clone()
-    with torch.no_grad():  # what a training does to the words that it sees
-        model.embedding.weight[2:] += 1
-    started = torch.where(has_vector[ids][..., None], initial[ids], initial[1])
-    dropped = model(ids)
-    model.eval()
-    torch.testing.assert_close(dropped.logits, model(inputs_embeds=started).logits)
-    dropped.logits.sum().backward()
-    touched = model.embedding.weight.grad.any(dim=1).nonzero().flatten().tolist()
-    assert touched == [model.config.unk_token_id]
-    assert "initial_vectors" not in model.state_dict()
-
-
-def sharing_model(**settings: float) -> DixtillForSequenceClassification:
-    """A student whose words share vectors by three n-grams each; padding and [UNK] have none."""
-    model = make_model(ngram_buckets=7, ngrams_per_word=3, **settings)
-    with torch.no_grad():
-        model.ngrams.buckets[0] = 0
-        model.ngrams.ngrams[2:] = torch.arange(3 * (VOCABULARY - 2)).view(-1, 3) % 7 + 1
-        model.ngrams.ngrams[2, 1:] = 0
-    return model
-
-
-def test_words_have_the_mean_of_their_ngrams_beside_their_own_vector() -> None:
-    model = sharing_model()
-    own, buckets = model.embedding.weight, model.ngrams.buckets
-    ids = torch.tensor([[1, 2, 3]])
-    shared = torch.stack([torch.zeros(6), buckets[1], (buckets[4] + buckets[5] + buckets[6]) / 3])
-    expected = model(inputs_embeds=(own[ids[0]] + shared)[None])
-    torch.testing.assert_close(model(ids).logits, expected.logits)
-
-
-def test_texts_without_words_have_no_ngrams() -> None:
-    model = sharing_model().train()
-    output = model(torch.zeros(2, 0, dtype=torch.long))
-    torch.testing.assert_close(output.logits, model.classifier.bias.expand(2, -1))
-
-
-def test_folded_ngrams_change_no_answer() -> None:
-    model, ids = sharing_model(), word_ids(3, 6)
-    before, parameters = model(ids, output_contributions=True), model.num_parameters()
-    model.fold_ngrams()
-    after = model(ids, output_contributions=True)
-    torch.testing.assert_close(before.logits, after.logits)
-    torch.testing.assert_close(before.contributions, after.contributions)
-    assert model.num_parameters() == parameters - 8 * 6
-    assert model.ngrams is None
-    assert (model.config.ngram_buckets, model.config.ngrams_per_word) == (0, 0)
-    model.fold_ngrams()
-    assert torch.equal(model(ids).logits, after.logits)
-
-
-def test_ngrams_are_saved_until_they_are_folded(tmp_path) -> None:
-    model, ids = sharing_model(), word_ids(3, 6)
-    model.save_pretrained(tmp_path)
-    loaded = DixtillForSequenceClassification.from_pretrained(tmp_path).eval()
-    assert torch.equal(loaded.ngrams.ngrams, model.ngrams.ngrams)
-    assert torch.equal(loaded(ids).logits, model(ids).logits)
-
-
-def test_new_ngrams_say_nothing_and_padding_never_learns() -> None:
-    torch.manual_seed(0)
-    sizes = {"vocab_size": VOCABULARY, "embedding_size": 6, "hidden_size": 5, "num_labels": LABELS}
-    config = DixtillConfig(**sizes, ngram_buckets=7, ngrams_per_word=3)
-    model = DixtillForSequenceClassification(config)
-    assert not model.ngrams.buckets.any()
-    model = sharing_model().train()
-    model(word_ids(2, 5)).logits.sum().backward()
-    assert model.ngrams.buckets.grad[1:].any()
-    assert not model.ngrams.buckets.grad[0].any()
-
-
-def test_words_that_are_dropped_keep_their_ngrams() -> None:
-    nothing_else = {"embedding_dropout": 0.0, "hidden_dropout": 0.0}
-    model, ids = sharing_model(word_dropout=0.999999, **nothing_else).train(), word_ids(2, 5)
-    vectors = model.embedding.weight[1] + model.ngrams(ids)
-    expected = model.eval()(inputs_embeds=vectors).logits
-    torch.testing.assert_close(model.train()(ids).logits, expected)
-
-
-@pytest.mark.parametrize("dropout", ["embedding_dropout", "hidden_dropout", "word_dropout"])
-def test_each_dropout_acts_in_training_only(dropout: str) -> None:
-    none = {"embedding_dropout": 0.0, "hidden_dropout": 0.0, "word_dropout": 0.0}
-    model, ids = make_model(**(none | {dropout: 0.5})), word_ids(4, 8)
-    assert torch.equal(model(ids).logits, model(ids).logits)
-    model.train()
-    assert not torch.equal(model(ids).logits, model(ids).logits)
-
-
 @pytest.mark.parametrize("explanation", ["attention", "contributions"])
 def test_the_configuration_chooses_the_explanation(explanation: str) -> None:
     model = make_model(explanation=explanation)
@@ -403,34 +262,6 @@ def test_parameters_beside_the_embedding() -> None:
     model = DixtillForSequenceClassification(DixtillConfig(vocab_size=2, num_labels=3))
     count = sum(p.numel() for p in model.parameters()) - model.embedding.weight.numel()
     assert count == 2 * 4 * 50 * (50 + 50 + 2) + 100 * 100 + 100 + 3 * (100 + 1)
-
-
-def test_each_of_several_labels_is_a_binary_question() -> None:
-    model = make_model(problem_type="multi_label_classification")
-    labels = torch.tensor([[1.0, 0.0, 1.0], [torch.nan] * 3, [0.0, 0.0, 0.0]])
-    output = model(word_ids(3, 5), labels=labels)
-    probabilities = output.logits.sigmoid()[[0, 2]]
-    known = labels[[0, 2]]
-    expected = -(known * probabilities.log() + (1 - known) * (1 - probabilities).log()).mean()
-    torch.testing.assert_close(output.loss, expected)
-    output.loss.backward()
-    assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
-
-
-@pytest.mark.parametrize("outputs", [1, 3])
-def test_values_are_compared_by_their_squared_distance(outputs: int) -> None:
-    model = make_model(problem_type="regression", num_labels=outputs)
-    labels = torch.rand(2, outputs)
-    output = model(word_ids(2, 5), labels=labels)
-    torch.testing.assert_close(output.loss, (output.logits - labels).square().mean())
-    if outputs == 1:
-        flat = model(word_ids(2, 5), labels=labels[:, 0])
-        torch.testing.assert_close(flat.loss, output.loss)
-    labels[1] = torch.nan
-    half = model(word_ids(2, 5), labels=labels).loss
-    torch.testing.assert_close(half, (output.logits - labels)[0].square().mean())
-    with pytest.raises(ValueError, match="one number for each output"):
-        model(word_ids(2, 5), labels=torch.rand(3, 2))
 
 
 @pytest.mark.parametrize("explanation", ["attention", "contributions"])

@@ -21,17 +21,9 @@ from transformers import (
 
 from dixtill_hf.student.configuration_dixtill import DixtillConfig
 from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification, DixtillModel
+from tests.student.random_students import make_model
 
 IDS = torch.tensor([[0, 4, 5, 6], [7, 8, 0, 0]])  # padding on either side
-SIZES = {"vocab_size": 30, "embedding_size": 6, "hidden_size": 5, "num_labels": 3}
-
-
-def make_model(**settings: Any) -> DixtillForSequenceClassification:
-    torch.manual_seed(0)
-    model = DixtillForSequenceClassification(DixtillConfig(**{**SIZES, **settings}))
-    for parameter in model.parameters():
-        torch.nn.init.normal_(parameter, std=0.7)
-    return model.eval()
 
 
 @pytest.fixture
