@@ -26,9 +26,9 @@ class TeacherQuality:
         labels: Names of the labels.
         texts: Texts with a label by people.
         accuracy: Share of them on which the teacher agrees.
-        precision: Of each label, `(labels,)`.
-        recall: Of each label, `(labels,)`.
-        f1: Of each label, `(labels,)`.
+        precision: Precision of each label, `(labels,)`.
+        recall: Recall of each label, `(labels,)`.
+        f1: F1 of each label, `(labels,)`.
         confusions: Texts by people's label (rows) and the teacher's (columns), `(labels, labels)`.
         calibration_error: Expected calibration error of the teacher's probabilities.
     """

@@ -37,7 +37,7 @@ class Choice:
 
     Attributes:
         student: The student, with the words and dimensions that are kept.
-        bits: Of its word vectors.
+        bits: How its word vectors are rounded: "8", "4" or "pq".
     """
 
     student: FloatStudent

@@ -160,15 +160,15 @@ def classifier_section(
             several.
 
     Raises:
-        ValueError: A bias is too large beside the weights.
+        ValueError: A bias is too large compared with the weights.
     """
     rounded, weight_bits = _int16_rows(weight)
     bits = weight_bits + 7
     integers = np.rint(bias * (1 << bits))
     if np.abs(integers).max() > _MOST_BIAS:
         raise ValueError(
-            f"The classifier's largest bias, {np.abs(bias).max():.3g}, is too large beside its "
-            "weights for a device student. Export it with --target onnx."
+            f"The classifier's largest bias, {np.abs(bias).max():.3g}, is too large compared "
+            "with its weights for a device student. Export it with --target onnx."
         )
     section = _packed("i4", integers) + _packed("i2", rounded)
     return section + _packed("u4", probabilities_q24(thresholds)), bits

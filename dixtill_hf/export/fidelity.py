@@ -61,10 +61,11 @@ class Fidelity:
     """How near an exported student is to the one that was trained.
 
     Attributes:
-        macro_f1: Of the exported student; None for a regression.
-        float_macro_f1: Of the trained one, on the same texts; None for a regression.
-        mean_absolute_error: Of the exported student's outputs; None except for a regression.
-        float_mean_absolute_error: Of the trained one's; None except for a regression.
+        macro_f1: Macro F1 of the exported student; None for a regression.
+        float_macro_f1: Macro F1 of the trained one on the same texts; None for a regression.
+        mean_absolute_error: Mean absolute error of the exported student's outputs; None except for
+            a regression.
+        float_mean_absolute_error: The same of the trained student's outputs.
         same_label: Share of texts to which both give the same label, or the same labels; None for a
             regression.
         correlation: Pearson's correlation of their outputs; None except for a regression.

@@ -41,7 +41,7 @@ def export_student(
     tokenizer: PreTrainedTokenizerFast,
     output_dir: str | PathLike[str],
 ) -> Path:
-    """Save a student as `model.onnx`, with its configuration and tokenizer beside it.
+    """Save a student as `model.onnx`, with its configuration and tokenizer.
 
     The model reads `input_ids` and `attention_mask`, int64 `(batch, words)` of any size, padded
     or not, and gives `logits` `(batch, labels)`, `attention_scores` and `attention_weights`

@@ -54,8 +54,8 @@ def sentence_vector_loss(vectors: torch.Tensor, targets: torch.Tensor) -> torch.
     between the texts of the batch.
 
     Args:
-        vectors: Of the student, (batch, size), each of length 1.
-        targets: Of the encoder, (batch, size), each of length 1.
+        vectors: The student's vectors of the texts, (batch, size), each of length 1.
+        targets: The encoder's vectors of the same texts, (batch, size), each of length 1.
     """
     distance = 1 - (vectors * targets).sum(-1).mean()
     if len(vectors) < 2:

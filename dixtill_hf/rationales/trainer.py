@@ -32,7 +32,7 @@ MODES = ("label", "multitask", "counterfactual", "both")
 
 @dataclass
 class RationaleArguments(Seq2SeqTrainingArguments):
-    """Arguments of `RationaleTrainer`, beside those of transformers.
+    """Arguments of `RationaleTrainer`, in addition to those of transformers.
 
     Attributes:
         mode: "label": only the answer. "multitask": α·L_predict + (1 − α)·L_explain, two tasks

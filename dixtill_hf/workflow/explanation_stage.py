@@ -66,8 +66,8 @@ class ExplainedModel:
 
     Attributes:
         method: Name in `METHODS`, that of the bag of words, or "teacher".
-        preset: Of a student.
-        seed: Of a student.
+        preset: Preset that a student was trained with; None for other models.
+        seed: Seed that a student was trained with; None for other models.
         explanation: What the scores are.
         explain: Explains texts.
         predict: The model itself, from texts to probabilities.

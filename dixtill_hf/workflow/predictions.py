@@ -142,7 +142,8 @@ def measures(
     """The same from probabilities `(texts, labels)`, or values, of an annotated split.
 
     Args:
-        probabilities: Of the test texts.
+        probabilities: What a model predicts for the test texts: probabilities `(texts, labels)`, or
+            the values of a regression.
         test: The annotated split.
         thresholds: Probability from which on a text has a label, if it may have several.
     """
@@ -169,7 +170,7 @@ def calibration(
     Both are None in a regression, and the error if a text may have several labels.
 
     Args:
-        probabilities: Of the test texts, `(texts, labels)`.
+        probabilities: What a model predicts for the test texts, `(texts, labels)`.
         test: The split.
         thresholds: As for `measures`.
     """
