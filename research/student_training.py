@@ -82,7 +82,8 @@ def train(task: Task) -> dict[str, Any]:
     model, tokenizer = _student(task, texts, transfer, scored, names)
     if transfer is not None:
         texts = add_teacher_labelled_texts(texts, transfer)
-    seconds = _trained(task, model, tokenizer, texts)
+    told_by = data["validation"] if setting.normalization is None else read(data["validation"])
+    seconds = _trained(task, model, tokenizer, texts, told_by)
     predictions = predict(model, tokenizer, scored)
     return {
         **assess(predictions, model.config.explanation),
@@ -142,8 +143,12 @@ def _trained(
     model: DixtillForSequenceClassification,
     tokenizer: PreTrainedTokenizerFast,
     texts: Dataset,
+    told_by: Dataset,
 ) -> float:
-    """Train a student; returns the seconds."""
+    """Train a student; returns the seconds.
+
+    `told_by` tells the best epoch, if the setting keeps it.
+    """
     setting = task.setting
     with tempfile.TemporaryDirectory() as directory:
         args = DistillationArguments.from_preset(
@@ -159,7 +164,13 @@ def _trained(
             **{"explanation": "contributions", **setting.training},
         )
         kind = DistillationTrainer if setting.trainer is None else TRAINERS[setting.trainer]
-        trainer = kind(model, args, train_dataset=texts, processing_class=tokenizer)
+        trainer = kind(
+            model,
+            args,
+            train_dataset=texts,
+            eval_dataset=told_by if args.keep_best_epoch else None,
+            processing_class=tokenizer,
+        )
         trainer.remove_callback(PrinterCallback)
         started = time.perf_counter()
         trainer.train()

@@ -3,13 +3,12 @@
 
 import copy
 import math
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from transformers import SchedulerType, TrainingArguments
-from transformers.trainer_utils import HubStrategy
+from transformers.trainer_utils import HubStrategy, IntervalStrategy
 from transformers.training_args import OptimizerNames
 
 from dixtill_hf.data.alignment import REDUCTIONS, Reduction
@@ -21,12 +20,14 @@ from dixtill_hf.distillation.losses.base import (
     compares_values,
     known_kd_losses,
 )
-from dixtill_hf.distillation.presets import METHODS, PRESETS
+from dixtill_hf.distillation.presets import METHODS, PRESETS, method_settings
 from dixtill_hf.evaluation.quality import QUALITY
 from dixtill_hf.student.configuration_dixtill import EXPLANATIONS
 
 # A stream is taken to have at least so many texts.
 _MANY_TEXTS = 1_000_000
+# Of fields that only some presets name.
+_DEFAULTS = {"attribution_reduction": "sum", "max_words": 512, "keep_best_epoch": False}
 _LOWER_IS_BETTER = {name for one in QUALITY.values() for name in one.lower_is_better}
 
 
@@ -47,8 +48,8 @@ class DistillationArguments(TrainingArguments):
     epochs, batch sizes and weight decay differ from those of `TrainingArguments`.
 
     Args:
-        preset: Name in `PRESETS`: "default" (the default), or "paper" for the paper's settings.
-            It also says how the student is made: give these arguments to `build_student`.
+        preset: Name in `PRESETS`: "default" (the default), "paper" for the settings of the paper's
+            text, or "paper_notebook" for those of its notebook. `build_student` takes it too.
         method: Name in `METHODS`: "none", "kl", "mse" or "dixtill" (the default). It gives `alpha`,
             `kd_loss` and `xai_weight`.
         alpha: Weight of the teacher against the labels, in [0, 1]. Texts without a label learn from
@@ -61,11 +62,15 @@ class DistillationArguments(TrainingArguments):
         explanation: The student's scores that are compared with the teacher's explanation:
             "contributions" (the default preset's), exact and for one label, or "attention", the
             paper's.
-        attribution_reduction: Whether a word gets the "sum" (the default) or the "mean" of the
-            teacher's tokens in it.
+        attribution_reduction: Whether a word gets the "sum" or the "mean" of the teacher's tokens
+            in it. Default "sum"; "mean" with "paper_notebook".
         pretrained_lr_ratio: Learning rate of the layers of a student that starts from a pretrained
             one (`student_start`), as a share of `learning_rate`, above 0. Default 0.25.
-        max_words: Longer texts are cut to this number of words. Default 512.
+        max_words: Longer texts are cut to this number of words. Default 512; 150 with the paper's
+            presets.
+        keep_best_epoch: Whether the student of the epoch with the lowest loss on `eval_dataset`
+            (or the best `metric_for_best_model`) is kept, not that of the last one. Sets the
+            strategies of evaluating and saving to "epoch". Default True with "paper_notebook".
         bucket_by_length: Whether a batch holds texts of similar length, which saves padding.
             Default True.
         seed: Seed of the student's weights, the order of the texts and the dropouts. Default 0.
@@ -79,8 +84,8 @@ class DistillationArguments(TrainingArguments):
     preset: str = field(
         default="default",
         metadata={
-            "help": "Settings that go together: those found best (default), or the paper's. A "
-            "field that is given wins over the preset.",
+            "help": "Settings that go together: those found best (default), those of the paper's "
+            "text (paper) or of its notebook (paper_notebook). A field that is given wins.",
             "choices": list(PRESETS),
         },
     )
@@ -116,12 +121,9 @@ class DistillationArguments(TrainingArguments):
         "same for all labels.",
         choices=list(EXPLANATIONS),
     )
-    attribution_reduction: Reduction = field(
-        default="sum",
-        metadata={
-            "help": "Whether a word gets the sum or the mean of the teacher's tokens in it; a sum "
-            "keeps the total."
-        },
+    attribution_reduction: Reduction = _preset_field(  # noqa: RUF009 - a field
+        "Whether a word gets the sum or the mean of the teacher's tokens in it; a sum keeps the "
+        "total."
     )
     pretrained_lr_ratio: float = field(
         default=0.25,
@@ -130,9 +132,10 @@ class DistillationArguments(TrainingArguments):
             "of learning_rate; above 0."
         },
     )
-    max_words: int = field(
-        default=512,
-        metadata={"help": "Longer texts are cut to this number of words."},
+    max_words: int = _preset_field("Longer texts are cut to this number of words.")
+    keep_best_epoch: bool | None = _preset_field(
+        "Whether the student of the epoch with the lowest loss on the evaluation texts is kept. "
+        "Sets eval_strategy and save_strategy to epoch."
     )
     bucket_by_length: bool = field(
         default=True,
@@ -185,7 +188,7 @@ class DistillationArguments(TrainingArguments):
         """Make the arguments of a preset and a method.
 
         Args:
-            preset: Name in `PRESETS`: "default" or "paper".
+            preset: Name in `PRESETS`.
             output_dir: Directory of the checkpoints and the student.
             method: Name in `METHODS`: "none", "kl", "mse" or "dixtill".
             **overrides: Fields that differ from the preset's.
@@ -265,7 +268,8 @@ class DistillationArguments(TrainingArguments):
             )
         if compares_values(self.kd_loss):
             return self
-        if self.method == "kl" or self.kd_loss != METHODS[self.method]["kd_loss"]:
+        own = method_settings(self.preset, self.method)["kd_loss"]
+        if self.method == "kl" or self.kd_loss != own:
             raise ValueError(
                 f"kd_loss={self.kd_loss!r} compares probabilities, and a regression has none: name "
                 "the method 'dixtill' or 'mse', or kd_loss='mse'."
@@ -278,10 +282,16 @@ class DistillationArguments(TrainingArguments):
         """Fill in what the preset and the method give, and check the rest."""
         check_name("preset", self.preset, PRESETS)
         check_name("method", self.method, METHODS)
-        for name, value in {**PRESETS[self.preset].training, **METHODS[self.method]}.items():
+        of_method = method_settings(self.preset, self.method)
+        for name, value in {**_DEFAULTS, **PRESETS[self.preset].training, **of_method}.items():
             if getattr(self, name) is None:
                 setattr(self, name, value)
         self._check()
+        if self.keep_best_epoch:
+            self.eval_strategy = self.save_strategy = IntervalStrategy.EPOCH
+            self.load_best_model_at_end = True
+            if self.metric_for_best_model is None:
+                self.metric_for_best_model: str | None = "loss"
         if self.metric_for_best_model and self.greater_is_better is None:
             # Trainer looks at the end of the name, and would take the greatest loss_kd.
             metric = self.metric_for_best_model.removeprefix("eval_")
@@ -388,28 +398,3 @@ class DistillationArguments(TrainingArguments):
     def needs_explanations(self) -> bool:
         """Whether the training texts must have the teacher's attributions."""
         return self.xai_weight > 0
-
-
-def best_model_objective(
-    args: TrainingArguments,
-) -> tuple[Callable[[Mapping[str, float]], float], str]:
-    """What a hyperparameter search looks for: the metric that tells the best model.
-
-    Args:
-        args: With `metric_for_best_model`, the loss if it is not set, and `greater_is_better`.
-
-    Returns:
-        A function from an evaluation's metrics to the metric, and "maximize" or "minimize".
-    """
-    metric = args.metric_for_best_model or "loss"
-    name = metric if metric.startswith("eval_") else f"eval_{metric}"
-
-    def objective(metrics: Mapping[str, float]) -> float:
-        if name not in metrics:
-            raise ValueError(
-                f"metric_for_best_model is {metric!r}, but an evaluation returns only "
-                f"{', '.join(sorted(metrics))}."
-            )
-        return metrics[name]
-
-    return objective, "maximize" if args.greater_is_better else "minimize"

@@ -85,7 +85,8 @@ def distill(
             holds the annotations (`cache/`) and the teacher, if it is fine-tuned here
             (`teacher/`). Default: nothing but annotations and the teacher is kept, in the cache
             (see `annotate`).
-        preset: Name in `PRESETS`: "default" (the default), or "paper" for the paper's settings.
+        preset: Name in `PRESETS`: "default" (the default), "paper" for the settings of the paper's
+            text, or "paper_notebook" for those of its released notebook.
         method: Name in `METHODS`: "dixtill" (the default), "kl", "mse" or "none".
         seed: Seed of the student's weights, the order of the texts and the dropouts. Default 0.
         explainer: How the teacher explains its predictions: a name or an explainer. Default

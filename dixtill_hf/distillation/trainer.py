@@ -26,7 +26,7 @@ from transformers.training_args import OptimizerNames
 
 from dixtill_hf.data.problem_types import MULTI_LABEL, problem_type_of_model
 from dixtill_hf.data.thresholds import best_thresholds
-from dixtill_hf.distillation.arguments import DistillationArguments, best_model_objective
+from dixtill_hf.distillation.arguments import DistillationArguments
 from dixtill_hf.distillation.batching import DistillationCollator, LengthBucketSampler
 from dixtill_hf.distillation.dataset import checked_dataset, checked_tokenizer
 from dixtill_hf.distillation.prepared_columns import (
@@ -40,6 +40,7 @@ from dixtill_hf.distillation.trainer_checkpoints import CheckpointTrainer
 from dixtill_hf.distillation.trainer_inputs import (
     DatasetPreparer,
     OnTheFlyAnnotator,
+    check_best_epoch,
     check_padding,
     check_student,
     check_vocabulary,
@@ -47,7 +48,7 @@ from dixtill_hf.distillation.trainer_inputs import (
 )
 from dixtill_hf.distillation.trainer_losses import Batch, LossTrainer
 from dixtill_hf.distillation.trainer_publishing import PublishingTrainer
-from dixtill_hf.distillation.training_metrics import TermAverages
+from dixtill_hf.distillation.training_metrics import TermAverages, best_model_objective
 from dixtill_hf.explainers.base import Explainer
 from dixtill_hf.student.layers_dixtill import DixtillNgrams
 from dixtill_hf.teacher.loading import Teacher
@@ -98,7 +99,8 @@ class DistillationTrainer(LossTrainer, CheckpointTrainer, PublishingTrainer):
 
     Raises:
         TypeError: No `DistillationArguments`, no student or no tokenizer is given.
-        ValueError: Columns are missing, or do not fit the student or each other.
+        ValueError: Columns are missing, or do not fit the student or each other; or the best epoch
+            is to be kept, and there is no dataset to tell it by.
     """
 
     _signature_columns: list[str]
@@ -127,6 +129,7 @@ class DistillationTrainer(LossTrainer, CheckpointTrainer, PublishingTrainer):
         else:
             texts = 0 if train_dataset is None else len(checked_dataset(train_dataset))
             args = args.for_texts(texts)
+        check_best_epoch(args, eval_dataset)
         tokenizer = checked_tokenizer(processing_class)
         check_padding(tokenizer)
         tokenizer.model_max_length = args.max_words  # what it learns from is what it will read

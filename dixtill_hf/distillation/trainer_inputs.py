@@ -154,6 +154,22 @@ class OnTheFlyAnnotator:
         return self._loaded[label_names]
 
 
+def check_best_epoch(
+    args: DistillationArguments, eval_dataset: Dataset | Mapping[str, Dataset] | None
+) -> None:
+    """Refuse to look for the best epoch without one dataset that tells it.
+
+    Raises:
+        ValueError: `args.keep_best_epoch` is set, and there is no evaluation dataset, or several.
+    """
+    if args.keep_best_epoch and (eval_dataset is None or isinstance(eval_dataset, Mapping)):
+        given = "none" if eval_dataset is None else f"several: {', '.join(eval_dataset)}"
+        raise ValueError(
+            "keep_best_epoch keeps the epoch with the lowest loss on one eval_dataset, and got "
+            f"{given}. Give one, or keep_best_epoch=False for the student of the last epoch."
+        )
+
+
 @dataclass(frozen=True)
 class DatasetPreparer:
     """Brings datasets to the form that a student is trained and evaluated on.

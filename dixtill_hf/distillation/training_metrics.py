@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
+from transformers import TrainingArguments
 
 from dixtill_hf.data.problem_types import (
     DEFAULT_THRESHOLD,
@@ -185,3 +186,28 @@ def _agreement(teachers: Sequence[NDArray], students: Sequence[NDArray]) -> dict
         "explanation_cosine": agreement["cosine"],
         **{name: agreement[name] for name in agreement if name.startswith(_LOGGED_AGREEMENT)},
     }
+
+
+def best_model_objective(
+    args: TrainingArguments,
+) -> tuple[Callable[[Mapping[str, float]], float], str]:
+    """What a hyperparameter search looks for: the metric that tells the best model.
+
+    Args:
+        args: With `metric_for_best_model`, the loss if it is not set, and `greater_is_better`.
+
+    Returns:
+        A function from an evaluation's metrics to the metric, and "maximize" or "minimize".
+    """
+    metric = args.metric_for_best_model or "loss"
+    name = metric if metric.startswith("eval_") else f"eval_{metric}"
+
+    def objective(metrics: Mapping[str, float]) -> float:
+        if name not in metrics:
+            raise ValueError(
+                f"metric_for_best_model is {metric!r}, but an evaluation returns only "
+                f"{', '.join(sorted(metrics))}."
+            )
+        return metrics[name]
+
+    return objective, "maximize" if args.greater_is_better else "minimize"

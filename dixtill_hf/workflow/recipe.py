@@ -209,7 +209,7 @@ class StudentArguments:
         None,
         "Number of vectors that words share by their character n-grams in training, which are then "
         "added to the words' own. Default: the preset's, 4000 from 5,000 texts on, else 0; with "
-        "'paper' none.",
+        "'paper' and 'paper_notebook' none.",
     )
     epochs: float | None = described(None, "Passes over the training texts.")
     learning_rate: float | None = described(None, "Peak learning rate.")

@@ -17,7 +17,7 @@ from dixtill_hf.data.names import check_name
 from dixtill_hf.distillation.arguments import DistillationArguments
 from dixtill_hf.distillation.building import check_start, student_vocabulary
 from dixtill_hf.distillation.distill import training_arguments
-from dixtill_hf.distillation.presets import METHODS, PRESETS, student_settings
+from dixtill_hf.distillation.presets import METHODS, PRESETS, method_settings, student_settings
 from dixtill_hf.student.pretrained_start import identify_student_start, load_student_start
 from dixtill_hf.student.word_vectors import NO_VECTORS
 from dixtill_hf.workflow.annotation_stage import Annotation
@@ -111,8 +111,8 @@ def student_jobs(
         depends_on = [
             TRAINING_VERSION,
             annotation.fingerprint,
-            asdict(PRESETS[preset]),
-            dict(METHODS[method]),
+            PRESETS[preset].key(),
+            method_settings(preset, method),
             seed,
             {**shared, "word_vectors": vectors[preset], "student_start": start},
         ]

@@ -10,7 +10,7 @@ from transformers import HfArgumentParser, SchedulerType, TrainingArguments
 from transformers.training_args import OptimizerNames
 
 from dixtill_hf.distillation.arguments import DistillationArguments
-from dixtill_hf.distillation.presets import METHODS, PRESETS
+from dixtill_hf.distillation.presets import METHODS, PRESETS, method_settings
 from dixtill_hf.student.configuration_dixtill import DixtillConfig
 
 
@@ -80,6 +80,43 @@ def test_the_paper_preset(tmp_path: Path) -> None:
     assert (arguments.optim, arguments.optim_args) == (OptimizerNames.SGD, "momentum=0.9")
     assert arguments.lr_scheduler_type == SchedulerType.CONSTANT
     assert (arguments.learning_rate, arguments.num_train_epochs) == (0.01, 15)
+    assert (arguments.max_words, arguments.attribution_reduction) == (150, "sum")
+    assert not arguments.load_best_model_at_end
+
+
+def test_the_presets_of_paper_and_notebook_differ_where_the_notebook_does(tmp_path: Path) -> None:
+    paper, notebook = (
+        DistillationArguments.from_preset(preset, tmp_path, use_cpu=True).to_dict()
+        for preset in ("paper", "paper_notebook")
+    )
+    differ = {name: notebook[name] for name in paper if paper[name] != notebook[name]}
+    assert differ == {
+        "preset": "paper_notebook",
+        "kd_loss": "normalized_kl_notebook",
+        "optim_args": "momentum=0.99",
+        "attribution_reduction": "mean",
+        "keep_best_epoch": True,
+        "do_eval": True,
+        "eval_strategy": "epoch",
+        "save_strategy": "epoch",
+        "load_best_model_at_end": True,
+        "metric_for_best_model": "loss",
+        "greater_is_better": False,
+    }
+    assert PRESETS["paper_notebook"].student["attention_size"] == 50
+
+
+def test_the_best_epoch_may_be_told_by_another_metric(tmp_path: Path) -> None:
+    arguments = _arguments(tmp_path, keep_best_epoch=True, metric_for_best_model="macro_f1")
+    assert (arguments.metric_for_best_model, arguments.greater_is_better) == ("macro_f1", True)
+    kept = _arguments(tmp_path, preset="paper_notebook", keep_best_epoch=False)
+    assert not kept.load_best_model_at_end
+
+
+def test_fields_that_only_some_presets_name_have_a_default(tmp_path: Path) -> None:
+    plain = _arguments(tmp_path)
+    assert (plain.max_words, plain.attribution_reduction) == (512, "sum")
+    assert not plain.keep_best_epoch
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -88,7 +125,8 @@ def test_every_preset_goes_with_every_method(tmp_path: Path, preset: str, method
     arguments = DistillationArguments.from_preset(
         preset, tmp_path, method, use_cpu=True, num_train_epochs=1
     )
-    assert {name: getattr(arguments, name) for name in METHODS[method]} == METHODS[method]
+    of_method = method_settings(preset, method)
+    assert {name: getattr(arguments, name) for name in of_method} == of_method
     taught = arguments.xai_weight > 0
     expected = PRESETS[preset].training["explanation"] if taught else "contributions"
     assert arguments.explanation == expected

@@ -8,7 +8,7 @@ import pytest
 from dixtill_hf.distillation import presets
 from dixtill_hf.distillation.arguments import DistillationArguments
 from dixtill_hf.distillation.building import build_student
-from dixtill_hf.distillation.presets import PRESETS, student_settings
+from dixtill_hf.distillation.presets import METHODS, PRESETS, method_settings, student_settings
 
 
 @pytest.fixture
@@ -54,11 +54,39 @@ def test_a_glove_that_is_asked_for_and_missing_is_an_error(no_glove, monkeypatch
 
 @pytest.mark.parametrize(
     ("preset", "method", "variants"),
-    [("default", "kl", 4), ("default", "none", 0), ("paper", "kl", 0)],
+    [
+        ("default", "kl", 4),
+        ("default", "none", 0),
+        ("paper", "kl", 0),
+        ("paper_notebook", "dixtill", 0),
+    ],
 )
 def test_variants_are_for_those_who_learn_from_the_teacher(preset, method, variants, tmp_path):
     args = DistillationArguments(str(tmp_path), preset=preset, method=method)
     assert args.variants_per_text == variants
+
+
+@pytest.mark.parametrize("preset", ["default", "paper"])
+def test_the_key_of_a_preset_without_methods_of_its_own_says_nothing_of_them(preset):
+    """So students of the default that were trained before such presets are still found."""
+    assert "methods" not in PRESETS[preset].key()
+
+
+def test_the_key_of_a_preset_names_what_it_changes_in_a_method():
+    changed = {"dixtill": {"kd_loss": "normalized_kl_notebook"}}
+    assert PRESETS["paper_notebook"].key()["methods"] == changed
+    assert method_settings("paper_notebook", "dixtill") == {
+        **METHODS["dixtill"],
+        **changed["dixtill"],
+    }
+    assert method_settings("paper_notebook", "kl") == METHODS["kl"]
+
+
+@pytest.mark.parametrize(("preset", "units"), [("paper", 100), ("paper_notebook", 50)])
+def test_the_papers_students_have_its_sizes(preset, units):
+    model, _ = build_student(["up up", "down"], ["a", "b"], preset, word_vectors="none")
+    assert tuple(model.attention.projection.weight.shape) == (units, 100)
+    assert model.config.embedding_size == 50
 
 
 def test_an_unknown_preset_gives_the_nearest():

@@ -54,6 +54,24 @@ def test_stops_early_and_loads_the_best_epoch(make_trainer: MakeTrainer) -> None
     assert same == [12]
 
 
+def test_the_notebooks_preset_keeps_the_epoch_of_the_lowest_loss(make_trainer: MakeTrainer) -> None:
+    trainer = make_trainer(preset="paper_notebook", num_train_epochs=4, learning_rate=2.0)
+    trainer.train()
+    losses = [entry["eval_loss"] for entry in trainer.state.log_history if "eval_loss" in entry]
+    assert len(losses) == 4
+    assert trainer.state.best_metric == min(losses)
+    assert trainer.evaluate()["eval_loss"] == pytest.approx(min(losses))
+
+
+@pytest.mark.parametrize(("several", "named"), [(False, "got none"), (True, "several: a, b")])
+def test_the_best_epoch_needs_one_dataset_that_tells_it(
+    make_trainer: MakeTrainer, annotated: Dataset, several: bool, named: str
+) -> None:
+    given = {"a": annotated, "b": annotated} if several else None
+    with pytest.raises(ValueError, match=f"keep_best_epoch keeps .*{named}"):
+        make_trainer(keep_best_epoch=True, eval_dataset=given)
+
+
 def test_nothing_saved_holds_pickled_arguments(make_trainer: MakeTrainer, tmp_path: Path) -> None:
     trainer = make_trainer(num_train_epochs=1, save_strategy="epoch", alpha=0.25)
     trainer.train()
