@@ -40,6 +40,7 @@ __all__ = [
     "RatedItem",
     "RationaleArguments",
     "RationaleTrainer",
+    "SearchSettings",
     "Student",
     "Teacher",
     "WordTokenizer",
@@ -92,6 +93,7 @@ __all__ = [
     "rename_rationale_columns",
     "save_pruned",
     "save_teacher_vectors",
+    "search_students",
     "select_for_teacher",
     "similar_words",
     "teach_in_rounds",
@@ -126,6 +128,7 @@ _MODULES = {
     "RatedItem": "rationales.ratings",
     "RationaleArguments": "rationales.trainer",
     "RationaleTrainer": "rationales.trainer",
+    "SearchSettings": "search.settings",
     "Student": "student.student",
     "Teacher": "teacher.loading",
     "WordTokenizer": "student.tokenization",
@@ -177,6 +180,7 @@ _MODULES = {
     "rename_rationale_columns": "rationales.columns",
     "save_pruned": "baselines.attention_heads",
     "save_teacher_vectors": "distillation.teacher_vectors",
+    "search_students": "search.search",
     "select_for_teacher": "distillation.selection",
     "similar_words": "distillation.augmentation",
     "teach_in_rounds": "distillation.selection",
@@ -198,6 +202,7 @@ EXPERIMENTAL = frozenset(
         "RatedItem",
         "RationaleArguments",
         "RationaleTrainer",
+        "SearchSettings",
         "add_variants",
         "analyse_ratings",
         "annotate_by_ensemble",
@@ -225,6 +230,7 @@ EXPERIMENTAL = frozenset(
         "rename_rationale_columns",
         "save_pruned",
         "save_teacher_vectors",
+        "search_students",
         "select_for_teacher",
         "similar_words",
         "teach_in_rounds",
@@ -289,6 +295,8 @@ if TYPE_CHECKING:  # what type checkers and editors read
     from dixtill_hf.rationales.trainer import RationaleArguments, RationaleTrainer
     from dixtill_hf.scoring.arrow import BatchPredictor
     from dixtill_hf.scoring.files import predict_files
+    from dixtill_hf.search.search import search_students
+    from dixtill_hf.search.settings import SearchSettings
     from dixtill_hf.selective.calibrate import Calibration, calibrate
     from dixtill_hf.selective.cascade import Cascade
     from dixtill_hf.student.configuration_dixtill import DixtillConfig

@@ -81,7 +81,7 @@ def architecture() -> Picture:
         for name in (
             *("artifacts", "data", "student", "teacher", "explainers", "annotation"),
             *("evaluation", "selective", "rationales", "distillation", "pretraining", "export"),
-            *("scoring", "baselines", "reporting", "hub", "workflow", "cli"),
+            *("scoring", "baselines", "reporting", "hub", "workflow", "search", "cli"),
         )
     }
 
@@ -99,7 +99,11 @@ def architecture() -> Picture:
         picture.text(936, y + 26, str(numbers[name]), 12, color=QUIET, anchor="end")
 
     columns = (30, 275, 520, 764)
-    bar("cli", 26, "the commands: run, annotate, train, pretrain, evaluate, explain, export, ...")
+    bar(
+        "cli",
+        26,
+        "the commands: run, search, annotate, train, evaluate, explain, export, ...",
+    )
     bar("workflow", 76, "runs the stages below in their order, one file a stage, and keeps results")
 
     first, second, third, fourth = 150, 320, 458, 566
@@ -128,6 +132,7 @@ def architecture() -> Picture:
     picture.arrow((123, third), (123, second + 87))
     folder("export", columns[1], third, ORANGE, "the student for devices,", "without torch")
     folder("baselines", columns[2], third, GREEN, "int8, pruned heads,", "bag of words")
+    folder("search", columns[3], third, GREEN, "the best students", "within a budget")
     folder("rationales", columns[0], fourth, BLUE, "reasons that language", "models write")
     folder("scoring", columns[1], fourth, ORANGE, "texts in any number:", "files, Arrow, HTTP")
     folder("selective", columns[2], fourth, GREEN, "when not to answer:", "threshold, cascade")

@@ -33,6 +33,7 @@ FOLDERS = [
     "reporting",
     "hub",
     "workflow",
+    "search",
     "cli",
 ]
 # An annotation knows no student: teacher and student meet through character spans alone.

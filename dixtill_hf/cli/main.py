@@ -13,6 +13,7 @@ from collections.abc import Sequence
 COMMANDS = {
     "run": "the whole road: load, fine-tune if needed, annotate, distil, evaluate, report",
     "benchmark": "a run, and its students against int8, pruned heads and a bag of words",
+    "search": "find the best students within a budget of bytes and time",
     "annotate": "add a teacher's logits and word attributions to a dataset",
     "ask": "have a language model behind an endpoint label texts, within a budget of calls",
     "record": "annotate texts from answers that exist: labels, probabilities, quotes",

@@ -37,13 +37,23 @@ def measure_on_device(context: RunContext, job: StudentJob, test: Dataset) -> di
     """
     if find_spec("dixtill_runtime") is None or find_spec("dixtill_runtime._core") is None:
         return None
-    known = test.filter(lambda label: label not in (None, LABEL_UNKNOWN), input_columns=LABEL)
-    if not len(known):
+    texts = labelled_texts(test, "test")
+    if not texts.texts:
         return None
-    labels = [list(one.values()) if isinstance(one, dict) else one for one in known[LABEL]]
-    texts = LabelledTexts("test", known[TEXT][:], labels)
     measured = context.cache.value("device", job.fingerprint, partial(_measure, job, texts))
     return {"method": job.method, "preset": job.preset, "seed": job.seed, **measured}
+
+
+def labelled_texts(split: Dataset, source: str) -> LabelledTexts:
+    """The texts of a split that have a label.
+
+    Args:
+        split: With the columns `text` and `label`.
+        source: What they are called in the record.
+    """
+    known = split.filter(lambda label: label not in (None, LABEL_UNKNOWN), input_columns=LABEL)
+    labels = [list(one.values()) if isinstance(one, dict) else one for one in known[LABEL]]
+    return LabelledTexts(source, known[TEXT][:], labels)
 
 
 def _measure(job: StudentJob, texts: LabelledTexts) -> dict[str, Any]:

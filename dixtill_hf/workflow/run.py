@@ -163,16 +163,16 @@ def share_annotation(recipe: Recipe) -> bool:
         return True
     if rank == 0:
         with by_itself():
-            opened = _open(recipe, ProcessGroup())
+            opened = open_run(recipe, ProcessGroup())
             prepare_teacher(opened.context, opened.data)
     processes = ProcessGroup.launched()
-    _annotate(_open(recipe, processes))
+    annotate_run(open_run(recipe, processes))
     leave_process_group()
     return processes.is_main
 
 
 @dataclass(frozen=True)
-class _OpenedRun:
+class OpenedRun:
     """A run whose recipe and data are checked.
 
     Attributes:
@@ -187,7 +187,7 @@ class _OpenedRun:
 
 
 @dataclass(frozen=True)
-class _AnnotatedRun:
+class AnnotatedRun:
     """What a teacher has made for the students of a run; attributes as in `FinishedRun`."""
 
     teacher: RunTeacher
@@ -196,7 +196,7 @@ class _AnnotatedRun:
     variants: Mapping[VariantSettings, Path]
 
 
-def _open(recipe: Recipe, processes: ProcessGroup) -> _OpenedRun:
+def open_run(recipe: Recipe, processes: ProcessGroup) -> OpenedRun:
     """Check a recipe and its data, before any hour is spent."""
     check_students(recipe.student)
     card_facts(recipe)  # refuses what the Hub would refuse, before any hour is spent
@@ -213,10 +213,10 @@ def _open(recipe: Recipe, processes: ProcessGroup) -> _OpenedRun:
     check_teachers_vectors(recipe.student, context.teacher_source.config, data.splits)
     untaught = without_teachers_vectors(recipe.student)
     describe_vocabularies(untaught, data.train_texts, {}, untaught.word_vectors)
-    return _OpenedRun(recipe, context, data)
+    return OpenedRun(recipe, context, data)
 
 
-def _annotate(opened: _OpenedRun) -> _AnnotatedRun:
+def annotate_run(opened: OpenedRun) -> AnnotatedRun:
     """Have the teacher annotate the texts and label their variants."""
     context, data = opened.context, opened.data
     teacher = prepare_teacher(context, data)
@@ -224,7 +224,7 @@ def _annotate(opened: _OpenedRun) -> _AnnotatedRun:
     vectors = make_word_vectors(context, data, teacher)
     wanted = all_variant_settings(opened.recipe.student, vectors)
     variants = label_all_variants(context, data, teacher, wanted)
-    return _AnnotatedRun(teacher, annotation, vectors, variants)
+    return AnnotatedRun(teacher, annotation, vectors, variants)
 
 
 def complete_run(recipe: Recipe, command: str) -> FinishedRun:
@@ -234,9 +234,9 @@ def complete_run(recipe: Recipe, command: str) -> FinishedRun:
             "This command is one process: start it without a launcher. Of dixtill-hf run and "
             "dixtill-hf annotate, several processes share the annotation."
         )
-    opened = _open(recipe, ProcessGroup())
+    opened = open_run(recipe, ProcessGroup())
     recipe, context, data = opened.recipe, opened.context, opened.data
-    made = _annotate(opened)
+    made = annotate_run(opened)
     teacher, annotation = made.teacher, made.annotation
     vectors, variants = made.word_vectors, made.variants
     jobs = student_jobs(recipe.student, annotation, variants, vectors, context.output_dir)

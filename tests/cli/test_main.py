@@ -19,6 +19,7 @@ def test_the_help_names_every_command(capsys):
 EXPLAINED = {
     "run": "Words that the training texts have less often than this become [UNK]",
     "benchmark": "Other small classifiers to compare with",
+    "search": "Most microseconds that a student takes for one text",
     "annotate": "Nodes on the path of Integrated Gradients",
     "ask": "Most calls, those of earlier runs included",
     "record": "Probability of a label that is given without one",
