@@ -47,6 +47,8 @@ class ExplanationFaithfulness(evaluate.Metric):
     def _compute(
         self, full: Sequence[float], removed: Sequence[Sequence[float]], kept: Sequence[Any]
     ) -> dict[str, Any]:
+        if not len(full):
+            raise ValueError("There is no text: give at least one.")
         drops = []
         for text, (whole, without, only) in enumerate(zip(full, removed, kept, strict=True)):
             if not len(without) == len(only) > 0:

@@ -43,6 +43,8 @@ class ExplanationPlausibility(evaluate.Metric):
     def _compute(
         self, predictions: Sequence[Sequence[float]], references: Sequence[Sequence[int]]
     ) -> dict[str, Any]:
+        if not len(predictions):
+            raise ValueError("There is no text: give at least one.")
         rows = []
         for text, (given, marked) in enumerate(zip(predictions, references, strict=True)):
             scores, gold = np.asarray(given, dtype=float), np.asarray(marked, dtype=bool)
