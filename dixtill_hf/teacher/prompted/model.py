@@ -185,7 +185,7 @@ class PromptedClassifier(PreTrainedModel):
         return super()._apply(fn, recurse)
 
     def calibrate(self, content_free: Sequence[Sequence[int]]) -> None:
-        """Subtract from now on what the prompt says of texts that say nothing.
+        """From now on, subtract the log-probabilities of the answers after content-free texts.
 
         Contextual calibration (Zhao et al. 2021, "Calibrate before use"): the mean probabilities
         of the answers over content-free texts become the prior.
