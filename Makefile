@@ -15,7 +15,7 @@ test test-all test-latest test-research: export OMP_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo benchmark test test-all test-latest test-research style quality docs dist clean
+.PHONY: help demo benchmark paper test test-all test-latest test-research style quality docs dist clean
 
 help:  ## Show what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,12 @@ demo: $(VENV)/.installed  ## Distil the embedded example; the report is runs/dem
 
 benchmark: $(VENV)/.installed  ## Compare its students with int8, pruned heads, ...: runs/benchmark
 	$(BIN)/dixtill-hf benchmark --quick --output_dir runs/benchmark
+
+paper: $(VENV)/.installed  ## Measure all that the page "The paper" shows: hours; goes on where it stopped
+	$(BIN)/dixtill-hf benchmark benchmarks/tweets.yaml
+	$(BIN)/python -m benchmarks.publish runs/tweets
+	$(BIN)/python -m research.compare_settings research/recipes/paper.yaml research/settings/paper_losses.yaml --split test --seeds 3
+	$(BIN)/python -m benchmarks.the_paper
 
 test: $(VENV)/.installed  ## Run the fast tests
 	$(BIN)/python -m pytest $(PYTEST_OPTIONS) -m "not slow"
