@@ -8,17 +8,20 @@ when its upload is complete; on a disk a file is written under another name, syn
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from dixtill_hf.artifacts.files import unfinished_file
+
+_BYTES_AT_ONCE = 1 << 16
 
 
 def is_remote(address: str | os.PathLike[str]) -> bool:
@@ -114,7 +117,8 @@ class Storage:
         """
         if self.is_remote:
             with self._reached():
-                return self._system.open(self.path(name), "rb")
+                opened = self._system.open(self.path(name), "rb")
+            return io.BufferedReader(_RemoteFile(opened, self._reached), _BYTES_AT_ONCE)
         return open(self.path(name), "rb")
 
     def read(self, name: str) -> bytes:
@@ -175,6 +179,40 @@ class Storage:
             shutil.rmtree(self.path(name))
         else:
             Path(self.path(name)).unlink(missing_ok=True)
+
+
+class _RemoteFile(io.RawIOBase):
+    """A file of an object store; what its library raises while it is read becomes an OSError.
+
+    Args:
+        file: The file, opened.
+        reached: Says which object store could not be reached.
+    """
+
+    def __init__(self, file: Any, reached: Callable[[], AbstractContextManager[None]]) -> None:
+        self._file, self._reached = file, reached
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        with self._reached():
+            data = self._file.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
 
 
 def split_address(address: str | os.PathLike[str]) -> tuple[Storage, str]:

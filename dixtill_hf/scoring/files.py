@@ -23,7 +23,7 @@ from dixtill_hf.artifacts.storage import Storage, split_address
 from dixtill_hf.data.formats.row_file import RowFile
 from dixtill_hf.data.names import check_name
 from dixtill_hf.data.row_files import open_row_file
-from dixtill_hf.scoring.arrow import added_columns, check_free_columns, check_words, with_columns
+from dixtill_hf.scoring.arrow import check_free_columns, check_words, with_columns
 from dixtill_hf.scoring.inputs import ON_ERROR, check_rows, check_same_columns, expand_inputs
 from dixtill_hf.scoring.parts import Parts
 from dixtill_hf.scoring.processes import BatchScorer, batch_scorer
@@ -112,16 +112,17 @@ def predict_files(
     check_rows(every, on_error)
     for group in files:
         check_same_columns(group)
-        check_free_columns(group[0].schema.names, words)
-    parts.begin(_fingerprint(source, files, planned, words))
     with batch_scorer(source, words, processes) as scorer:
+        for group in files:
+            check_free_columns(group[0].schema.names, scorer.added)
+        parts.begin(_fingerprint(source, files, planned, words))
         total = sum(file.rows for file in every)
         with tqdm(total=total, desc="Scoring", unit="text", disable=not total) as progress:
             for number, (one, group) in enumerate(zip(planned, files, strict=True)):
                 if parts.is_done(number):
                     progress.update(sum(file.rows for file in group))
                     continue
-                _Job(number, one, group, words).run(scorer, parts, progress)
+                _Job(number, one, group).run(scorer, parts, progress)
     parts.end()
     invalid = sum(file.invalid.count for file in every)
     return FilePredictions(tuple(one.output for one in planned), total, invalid, source.engine)
@@ -193,13 +194,12 @@ class _Job:
     number: int
     planned: _PlannedOutput
     files: Sequence[RowFile]
-    words: int
 
     def run(self, scorer: BatchScorer, parts: Parts, progress: tqdm) -> None:
         """Score what is left of the files, and put the output together."""
         folder = parts.folder(self.number)
         kind = kind_of_output(self.planned.output)
-        schema = pa.schema([*self.files[0].schema, *added_columns(scorer.labels, self.words)])
+        schema = pa.schema([*self.files[0].schema, *scorer.added])
         there, names = set(folder.names()), []
         for index, file in enumerate(self.files):
             names += self._score(index, file, kind, schema, scorer, folder, there, progress)
@@ -263,9 +263,9 @@ def stream_predictions(
         ValueError: The files have different columns, or one has the name of an added column.
     """
     check_same_columns(files)
-    check_free_columns(files[0].schema.names, words)
     with batch_scorer(source, words, processes) as scorer:
-        schema = pa.schema([*files[0].schema, *added_columns(scorer.labels, words)])
+        check_free_columns(files[0].schema.names, scorer.added)
+        schema = pa.schema([*files[0].schema, *scorer.added])
         writer = open_writer(kind, output, schema, header=True)
         for file in files:
             for batch, added in scorer.score(file.batches(_ROWS_AT_ONCE), file.text_column):

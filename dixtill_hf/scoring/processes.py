@@ -12,7 +12,7 @@ from multiprocessing import get_context
 
 import pyarrow as pa
 
-from dixtill_hf.scoring.arrow import score_texts
+from dixtill_hf.scoring.arrow import added_columns, score_texts
 from dixtill_hf.scoring.scorers import Scorer, ScorerSource
 
 # Batches on their way, for each process: enough that none waits.
@@ -45,9 +45,9 @@ class BatchScorer:
         self._ahead = _BATCHES_AHEAD * processes
 
     @property
-    def labels(self) -> list[str]:
-        """Names of the student's labels."""
-        return self._scorer.labels
+    def added(self) -> pa.Schema:
+        """Names and types of the columns to add."""
+        return added_columns(self._scorer, self._words)
 
     def score(
         self, batches: Iterable[pa.RecordBatch], column: str

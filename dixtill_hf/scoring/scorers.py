@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from dixtill_hf.data.names import check_name
+from dixtill_hf.data.problem_types import REGRESSION, problem_type_of_model
 
 if TYPE_CHECKING:
+    from dixtill_hf.student.explaining import Explanation
     from dixtill_hf.student.student import Student
-    from dixtill_runtime import Classifier
+    from dixtill_runtime import Classifier, Prediction
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +33,7 @@ class ScoredWord(NamedTuple):
     """A word that decided.
 
     Attributes:
+        label: Position of the label, or value, that it speaks for or against.
         word: The word as the text has it.
         start: Its first character in the text.
         end: The character behind its last.
@@ -38,6 +41,7 @@ class ScoredWord(NamedTuple):
             explains itself.
     """
 
+    label: int
     word: str
     start: int
     end: int
@@ -48,13 +52,18 @@ class Score(NamedTuple):
     """What a student says of a text.
 
     Attributes:
-        label: Position of the label among the student's.
-        probabilities: One number a label.
-        words: The words that decided, first the one with the largest magnitude.
+        label: Position of the most probable label among the student's.
+        labels: Positions of the labels that are predicted: `(label,)`, or those that reach their
+            thresholds if a text may have several; none for a regression.
+        values: One number a label: its probability; for a regression the values.
+        words: The words that decided, for each label that is explained one after the other, first
+            the one with the largest magnitude. Explained are the predicted labels, the most
+            probable one, and all values of a regression.
     """
 
     label: int
-    probabilities: tuple[float, ...]
+    labels: tuple[int, ...]
+    values: tuple[float, ...]
     words: list[ScoredWord]
 
 
@@ -63,18 +72,20 @@ class Scorer(Protocol):
 
     Attributes:
         engine: `"runtime"` or `"torch"`.
-        labels: Names of its labels.
+        labels: Names of its labels, or values.
+        problem_type: Name of its kind of task.
     """
 
     engine: str
     labels: list[str]
+    problem_type: str
 
     def score(self, texts: Sequence[str], words: int = 0) -> list[Score]:
         """Score texts.
 
         Args:
             texts: The texts.
-            words: How many words that decided are named for each. Default 0.
+            words: How many words that decided are named for each explained label. Default 0.
         """
 
 
@@ -91,11 +102,11 @@ class RuntimeScorer:
 
         Raises:
             ImportError: dixtill-runtime is not installed.
-            ValueError: The file is damaged, or the student does not choose one label a text.
+            ValueError: The file is damaged.
         """
         self._classifier = _load_classifier(data)
         self.labels = list(self._classifier.labels)
-        _check_problem(self._classifier.problem_type)
+        self.problem_type = self._classifier.problem_type
 
     def score(self, texts: Sequence[str], words: int = 0) -> list[Score]:
         """Score texts; see `Scorer`."""
@@ -103,16 +114,35 @@ class RuntimeScorer:
 
     def _score(self, text: str, words: int) -> Score:
         prediction = self._classifier(text)
-        found = prediction.words
-        order = _largest([word.score for word in found], words) if words else []
+        best = self.labels.index(prediction.label)
+        numbers = prediction.probabilities or prediction.logits
+        labels = tuple(self.labels.index(label) for label in prediction.labels)
         return Score(
-            self.labels.index(prediction.label),
-            tuple(prediction.probabilities.values()),
-            [
-                ScoredWord(word.text, word.start, word.end, word.score)
-                for word in (found[at] for at in order)
-            ],
+            best,
+            () if self.problem_type == REGRESSION else labels,
+            tuple(numbers.values()),
+            self._deciding(prediction, best, labels, words) if words else [],
         )
+
+    def _deciding(
+        self, prediction: Prediction, best: int, labels: tuple[int, ...], most: int
+    ) -> list[ScoredWord]:
+        explained = sorted({best, *labels})
+        if self.problem_type == REGRESSION:
+            explained = list(range(len(self.labels)))
+        by_attention = self._classifier.explanation == "attention"
+        found = prediction.words
+        deciding = []
+        for label in explained:
+            scores = [
+                word.score if by_attention or label == best else word.contributions[label]
+                for word in found
+            ]
+            deciding += [
+                ScoredWord(label, found[at].text, found[at].start, found[at].end, scores[at])
+                for at in _largest(scores, most)
+            ]
+        return deciding
 
 
 class TorchScorer:
@@ -121,14 +151,10 @@ class TorchScorer:
     engine = "torch"
 
     def __init__(self, student: Student) -> None:
-        """Take a student.
-
-        Raises:
-            ValueError: The student does not choose one label a text.
-        """
-        _check_problem(student.model.config.problem_type)
+        """Take a student."""
         self._student = student
         self.labels = student.labels
+        self.problem_type = problem_type_of_model(student.model.config).name
 
     def score(self, texts: Sequence[str], words: int = 0) -> list[Score]:
         """Score texts; see `Scorer`."""
@@ -136,18 +162,23 @@ class TorchScorer:
         explained = self._student.explain([texts[row] for row in order], batch_size=_TEXTS_AT_ONCE)
         scores: list[Score | None] = [None] * len(texts)
         for row, one in zip(order, explained, strict=True):
-            found = _largest(one.scores, words) if words else []
+            regression = self.problem_type == REGRESSION
+            numbers = one.logits if regression else one.probabilities
             scores[row] = Score(
                 self.labels.index(one.label),
-                tuple(one.probabilities[name] for name in self.labels),
-                [ScoredWord(one.words[at], *one.spans[at], one.scores[at]) for at in found],
+                () if regression else tuple(self.labels.index(name) for name in one.labels),
+                tuple(numbers[name] for name in self.labels),
+                self._deciding(one, words) if words else [],
             )
         return [score for score in scores if score is not None]
 
-
-def _check_problem(problem_type: str | None) -> None:
-    if problem_type not in (None, "single_label_classification"):
-        raise ValueError(f"Students with the problem_type {problem_type!r} are not scored yet.")
+    def _deciding(self, one: Explanation, most: int) -> list[ScoredWord]:
+        by_label = {self.labels.index(name): name for name in one.scores_by_label}
+        return [
+            ScoredWord(label, one.words[at], *one.spans[at], one.scores_by_label[name][at])
+            for label, name in sorted(by_label.items())
+            for at in _largest(one.scores_by_label[name], most)
+        ]
 
 
 def _largest(scores: Sequence[float], count: int) -> list[int]:

@@ -27,6 +27,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from pydantic import BaseModel, Field
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from dixtill_hf.data.problem_types import SINGLE_LABEL
 from dixtill_hf.scoring.scorers import Scorer
 from dixtill_hf.selective.cascade import Cascade
 
@@ -89,7 +90,15 @@ def make_app(
         scorer: The student.
         cascade: The same student and its teacher, which answers what the student is unsure of.
         limits: The largest request that is answered.
+
+    Raises:
+        ValueError: The student does not choose one label a text.
     """
+    if scorer.problem_type != SINGLE_LABEL:
+        raise ValueError(
+            f"The student's problem_type is {scorer.problem_type!r}, and only students of one "
+            "label a text are served. dixtill-hf predict scores files with it."
+        )
     limits = limits or Limits()
     app = FastAPI(title="dixtill_hf", docs_url=None, redoc_url=None)
     app.add_middleware(_BodyLimit, most=limits.bytes)
@@ -143,10 +152,13 @@ def answer_texts(
     answers = [
         TextAnswer(
             label=scorer.labels[score.label],
-            probability=score.probabilities[score.label],
-            probabilities=dict(zip(scorer.labels, score.probabilities, strict=True)),
+            probability=score.values[score.label],
+            probabilities=dict(zip(scorer.labels, score.values, strict=True)),
             answered_by="student",
-            words=[WordAnswer(**word._asdict()) for word in score.words],
+            words=[
+                WordAnswer(word=one.word, start=one.start, end=one.end, score=one.score)
+                for one in score.words
+            ],
         )
         for score in scorer.score(texts, words)
     ]

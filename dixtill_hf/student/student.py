@@ -158,8 +158,8 @@ class Student:
                 or `"auto"`: dixtill-runtime if it is installed and can run the student, else torch.
 
         Yields:
-            The batches with the columns `predicted_label`, `probability`, `probabilities` and, with
-            `words`, `deciding_words`; see `BatchPredictor`.
+            The batches with the columns of `BatchPredictor`: `predicted_label`, `probability`,
+            `probabilities` and, with `words`, `deciding_words`.
 
         Raises:
             ValueError: A setting is not allowed, there is no column of texts, or one has the name

@@ -12,7 +12,7 @@ def test_torch_scores_are_those_of_the_student(student, texts):
     for score, explanation in zip(scores, student.explain(texts), strict=True):
         assert student.labels[score.label] == explanation.label
         expected = list(explanation.probabilities.values())
-        np.testing.assert_allclose(score.probabilities, expected, atol=1e-6)
+        np.testing.assert_allclose(score.values, expected, atol=1e-6)
         order = np.argsort(-np.abs(explanation.scores), kind="stable")[:3]
         assert [(word.start, word.end) for word in score.words] == [
             explanation.spans[at] for at in order
@@ -30,10 +30,10 @@ def test_the_runtime_scores_as_the_rounded_student_does(student, texts):
     for text, score in zip(texts, scores, strict=True):
         prediction = classifier(text)
         assert classifier.labels[score.label] == prediction.label
-        assert list(score.probabilities) == list(prediction.probabilities.values())
+        assert list(score.values) == list(prediction.probabilities.values())
         words = sorted(prediction.words, key=lambda word: -abs(word.score))[:2]
         assert [tuple(word) for word in score.words] == [
-            (word.text, word.start, word.end, word.score) for word in words
+            (score.label, word.text, word.start, word.end, word.score) for word in words
         ]
 
 
