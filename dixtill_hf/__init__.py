@@ -43,6 +43,7 @@ __all__ = [
     "SearchSettings",
     "Student",
     "Teacher",
+    "TextPair",
     "WordTokenizer",
     "__version__",
     "add_teacher_labelled_texts",
@@ -131,6 +132,7 @@ _MODULES = {
     "SearchSettings": "search.settings",
     "Student": "student.student",
     "Teacher": "teacher.loading",
+    "TextPair": "data.text_pairs",
     "WordTokenizer": "student.tokenization",
     "add_teacher_labelled_texts": "distillation.augmentation",
     "add_unlabelled_texts": "data.loading",
@@ -255,6 +257,7 @@ if TYPE_CHECKING:  # what type checkers and editors read
     from dixtill_hf.data.loading import add_unlabelled_texts, load_text_classification
     from dixtill_hf.data.packaged import packaged_encoder
     from dixtill_hf.data.quotes import count_quotes
+    from dixtill_hf.data.text_pairs import TextPair
     from dixtill_hf.distillation.arguments import DistillationArguments
     from dixtill_hf.distillation.augmentation import (
         add_teacher_labelled_texts,

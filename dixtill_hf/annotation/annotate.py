@@ -32,9 +32,10 @@ from dixtill_hf.annotation.preparation import sample_rows
 from dixtill_hf.annotation.shards import cache_places, first_of_each, row_keys
 from dixtill_hf.artifacts.process_group import ProcessGroup
 from dixtill_hf.data import columns
-from dixtill_hf.data.columns import TEXT, TRUNCATED
+from dixtill_hf.data.columns import TEXT_PAIR, TRUNCATED
 from dixtill_hf.data.label_column import problem_type_of
 from dixtill_hf.data.labels import label_names
+from dixtill_hf.data.text_pairs import text_columns, texts_of
 from dixtill_hf.explainers.base import Explainer, get_explainer
 from dixtill_hf.explainers.several_outputs import check_output
 from dixtill_hf.teacher.checkpoints import label_names_of, load_config
@@ -86,7 +87,8 @@ def annotate(
 
     Added columns:
         - `teacher_logits`: float32, one per label, in the order of the data's labels.
-        - `teacher_spans`: `[start, end)` characters of each attributed piece of the text.
+        - `teacher_spans`: `[start, end)` characters of each attributed piece of the text. In a
+          pair they are those of a `TextPair`: the second text begins at `len(text) + 1`.
         - `teacher_attributions`: float32, one per span, not normalised; where the explainer
           explains all labels, a list of them for each label.
         - `teacher_explained_label`: the label that the attributions are for; where all are
@@ -105,10 +107,14 @@ def annotate(
 
     A text in which the teacher finds no word (an empty one) has no spans, and error 0.
 
+    With a column `text_pair`, each row is a pair of texts: the teacher reads both in one sequence,
+    and the words of both are explained. A pair that is too long for the teacher is cut as its
+    tokenizer does it: the longer text first.
+
     Args:
         dataset: A dataset, splits of it, a stream, or a Ray Dataset, with the column `text`, as
-            from `load_text_classification`, and the columns that the explainer reads (`label` for
-            `target="true"`). It keeps its format ("torch", ...).
+            from `load_text_classification`, for pairs the column `text_pair`, and the columns that
+            the explainer reads (`label` for `target="true"`). It keeps its format ("torch", ...).
         teacher: A loaded teacher, or the name or path of one. A teacher given by name gets its
             labels matched with those of the column `label` (a ClassLabel); those of a loaded
             teacher must be the same. Without the column, the labels are the teacher's own.
@@ -191,7 +197,8 @@ def matched_teacher(
         label_map: As for `annotate`.
 
     Raises:
-        ValueError: The labels do not match, or the explainer and the teacher do not.
+        ValueError: The labels do not match, the explainer and the teacher do not, or texts are
+            pairs in some splits only or for a teacher of single texts.
     """
     if isinstance(teacher, Teacher):
         check_same_labels(teacher, _names_of_labels(splits), _problem_type_of(splits))
@@ -202,6 +209,7 @@ def matched_teacher(
         problem_type = _problem_type_of(splits)
         teacher = load_teacher(teacher, data_labels, label_map, problem_type=problem_type)
     check_output(explainer, teacher)
+    _check_pairs(splits, teacher)
     return teacher
 
 
@@ -246,6 +254,21 @@ def _check_columns(dataset: Dataset | IterableDataset, name: str, explainer: Exp
         raise ValueError(
             f"The columns {missing}{where} are missing; it has {dataset.column_names}. "
             "Load the data with load_text_classification(...), which finds or renames them."
+        )
+
+
+def _check_pairs(splits: Mapping[str, Dataset | IterableDataset], teacher: Teacher) -> None:
+    """Refuse pairs in some splits only, and a teacher that cannot read them."""
+    pairs = [name for name, split in splits.items() if TEXT_PAIR in split.column_names]
+    if 0 < len(pairs) < len(splits):
+        raise ValueError(
+            f"Only the splits {pairs} have the column {TEXT_PAIR!r}, so that their texts are pairs:"
+            " annotate them apart from the others."
+        )
+    if pairs and not teacher.reads_pairs:
+        raise ValueError(
+            f"The teacher {teacher.name!r} ({type(teacher).__name__}) reads single texts, and the "
+            f"data are pairs of texts (column {TEXT_PAIR!r}). Choose a classifier of pairs."
         )
 
 
@@ -381,12 +404,13 @@ class BatchAnnotator:
         left = first[~store.index.has(keys[first])]
         if not len(left):
             return
-        costs = worker.costs([batch[TEXT][index] for index in left])
+        texts = texts_of(batch)
+        costs = worker.costs([texts[index] for index in left])
         for shard in plan_shards(np.zeros(len(left), int), costs, self._annotator.limits):
             chosen = left[shard.texts]
             part = {
                 name: [batch[name][index] for index in chosen]
-                for name in (TEXT, *worker.explainer.reads)
+                for name in (*text_columns(batch), *worker.explainer.reads)
             }
             table = worker.annotate(part, rows[chosen].tolist())
             store.index.add(store.write(keys[chosen], table), keys[chosen])

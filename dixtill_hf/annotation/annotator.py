@@ -42,7 +42,7 @@ from dixtill_hf.artifacts.checksummed_files import (
 from dixtill_hf.artifacts.hashing import hash_json
 from dixtill_hf.artifacts.process_group import ProcessGroup
 from dixtill_hf.artifacts.storage import Storage
-from dixtill_hf.data.columns import TEXT
+from dixtill_hf.data.text_pairs import text_columns, texts_of
 from dixtill_hf.explainers.base import Explainer
 from dixtill_hf.explainers.embeddings import check_gradients
 from dixtill_hf.explainers.token_budget import TokenBudget
@@ -132,7 +132,8 @@ class DatasetRows:
 
     def __init__(self, dataset: Dataset, worker: Worker, processes: ProcessGroup) -> None:
         self._reads = worker.explainer.reads
-        self._dataset = dataset.with_format(None).select_columns([TEXT, *self._reads])
+        names = [*text_columns(dataset.column_names), *self._reads]
+        self._dataset = dataset.with_format(None).select_columns(names)
         self._worker = worker
         self._processes = processes
 
@@ -151,7 +152,9 @@ class DatasetRows:
 
     def costs(self, rows: np.ndarray) -> np.ndarray:
         """The costs of some rows, of which each process reads a part."""
-        return self._by_all(rows, lambda part: self._worker.costs(self.read(part)[TEXT]), np.int64)
+        return self._by_all(
+            rows, lambda part: self._worker.costs(texts_of(self.read(part))), np.int64
+        )
 
     def _keys_of(self, rows: np.ndarray) -> np.ndarray:
         return row_keys(self.read(rows), self._reads, rows)

@@ -17,7 +17,8 @@ from numpy.typing import ArrayLike
 from dixtill_hf.annotation.annotate import annotate
 from dixtill_hf.data import columns
 from dixtill_hf.data.checks import name_rows
-from dixtill_hf.data.columns import LABEL, TEACHER_LOGITS, TEXT
+from dixtill_hf.data.columns import LABEL, TEACHER_LOGITS
+from dixtill_hf.data.text_pairs import text_columns
 from dixtill_hf.explainers.base import Explainer, TargetedExplainer, get_explainer
 from dixtill_hf.teacher.ensemble import TeacherEnsemble
 from dixtill_hf.teacher.loading import Teacher, check_same_labels
@@ -53,7 +54,7 @@ def average_annotations(
     if not annotated:
         raise ValueError("There is no annotation to average: give at least one.")
     first, *others = tables = [_table(dataset) for dataset in annotated]
-    same = [columns.TEXT]
+    same = text_columns(first.column_names)
     if explained_labels is None:
         same.append(columns.EXPLAINED_LABEL)
     for number, other in enumerate(others, start=1):
@@ -291,7 +292,7 @@ def _by_all(
         named = DatasetDict({name: rows})
         return [annotate(named, member, method, **shared)[name] for member in teachers]
 
-    texts = split.select_columns([TEXT])
+    texts = split.select_columns(text_columns(split.column_names))
     logits = np.mean([np.asarray(said[TEACHER_LOGITS]) for said in by_each(texts, "none")], 0)
     labels = logits.reshape(len(split), -1).argmax(-1)
     if not isinstance(explainer, TargetedExplainer) or explainer.explains_all_labels:

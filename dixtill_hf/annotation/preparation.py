@@ -30,7 +30,7 @@ from dixtill_hf.artifacts.checksummed_files import (
 from dixtill_hf.artifacts.files import TEMPORARY
 from dixtill_hf.artifacts.hashing import hash_json
 from dixtill_hf.artifacts.process_group import ProcessGroup
-from dixtill_hf.data.columns import TEXT
+from dixtill_hf.data.text_pairs import text_columns, text_of
 from dixtill_hf.explainers.base import Explainer
 from dixtill_hf.explainers.token_budget import TokenBudget
 from dixtill_hf.teacher.encoding import encode_texts
@@ -70,7 +70,7 @@ def prepare(
         if kept is None or kept["texts"] < len(sample):
             if explainer.texts_to_prepare:
                 check_cache(directory)
-            texts = encode_texts(teacher, [row[TEXT] for row in sample], sample) if sample else []
+            texts = encode_texts(teacher, list(map(text_of, sample)), sample) if sample else []
             filled = explainer.prepared(teacher, texts, budget).settings()
             if hash_json(filled) == hash_json(given):
                 return json.dumps(given)
@@ -98,9 +98,11 @@ def sample_rows(
 
     Of streams, those that the first one begins with.
     """
-    wanted, columns = explainer.texts_to_prepare, [TEXT, *explainer.reads]
+    wanted = explainer.texts_to_prepare
     if not wanted or not splits:
         return []
+    names = text_columns(splits[0].column_names)
+    columns = [*names, *explainer.reads]
     whole = [split for split in splits if isinstance(split, Dataset)]
     if whole:
         longest = max(whole, key=len).with_format(None).select_columns(columns)
@@ -108,7 +110,7 @@ def sample_rows(
         rows = [longest[index * len(longest) // count] for index in range(count)]
     else:
         rows = list(splits[0].with_format(None).select_columns(columns).take(wanted))
-    return [row for row in rows if isinstance(row[TEXT], str)]
+    return [row for row in rows if all(isinstance(row[name], str) for name in names)]
 
 
 def _warn_of_another_machine(

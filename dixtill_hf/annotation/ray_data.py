@@ -19,7 +19,8 @@ from dixtill_hf.annotation.annotate import BatchAnnotator
 from dixtill_hf.annotation.annotator import Annotator
 from dixtill_hf.annotation.shards import cache_places, default_cache_dir
 from dixtill_hf.artifacts.process_group import ProcessGroup
-from dixtill_hf.data.columns import LABEL, TEXT
+from dixtill_hf.data.columns import LABEL
+from dixtill_hf.data.text_pairs import text_columns
 from dixtill_hf.explainers.base import Explainer
 from dixtill_hf.teacher.loading import Teacher, load_teacher
 
@@ -70,7 +71,10 @@ class AnnotatorActor:
 
     def __call__(self, table: pa.Table) -> pa.Table:
         """The table with the columns; those of an earlier annotation are replaced."""
-        batch = {name: table[name].to_pylist() for name in (TEXT, *self._reads)}
+        batch = {
+            name: table[name].to_pylist()
+            for name in (*text_columns(table.column_names), *self._reads)
+        }
         added = self._annotate(batch, list(np.arange(len(table))))
         schema = self._features.arrow_schema
         kept = table.drop_columns([name for name in schema.names if name in table.column_names])
@@ -113,8 +117,8 @@ def annotate_ray_dataset(
             "A Ray Dataset has no names of labels, so its logits are in the teacher's own order: "
             "leave label_map out, and match the labels when you train."
         )
-    needed = [TEXT, *explainer.reads]
     names = dataset.columns() or []
+    needed = [*text_columns(names), *explainer.reads]
     missing = [name for name in needed if name not in names]
     if missing:
         raise ValueError(f"The columns {missing} are missing; the dataset has {names}.")
@@ -128,7 +132,7 @@ def annotate_ray_dataset(
     settings = AnnotatorSettings(
         str(teacher),
         explainer,
-        [row for row in sample if isinstance(row[TEXT], str)],
+        [row for row in sample if all(isinstance(row[name], str) for name in text_columns(names))],
         tokens_per_batch,
         str(cache_dir or default_cache_dir()),
     )

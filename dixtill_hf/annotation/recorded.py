@@ -20,6 +20,7 @@ from dixtill_hf.annotation.worker import added_features
 from dixtill_hf.data import columns
 from dixtill_hf.data.checks import name_rows
 from dixtill_hf.data.quotes import QuoteCount, count_quotes
+from dixtill_hf.data.text_pairs import single_texts_of, texts_of
 from dixtill_hf.explainers.no_explainer import NoExplainer
 from dixtill_hf.explainers.quoted_evidence import read_row, score_words
 from dixtill_hf.teacher.loading import match_labels
@@ -121,11 +122,12 @@ def annotate_recorded(
     kept = plain.select(answered)
     has_quotes = quotes in held
     spans, scores = [], []
-    for row, text_logits in zip(kept, logits, strict=True):
+    texts = texts_of(kept)
+    for text, row, text_logits in zip(texts, kept, logits, strict=True):
         found: tuple[Sequence[Any], Any] = ([], [])
         if has_quotes:
-            answers = read_row(row[columns.TEXT], row, quotes)
-            found = score_words(row[columns.TEXT], answers, names[int(text_logits.argmax())])
+            answers = read_row(text, row, quotes)
+            found = score_words(text, answers, names[int(text_logits.argmax())])
         spans.append([list(span) for span in found[0]])
         scores.append(list(found[1]))
     added: dict[str, Any] = {
@@ -140,7 +142,7 @@ def annotate_recorded(
     result = kept.remove_columns([name for name in added if name in held])
     for name, feature in added_features(NoExplainer()).items():
         result = result.add_column(name, added[name], feature=feature)
-    counted = count_quotes(kept[columns.TEXT][:], kept[quotes][:]) if has_quotes else None
+    counted = count_quotes(texts, kept[quotes][:]) if has_quotes else None
     recorded = RecordedAnnotation(
         result,
         len(plain) - len(kept),
@@ -167,7 +169,7 @@ def ask_for_labels(dataset: Dataset, asker: LabelAsker) -> Dataset:
         BudgetExceededError: The budget does not suffice; see `LabelAsker.plan`.
     """
     names = list(asker.prompt.labels)
-    said = asker.ask(dataset[columns.TEXT][:])
+    said = asker.ask(single_texts_of(dataset, "ask_for_labels"))
     unclear = sum(answer.unclear for answer in said)
     if unclear:
         logger.warning("%d answers name no label, or several.", unclear)

@@ -31,7 +31,8 @@ from dixtill_hf.artifacts.checksummed_files import (
 )
 from dixtill_hf.artifacts.process_group import ProcessGroup
 from dixtill_hf.artifacts.storage import Storage, is_remote
-from dixtill_hf.data.columns import TEXT
+from dixtill_hf.data.columns import TEXT, TEXT_PAIR
+from dixtill_hf.data.text_pairs import text_columns
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +57,8 @@ def row_keys(
 ) -> np.ndarray:
     """The keys of a batch of rows, `(rows,)`.
 
+    The second text of a pair is read like a further column.
+
     Args:
         batch: Column → values; has the text and all that the explainer reads.
         reads: The columns that the explainer reads in addition to the text.
@@ -64,15 +67,23 @@ def row_keys(
     Raises:
         ValueError: A text is missing or is none.
     """
+    names = text_columns(batch)
     digests = []
     for index, text in enumerate(batch[TEXT]):
-        if not isinstance(text, str):
-            raise ValueError(
-                f"Row {rows[index]} has no text: its column {TEXT!r} holds {text!r}. Leave such "
-                f"rows out: dataset.filter(lambda row: isinstance(row[{TEXT!r}], str))."
-            )
-        digests.append(_key(text, {name: batch[name][index] for name in reads}))
+        for name in names:
+            _check_text(batch[name][index], name, rows[index])
+        row = {name: batch[name][index] for name in (*names[1:], *reads)}
+        digests.append(_key(text, row))
     return as_keys(b"".join(digests))
+
+
+def _check_text(text: object, column: str, row: int) -> None:
+    if not isinstance(text, str):
+        raise ValueError(
+            f"Row {row} has no {'second ' * (column == TEXT_PAIR)}text: its column {column!r} "
+            f"holds {text!r}. Leave such rows out: "
+            f"dataset.filter(lambda row: isinstance(row[{column!r}], str))."
+        )
 
 
 def hash_keys(keys: np.ndarray) -> str:

@@ -13,6 +13,7 @@ from datasets import Dataset, DatasetDict, Features, Value, concatenate_datasets
 from dixtill_hf.annotation.annotate import annotate
 from dixtill_hf.data import columns
 from dixtill_hf.data.columns import LABEL, TEXT
+from dixtill_hf.data.text_pairs import refuse_pairs
 from dixtill_hf.explainers.base import Explainer, TargetedExplainer, get_explainer
 from dixtill_hf.explainers.perturbation import words_of_tokens
 from dixtill_hf.teacher.checkpoints import NO_LIMIT
@@ -114,8 +115,8 @@ def annotate_long_texts(
         is longer than a window.
 
     Raises:
-        ValueError: A text may have several labels, the explained output is a probability, or for
-            the reasons of `annotate`.
+        ValueError: Texts are pairs, a text may have several labels, the explained output is a
+            probability, or for the reasons of `annotate`.
     """
     if teacher.explains_several:
         raise ValueError(
@@ -129,6 +130,8 @@ def annotate_long_texts(
             f"output is {method.output!r}, of which the mean over windows is not explained by the "
             f"mean of the explanations: choose one of {', '.join(_LINEAR_OUTPUTS)}."
         )
+    for split in data.values() if isinstance(data, DatasetDict) else [data]:
+        refuse_pairs(split.column_names, "annotate_long_texts")
     if isinstance(data, DatasetDict):
         return DatasetDict(
             {name: _annotate_split(split, teacher, method, shared) for name, split in data.items()}

@@ -17,7 +17,7 @@ from datasets import Sequence as ListOf
 
 from dixtill_hf.data import columns
 from dixtill_hf.data.checks import name_rows
-from dixtill_hf.data.columns import TEXT
+from dixtill_hf.data.text_pairs import texts_of
 from dixtill_hf.explainers.base import Attribution, Explainer, TargetedExplainer
 from dixtill_hf.explainers.several_outputs import explain_outputs, explained_outputs
 from dixtill_hf.explainers.token_budget import TokenBudget
@@ -191,7 +191,7 @@ class Worker:
         """
         reads = self.explainer.reads
         own = [{name: batch[name][index] for name in reads} for index in range(len(rows))]
-        texts = encode_texts(self.teacher, batch[TEXT], own)
+        texts = encode_texts(self.teacher, texts_of(batch), own)
         explained = iter(self._explain(texts, rows))
         results = [
             next(explained)

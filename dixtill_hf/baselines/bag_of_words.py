@@ -23,7 +23,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 
 from dixtill_hf.artifacts.hashing import hash_texts
 from dixtill_hf.baselines.base import Baseline, Cache, register_baseline, without_cache
-from dixtill_hf.data.columns import LABEL, TEXT
+from dixtill_hf.data.columns import LABEL
 from dixtill_hf.data.label_column import label_array, problem_type_of
 from dixtill_hf.data.problem_types import (
     MULTI_LABEL,
@@ -32,6 +32,7 @@ from dixtill_hf.data.problem_types import (
     SINGLE_LABEL,
     get_problem_type,
 )
+from dixtill_hf.data.text_pairs import TextPair, texts_of
 from dixtill_hf.data.words import words_of
 
 if TYPE_CHECKING:
@@ -45,12 +46,25 @@ _MOST_FEATURES = 200_000
 _WEIGHTS, _FEATURES, _CONFIG = "model.safetensors", "vocab.json", "config.json"
 
 
+# In front of the words of the second text of a pair, so that they count apart from the first's.
+_SECOND = "2:"
+
+
+def _marked_words(text: str) -> list[str]:
+    """The words of a text; in a pair, those of the second text are marked as such."""
+    if isinstance(text, TextPair):
+        first, second = map(words_of, text.parts)
+        return [*first, *(_SECOND + word for word in second)]
+    return words_of(text)
+
+
 class BagOfWords:
     """A linear model of counts of lower-case words and bigrams.
 
     It is a logistic regression; one for each label if a text may have several; and a ridge
     regression of values. Words are those of `data.words`, as for the student by default, so that
-    both see the same. It can be scored and timed as every `Classifier`.
+    both see the same. In a pair of texts, words of the second count apart from those of the first.
+    It can be scored and timed as every `Classifier`.
 
     Args:
         num_labels: Number of labels, at least 2 if a text has one of them; `predict_proba` gives
@@ -184,7 +198,7 @@ class BagOfWords:
         vocabulary = self._vectorizer.vocabulary_
         explanations = []
         for text, row in zip(texts, rows, strict=True):
-            words = words_of(text)
+            words = _marked_words(text)
             scores = np.zeros(len(words))
             for size in range(self.ngrams[0], self.ngrams[1] + 1):
                 for start in range(len(words) - size + 1):
@@ -255,7 +269,7 @@ class BagOfWords:
     def _new_vectorizer(self, vocabulary: dict[str, int] | None) -> CountVectorizer:
         # token_pattern=None and lowercase=False: both are the tokenizer's business here.
         return CountVectorizer(
-            tokenizer=words_of,
+            tokenizer=_marked_words,
             token_pattern=None,
             lowercase=False,
             ngram_range=self.ngrams,
@@ -307,7 +321,7 @@ class BagOfWordsBaseline(Baseline):
     def depends_on(self, teacher: Teacher, data: DatasetDict) -> list[Any]:
         """The training texts and their labels."""
         train = data["train"]
-        return [hash_texts(train[TEXT][:]), list(train[LABEL]), len(teacher.label_order)]
+        return [hash_texts(texts_of(train)), list(train[LABEL]), len(teacher.label_order)]
 
     def make(
         self,
@@ -343,7 +357,7 @@ def fit_labelled(train: Dataset, num_labels: int) -> BagOfWords:
     problem = problem_type_of(train) or PROBLEM_TYPES[SINGLE_LABEL]
     labels = label_array(train, problem, num_labels)
     labelled = np.flatnonzero(problem.is_labelled(labels))
-    texts = train[TEXT][:]
+    texts = texts_of(train)
     model = BagOfWords(num_labels, problem_type=problem.name)
     return model.fit([texts[i] for i in labelled], labels[labelled])
 

@@ -39,8 +39,9 @@ from dixtill_hf.baselines.head_importance import (
     iterative_gradient_heads,
     masking_importance,
 )
-from dixtill_hf.data.columns import LABEL, LABEL_UNKNOWN, TEXT
+from dixtill_hf.data.columns import LABEL, LABEL_UNKNOWN
 from dixtill_hf.data.splitting import seeded_sample
+from dixtill_hf.data.text_pairs import single_texts_of
 from dixtill_hf.evaluation.classifiers import PyTorchClassifier
 from dixtill_hf.evaluation.efficiency import parameter_count
 from dixtill_hf.teacher.fingerprint import hash_teacher
@@ -223,7 +224,7 @@ def _labelled(split: Dataset) -> Dataset:
 
 def _ranking_texts(held_out: Dataset, most: int) -> tuple[list[str], NDArray[np.integer]]:
     sample = seeded_sample(_labelled(held_out), most)
-    return sample[TEXT][:], np.asarray(sample[LABEL])
+    return single_texts_of(sample, "Ranking attention heads"), np.asarray(sample[LABEL])
 
 
 register_baseline(PrunedHeads("heads", "half of the heads"))

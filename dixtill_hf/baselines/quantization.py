@@ -26,8 +26,8 @@ from dixtill_hf.baselines.base import (
     without_cache,
     write_settings,
 )
-from dixtill_hf.data.columns import TEXT
 from dixtill_hf.data.names import check_name
+from dixtill_hf.data.text_pairs import single_texts_of
 
 if TYPE_CHECKING:
     from datasets import Dataset, DatasetDict
@@ -211,7 +211,7 @@ def calibration_texts(data: DatasetDict) -> list[str]:
     """Up to `CALIBRATION_TEXTS` training texts, drawn at random, the same each time."""
     from dixtill_hf.data.splitting import seeded_sample
 
-    return seeded_sample(data["train"], CALIBRATION_TEXTS)[TEXT][:]
+    return single_texts_of(seeded_sample(data["train"], CALIBRATION_TEXTS), "Static quantisation")
 
 
 def calibration_dataset(teacher: Teacher, texts: Sequence[str], inputs: Iterable[str]) -> Dataset:

@@ -18,14 +18,25 @@ def main(argv: Sequence[str]) -> None:
         texts = [line.rstrip("\r") for line in _standard_input().split("\n") if line.strip()]
     for text in texts:
         _check_characters(text)
+    seconds = given.text_pair
+    if seconds is not None and len(seconds) != len(texts):
+        raise UsageError(
+            f"--text_pair has {len(seconds)} texts for {len(texts)}: give one second text for each "
+            'text, "A man sleeps" --text_pair "He is awake".'
+        )
+    for text in seconds or []:
+        _check_characters(text)
     if not texts:
         raise UsageError(
             'Give a text: dixtill-hf explain "Shares fall after a profit warning" --student '
             "DIRECTORY, or pipe texts in, one a line: dixtill-hf explain - < texts.txt"
         )
+    from dixtill_hf.data.text_pairs import TextPair
     from dixtill_hf.reporting.highlights import terminal
     from dixtill_hf.student.student import load_student
 
+    if seconds is not None:
+        texts = list(map(TextPair, texts, seconds))
     for explanation in load_student(given.student).explain(texts):
         print(terminal(explanation, sys.stdout))
 
@@ -62,6 +73,11 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("texts", nargs="*", help="the texts; - reads them from standard input")
+    parser.add_argument(
+        "--text_pair",
+        nargs="+",
+        help="the second text of each text, for a student of pairs",
+    )
     parser.add_argument(
         "--student",
         default="runs/demo/student",

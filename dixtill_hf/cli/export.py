@@ -17,9 +17,11 @@ def main(argv: Sequence[str]) -> None:
     """Export a student and print what was written and what it costs."""
     given = _parser().parse_args(argv)
     from dixtill_hf.export.targets.base import ExportRequest, export
+    from dixtill_hf.student.inputs import refuse_student_of_pairs
     from dixtill_hf.student.student import load_student
 
     student = load_student(given.student)
+    refuse_student_of_pairs(student.model.config, "dixtill-hf export")
     request = ExportRequest(
         model=student.model,
         tokenizer=student.tokenizer,

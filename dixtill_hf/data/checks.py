@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from dixtill_hf.data.columns import LABEL, RATIONALE, TEXT
 from dixtill_hf.data.label_column import label_array, problem_type_of_column
+from dixtill_hf.data.text_pairs import text_columns, texts_of
 
 logger = logging.getLogger(__name__)
 
@@ -34,18 +35,24 @@ def check_texts(data: DatasetDict) -> None:
     for split, dataset in data.items():
         if len(dataset) == 0:
             raise ValueError(f"Split {split!r} has no rows.")
-        feature = dataset.features[TEXT]
-        if not isinstance(feature, Value) or feature.dtype not in ("string", "large_string"):
-            raise ValueError(
-                f"The text column of split {split!r} holds {feature}, not strings. Name another: "
-                "text_column=..."
-            )
-        rows = [row for row, text in enumerate(dataset[TEXT]) if not (text and text.strip())]
-        if rows:
-            raise ValueError(
-                f"Split {split!r} has {len(rows)} empty or missing texts: {name_rows(rows)}. "
-                "Remove or fill them."
-            )
+        for column in text_columns(dataset.column_names):
+            _check_column(dataset, split, column)
+
+
+def _check_column(dataset: Dataset, split: str, column: str) -> None:
+    """Refuse a column of texts that holds anything else, or texts without a word."""
+    feature, second = dataset.features[column], " second" if column != TEXT else ""
+    if not isinstance(feature, Value) or feature.dtype not in ("string", "large_string"):
+        raise ValueError(
+            f"The{second} text column of split {split!r} holds {feature}, not strings. Name "
+            f"another: {column}_column=..."
+        )
+    rows = [row for row, text in enumerate(dataset[column]) if not (text and text.strip())]
+    if rows:
+        raise ValueError(
+            f"Split {split!r} has {len(rows)} empty or missing{second} texts: {name_rows(rows)}. "
+            "Remove or fill them."
+        )
 
 
 def check_classes(data: DatasetDict) -> None:
@@ -94,7 +101,7 @@ def _check_values(values: NDArray, names: Sequence[str]) -> None:
 def warn_of_contradictions(data: DatasetDict) -> None:
     """Log a warning with the count of texts that occur in train with different labels."""
     labels_of: dict[str, set[str]] = {}
-    for text, label in zip(data["train"][TEXT], data["train"][LABEL], strict=True):
+    for text, label in zip(texts_of(data["train"]), data["train"][LABEL], strict=True):
         labels_of.setdefault(text, set()).add(repr(label))
     count = sum(len(labels) > 1 for labels in labels_of.values())
     if count:
@@ -103,9 +110,9 @@ def warn_of_contradictions(data: DatasetDict) -> None:
 
 def warn_of_duplicates(data: DatasetDict) -> None:
     """Log a warning with the count for every other split with texts that also occur in train."""
-    train = set(data["train"][TEXT])
+    train = set(texts_of(data["train"]))
     for split, dataset in data.items():
-        count = sum(text in train for text in dataset[TEXT])
+        count = sum(text in train for text in texts_of(dataset))
         if split != "train" and count:
             logger.warning(
                 "%d of the %d texts of split %r occur in train too, so its figures flatter the "
@@ -143,7 +150,7 @@ def _check_split(dataset: Dataset, split: str) -> Dataset:
             feature,
         )
         return dataset
-    texts = dataset[TEXT]
+    texts = texts_of(dataset)
     rows = [row for row, text in enumerate(texts) if not _inside(rationales[row], text)]
     if rows:
         raise ValueError(

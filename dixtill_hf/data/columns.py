@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Names of the dataset columns that the stages hand to each other.
 
-A loaded dataset has the first two or three; annotating adds the ``teacher_*`` ones, which know
-nothing of any student, so that a dataset is annotated once and distilled into many students.
+A loaded dataset has the first ones, as far as its source has them; annotating adds the
+``teacher_*`` ones, which know nothing of any student, so that a dataset is annotated once and
+distilled into many students.
 """
 
 TEXT = "text"
 """The text to classify (string)."""
+
+TEXT_PAIR = "text_pair"
+"""Only in datasets of pairs of texts: the second text (string); see `data.text_pairs`."""
 
 LABEL = "label"
 """What is learned: a class, several, or numbers; ``data.problem_types`` has the types.
@@ -21,7 +25,11 @@ TEACHER_LOGITS = "teacher_logits"
 """float32, one per label, in the order of the data's labels."""
 
 TEACHER_SPANS = "teacher_spans"
-"""int32 [start, end) character pairs, one per attributed token of the teacher."""
+"""int32 [start, end) character pairs, one per attributed token of the teacher.
+
+In a pair of texts, characters of the first text, a line break and the second one as one string: the
+second text begins at `len(text) + 1`. `TextPair` is this string.
+"""
 
 TEACHER_ATTRIBUTIONS = "teacher_attributions"
 """float32, one per span, signed, not normalised; or a list of them for each explained label."""

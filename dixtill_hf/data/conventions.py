@@ -3,7 +3,7 @@
 
 import difflib
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from datasets import DatasetDict
 
@@ -88,13 +88,54 @@ def _check_chosen(chosen: Mapping[str, str], data: DatasetDict) -> None:
 
 
 def find_text_column(columns: list[str], wanted: str | None, split: str) -> str:
-    """The column of a split that holds the text: the one wanted, else the one with a usual name.
+    """The column of a split of single texts: the one wanted, else the one with a usual name.
 
     Raises:
         ValueError: If it is not there, if several are, or if the columns are those of text pairs.
     """
     if wanted is None:
         _refuse_pairs(columns, split)
+    return _find_text_column(columns, wanted, split)
+
+
+def find_text_columns(
+    columns: list[str], wanted: str | None, wanted_pair: str | None, split: str
+) -> tuple[str, str | None]:
+    """The columns of a split that hold the text and, if texts are pairs, the second text.
+
+    Args:
+        columns: Names of all columns.
+        wanted: Column of the text; only with it and without `wanted_pair`, texts are never pairs.
+        wanted_pair: Column of the second text.
+        split: Name of the split, for messages.
+
+    Returns:
+        Both names; the second is None if texts are single. Columns that are not named are found by
+        their usual names.
+
+    Raises:
+        ValueError: If one is not there, if both are the same, or if several could be meant.
+    """
+    if wanted_pair is None:
+        pair = _find_pair(columns) if wanted is None else None
+        if pair is None:
+            return _find_text_column(columns, wanted, split), None
+        logger.info("Each text of split %r is a pair: the columns %r and %r.", split, *pair)
+        return pair
+    second = _wanted_column(columns, wanted_pair, "text_pair_column", split)
+    if wanted is None:
+        first = next((one for one, other in _pairs_in(columns) if other == second), None)
+        others = [column for column in columns if column != second]
+        return first or _find_text_column(others, None, split), second
+    if wanted == wanted_pair:
+        raise ValueError(
+            f"text_column and text_pair_column are both {wanted!r}: name the columns of the first "
+            "and of the second text."
+        )
+    return _wanted_column(columns, wanted, "text_column", split), second
+
+
+def _find_text_column(columns: list[str], wanted: str | None, split: str) -> str:
     found = _find_column(columns, wanted, TEXT_NAMES, "text_column", split)
     if found is None:
         raise ValueError(
@@ -151,7 +192,7 @@ def _wanted_column(columns: list[str], wanted: str, option: str, split: str) -> 
     if not isinstance(wanted, str):
         raise TypeError(
             f"{option} is a {type(wanted).__name__}, {wanted!r}; it must be the name of one "
-            "column. Pairs of texts are not supported yet: one text is classified."
+            "column. For pairs of texts name two: text_column=... and text_pair_column=..."
         )
     if wanted not in columns:
         nearest = difflib.get_close_matches(wanted, columns, n=1)
@@ -167,13 +208,18 @@ def _refuse_pairs(columns: list[str], split: str) -> None:
     if pair is not None:
         raise ValueError(
             f"The columns {pair[0]!r} and {pair[1]!r} of split {split!r} look like a pair of "
-            "texts; pairs of texts are not supported yet, one text is classified. If one of them "
-            "is all that a label depends on, name it: text_column=..."
+            "texts, and single texts are read here. If only one of them is to be read, name it: "
+            "text_column=..."
         )
 
 
 def _find_pair(columns: list[str]) -> tuple[str, str] | None:
     """Two columns that hold the two texts of a pair, by their names."""
+    return next(_pairs_in(columns), None)
+
+
+def _pairs_in(columns: list[str]) -> Iterator[tuple[str, str]]:
+    """Columns that could be the two texts of a pair, the most usual names first."""
     by_key = {column.casefold(): column for column in columns}
     pairs = list(PAIR_NAMES)
     for text in TEXT_NAMES:
@@ -181,8 +227,7 @@ def _find_pair(columns: list[str]) -> tuple[str, str] | None:
         pairs += [(text, second) for second in SECOND_TEXT_NAMES]
     for first, second in pairs:
         if first in by_key and second in by_key:
-            return by_key[first], by_key[second]
-    return None
+            yield by_key[first], by_key[second]
 
 
 def _list(names: Iterable[str]) -> str:

@@ -19,12 +19,18 @@ from dixtill_hf.data.checks import (
     warn_of_contradictions,
     warn_of_duplicates,
 )
-from dixtill_hf.data.columns import LABEL, RATIONALE, TEXT
-from dixtill_hf.data.conventions import find_label_columns, find_text_column, name_splits
+from dixtill_hf.data.columns import LABEL, RATIONALE, TEXT, TEXT_PAIR
+from dixtill_hf.data.conventions import (
+    find_label_columns,
+    find_text_column,
+    find_text_columns,
+    name_splits,
+)
 from dixtill_hf.data.label_column import missing_label
 from dixtill_hf.data.labels import encode_labels
 from dixtill_hf.data.sources import Source, read_source
 from dixtill_hf.data.splitting import hold_out
+from dixtill_hf.data.text_pairs import columns_of_texts, text_columns, texts_of
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +54,7 @@ def load_text_classification(
     require_test: bool = True,
     test_fraction: float | None = None,
     keep_columns: Sequence[str] = (),
+    text_pair_column: str | None = None,
 ) -> DatasetDict:
     """Read data, check them, and hold a validation split out of train if they have none.
 
@@ -78,12 +85,16 @@ def load_text_classification(
         test_fraction: Share of train held out as the test split, for a source that has none.
         keep_columns: Further columns that every split has to have, such as scores of your own for
             the explainer ``precomputed``.
+        text_pair_column: Column of the second text, if each text is a pair (premise and
+            hypothesis, two sentences, ...). Without it and ``text_column``, two columns with usual
+            names for pairs (sentence1 and sentence2, premise and hypothesis, text and text_pair,
+            ...) are pairs, which is logged.
 
     Returns:
         The splits train, validation and, if there is one, test, with the columns ``text``
-        (string), ``label`` (``ClassLabel``; a list of them for several labels a text; float32, or
-        float32 by name, for a regression), those of ``keep_columns`` and, where the source has it,
-        ``rationale``.
+        (string), for pairs ``text_pair`` (string), ``label`` (``ClassLabel``; a list of them for
+        several labels a text; float32, or float32 by name, for a regression), those of
+        ``keep_columns`` and, where the source has it, ``rationale``.
 
     Raises:
         ValueError: If the data fail a check; says which rows or columns, and what to do.
@@ -97,11 +108,17 @@ def load_text_classification(
     data = DatasetDict(
         {
             split: _select_columns(
-                dataset, split, text_column, label_column, unlabelled, keep_columns
+                dataset,
+                split,
+                (text_column, text_pair_column),
+                label_column,
+                unlabelled,
+                keep_columns,
             )
             for split, dataset in data.items()
         }
     )
+    _check_all_pairs(data)
     check_texts(data)
     data = check_rationales(encode_labels(data, label_names, unlabelled, problem_type))
     if not unlabelled:
@@ -113,6 +130,18 @@ def load_text_classification(
     if "validation" not in data:
         data["train"], data["validation"] = hold_out(data["train"], validation_fraction, seed)
     return DatasetDict({s: data[s] for s in ("train", "validation", "test") if s in data})
+
+
+def _check_all_pairs(data: DatasetDict) -> None:
+    """Refuse pairs in some splits and single texts in others."""
+    pairs = [split for split, dataset in data.items() if TEXT_PAIR in dataset.column_names]
+    if 0 < len(pairs) < len(data):
+        single = ", ".join(repr(split) for split in data if split not in pairs)
+        raise ValueError(
+            f"The texts of {', '.join(map(repr, pairs))} are pairs, those of {single} are not. "
+            "Name the columns that all splits have: text_column=... for single texts, with "
+            "text_pair_column=... for pairs."
+        )
 
 
 def _check_test_split(data: DatasetDict, required: bool, fraction: float | None) -> None:
@@ -141,34 +170,45 @@ def _read_test(source: Source) -> Dataset:
 def _select_columns(
     dataset: Dataset,
     split: str,
-    text_column: str | None,
+    wanted_texts: tuple[str | None, str | None],
     label_column: str | Sequence[str] | None,
     unlabelled: bool,
     keep_columns: Sequence[str],
 ) -> Dataset:
     """The columns of a split that are used, under our names."""
     columns = dataset.column_names
-    text = find_text_column(columns, text_column, split)
+    text, second = find_text_columns(columns, *wanted_texts, split)
     labels = find_label_columns(columns, label_column, split, optional=unlabelled)
-    if text in labels:
-        raise ValueError(f"The column {text!r} of split {split!r} is both the text and the label.")
-    missing = [name for name in keep_columns if name not in (*columns, TEXT, LABEL)]
+    for name in (text, second):
+        if name in labels:
+            raise ValueError(
+                f"The column {name!r} of split {split!r} is both the text and the label."
+            )
+    missing = [name for name in keep_columns if name not in (*columns, TEXT, TEXT_PAIR, LABEL)]
     if missing:
         raise ValueError(f"Split {split!r} has no columns {missing}, only {', '.join(columns)}.")
     keep = {name: name for name in keep_columns if name in columns} | {text: TEXT}
+    if second is not None:
+        keep[second] = TEXT_PAIR
     if RATIONALE in columns:
         keep[RATIONALE] = RATIONALE
     if len(labels) == 1:
         keep[labels[0]] = LABEL
     by_name = [dict(zip(labels, row, strict=True)) for row in _rows(dataset, labels)]
-    dataset = dataset.select_columns(list(keep))
-    dataset = dataset.rename_columns({old: new for old, new in keep.items() if old != new})
+    dataset = _renamed(dataset.select_columns(list(keep)), keep)
     if len(labels) > 1:
         dataset = dataset.add_column(LABEL, by_name)
     # What pandas reads; splits of one type can be joined.
-    if dataset.features[TEXT] == Value("large_string"):
-        dataset = dataset.cast_column(TEXT, Value("string"))
+    for name in text_columns(dataset.column_names):
+        if dataset.features[name] == Value("large_string"):
+            dataset = dataset.cast_column(name, Value("string"))
     return dataset
+
+
+def _renamed(dataset: Dataset, names: Mapping[str, str]) -> Dataset:
+    """A dataset with other names of its columns, even if two of them change places."""
+    renamed = {old: new for old, new in names.items() if old != new}
+    return dataset.rename_columns(renamed) if renamed else dataset
 
 
 def _rows(dataset: Dataset, labels: Sequence[str]) -> Iterator[tuple[Any, ...]]:
@@ -180,7 +220,10 @@ def _rows(dataset: Dataset, labels: Sequence[str]) -> Iterator[tuple[Any, ...]]:
 
 
 def add_unlabelled_texts(
-    data: DatasetDict, source: Source, text_column: str | None = None
+    data: DatasetDict,
+    source: Source,
+    text_column: str | None = None,
+    text_pair_column: str | None = None,
 ) -> DatasetDict:
     """Put the texts of another source behind the training texts, without a label.
 
@@ -190,6 +233,8 @@ def add_unlabelled_texts(
             or saved dataset the one called unsupervised, unlabelled or unlabeled serves, else
             train, or the only one there is; of a directory of files it is train.
         text_column: Column of the text; by default the one called text, sentence, tweet or content.
+        text_pair_column: Column of the second text, if the data are pairs; by default found as by
+            `load_text_classification`.
 
     Returns:
         The splits. Texts that occur in any of them are left out, so that none which a student is
@@ -200,8 +245,12 @@ def add_unlabelled_texts(
         FileNotFoundError: If there is no such file, directory or dataset.
         ConnectionError: If the Hub is needed and cannot be reached.
     """
-    texts = read_texts(source, text_column)
-    known = {text for split in data.values() for text in split[TEXT]}
+    train = data["train"]
+    if TEXT_PAIR in train.column_names:
+        texts = _read_pairs(source, text_column, text_pair_column)
+    else:
+        texts = read_texts(source, text_column)
+    known = {text for split in data.values() for text in texts_of(split)}
     new = [text for text in dict.fromkeys(texts) if text not in known]
     if not new:
         raise ValueError(
@@ -209,9 +258,8 @@ def add_unlabelled_texts(
             "other texts."
         )
     logger.info("%d texts of %s are new to the data.", len(new), source)
-    train = data["train"]
     columns: dict[str, list[Any]] = {name: [None] * len(new) for name in train.column_names}
-    columns |= {TEXT: new, LABEL: [missing_label(train)] * len(new)}
+    columns |= {**columns_of_texts(new), LABEL: [missing_label(train)] * len(new)}
     further = Dataset.from_dict(columns).cast(train.features)
     return DatasetDict({**data, "train": concatenate_datasets([train, further])})
 
@@ -232,6 +280,32 @@ def read_texts(source: Source, text_column: str | None = None) -> list[str]:
     if isinstance(source, str | PathLike) and Path(source).suffix.lower() == ".txt":
         lines = Path(source).expanduser().read_text(encoding="utf-8").split("\n")
         return [line.strip() for line in lines if line.strip()]
+    texts, where = _serving_split(source)
+    column = find_text_column(texts.column_names, text_column, where)
+    return _checked_texts(texts.select_columns([column]), {column: TEXT}, where)
+
+
+def _read_pairs(source: Source, text_column: str | None, pair_column: str | None) -> list[str]:
+    """Read pairs of texts without their labels; as `read_texts`."""
+    rows, where = _serving_split(source)
+    text, second = find_text_columns(rows.column_names, text_column, pair_column, where)
+    if second is None:
+        raise ValueError(
+            f"The data are pairs of texts, and {where} has only the column {text!r} of texts: name "
+            "a source of pairs, and its columns with text_column and text_pair_column."
+        )
+    names = {text: TEXT, second: TEXT_PAIR}
+    return _checked_texts(rows.select_columns([text, second]), names, where)
+
+
+def _checked_texts(texts: Dataset, names: Mapping[str, str], where: str) -> list[str]:
+    texts = _renamed(texts, names)
+    check_texts(DatasetDict({where: texts}))
+    return texts_of(texts)
+
+
+def _serving_split(source: Source) -> tuple[Dataset, str]:
+    """The split of a source whose texts are read without labels, and what messages call it."""
     splits = read_source(source)
     name = next((one for one in _SERVING if one in splits), None)
     if name is None and len(splits) == 1:
@@ -241,10 +315,5 @@ def read_texts(source: Source, text_column: str | None = None) -> list[str]:
             f"Of the splits of {source}, {', '.join(splits)}, none is called "
             f"{' or '.join(_SERVING)}: name a file or directory with the one that is meant."
         )
-    where = f"{name} of {source}"  # the data have a split of that name themselves
-    column = find_text_column(splits[name].column_names, text_column, where)
-    texts = splits[name].select_columns([column])
-    if column != TEXT:
-        texts = texts.rename_column(column, TEXT)
-    check_texts(DatasetDict({where: texts}))
-    return texts[TEXT][:]
+    # The data have a split of that name themselves.
+    return splits[name], f"{name} of {source}"

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from datasets import Dataset
 
-from dixtill_hf.data.columns import LABEL, TEXT
+from dixtill_hf.data.columns import LABEL
 from dixtill_hf.data.label_column import label_array, problem_type_of
+from dixtill_hf.data.text_pairs import texts_of
 
 
 def hold_out(train: Dataset, fraction: float = 0.1, seed: int = 0) -> tuple[Dataset, Dataset]:
@@ -50,7 +51,7 @@ def hold_out(train: Dataset, fraction: float = 0.1, seed: int = 0) -> tuple[Data
             "its own, more texts, or a larger share."
         )
     rows: tuple[list[int], list[int]] = ([], [])
-    for row, text in enumerate(train[TEXT]):
+    for row, text in enumerate(texts_of(train)):
         rows[text in held_out].append(row)
     return train.select(rows[0]), train.select(rows[1])
 
@@ -78,7 +79,7 @@ def _groups_of_texts(train: Dataset) -> dict[str, Any]:
         names = problem.names(train.features[LABEL]) or []
         groups = problem.groups(label_array(train, problem, len(names)))
     group_of: dict[str, Any] = {}
-    for text, group in zip(train[TEXT], groups, strict=True):
+    for text, group in zip(texts_of(train), groups, strict=True):
         group_of.setdefault(text, group)
     return group_of
 
@@ -125,4 +126,4 @@ def assign_folds(train: Dataset, folds: int, seed: int = 0) -> list[int]:
     random.Random(seed).shuffle(texts)
     texts.sort(key=group_of.__getitem__)  # stable: shuffled within each group
     fold_of = {text: place % folds for place, text in enumerate(texts)}
-    return [fold_of[text] for text in train[TEXT]]
+    return [fold_of[text] for text in texts_of(train)]

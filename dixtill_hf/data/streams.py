@@ -11,6 +11,7 @@ from datasets import ClassLabel, IterableDataset, Value, load_dataset
 from dixtill_hf.data.columns import LABEL, TEXT
 from dixtill_hf.data.conventions import find_label_columns, find_text_column
 from dixtill_hf.data.label_column import problem_type_of_column
+from dixtill_hf.data.text_pairs import refuse_pairs
 
 
 def open_text_stream(
@@ -29,7 +30,7 @@ def open_text_stream(
 
     Raises:
         FileNotFoundError: No file is there.
-        ValueError: A file is not Parquet, or a column is not found.
+        ValueError: A file is not Parquet, a column is not found, or the texts are pairs.
     """
     others = [name for name in files if not name.endswith(".parquet")]
     if others or not files:
@@ -42,6 +43,7 @@ def open_text_stream(
     names = list(stream.features)
     text = find_text_column(names, text_column, "train")
     label = find_label_columns(names, label_column, "train", optional=True)
+    refuse_pairs({*names} - {text}, "A stream")
     renamed = {text: TEXT, **dict.fromkeys(label, LABEL)}
     return stream.rename_columns({old: new for old, new in renamed.items() if old != new})
 

@@ -15,6 +15,8 @@ from tokenizers.normalizers import Sequence as NormalizerSequence
 from tokenizers.pre_tokenizers import BertPreTokenizer, PreTokenizer, Split
 from tokenizers.pre_tokenizers import Sequence as PreTokenizerSequence
 
+from dixtill_hf.data.text_pairs import TextPair
+
 # Words of a text that are read if a student's tokenizer has no limit of its own.
 MOST_WORDS = 512
 # transformers writes a number beyond any text where a tokenizer has no limit.
@@ -90,13 +92,16 @@ def without_spans(text: str, spans: Iterable[tuple[int, int]]) -> str:
     """A text in which the characters of spans are spaces, so that the others keep their places.
 
     Args:
-        text: The text.
+        text: The text; what is left of a pair is a pair.
         spans: `[start, end)` characters of what is taken away.
     """
     characters = list(text)
     for start, end in spans:
         characters[start:end] = " " * (end - start)
-    return "".join(characters)
+    left = "".join(characters)
+    if isinstance(text, TextPair):
+        return TextPair(left[: len(text.text)], left[text.border :])
+    return left
 
 
 @lru_cache(maxsize=1)

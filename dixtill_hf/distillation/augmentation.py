@@ -20,9 +20,17 @@ from dixtill_hf.data.columns import (
     TEACHER_ATTRIBUTIONS,
     TEACHER_LOGITS,
     TEACHER_SPANS,
-    TEXT,
+    TEXT_PAIR,
 )
 from dixtill_hf.data.label_column import missing_label
+from dixtill_hf.data.text_pairs import (
+    TextPair,
+    are_pairs,
+    columns_of_texts,
+    refuse_pairs,
+    text_columns,
+    texts_of,
+)
 from dixtill_hf.data.words import word_spans, words_of
 from dixtill_hf.explainers.base import Explainer
 from dixtill_hf.student.word_vectors import frequent_words, load_word_vectors
@@ -146,8 +154,11 @@ def text_variants(
 ) -> list[str]:
     """Make variants of texts, for a teacher to label.
 
+    In a variant of a pair, the first text is varied, the second or both; a spliced text ends as
+    another first or second text does.
+
     Args:
-        texts: The texts; one without words gives none.
+        texts: The texts, or pairs of texts; one without words gives none.
         per_text: Variants of each text, at least 1.
         seed: Seed of all random choices, one number or several.
         similar: Replacements of words, from `similar_words`: a random 15 to 50 % of the words of
@@ -163,16 +174,46 @@ def text_variants(
     if per_text < 1:
         raise ValueError(f"per_text must be at least 1, got {per_text}.")
     generator = np.random.default_rng(seed)
-    split = [words for words in map(_split, texts) if words]
     ways = list(VARIATIONS.values())
 
-    def vary(words: Words) -> Words:
-        varied = ways[generator.integers(len(ways))](words, generator, split)
-        return _replace(varied, generator, similar) if similar else varied
+    def vary(words: Words, others: Sequence[Words]) -> str:
+        varied = ways[generator.integers(len(ways))](words, generator, others)
+        return "".join(_replace(varied, generator, similar) if similar else varied).strip()
 
-    made = ("".join(vary(words)).strip() for _ in range(per_text) for words in split)
+    if are_pairs(texts):
+        return _variants_of_pairs(texts, per_text, generator, vary)
+    split = [words for words in map(_split, texts) if words]
+    made = (vary(words, split) for _ in range(per_text) for words in split)
     known = {text.strip() for text in texts}
     return [text for text in dict.fromkeys(made) if text and text not in known]
+
+
+# Which texts of a pair a variant changes.
+_VARIED_SIDES = ((True, False), (False, True), (True, True))
+
+
+def _variants_of_pairs(
+    texts: Sequence[str],
+    per_text: int,
+    generator: np.random.Generator,
+    vary: Callable[[Words, Sequence[Words]], str],
+) -> list[str]:
+    """The variants of pairs, in the order and without the copies that `text_variants` says."""
+    pairs = [text.map(str.strip) for text in texts if isinstance(text, TextPair)]
+    split = [tuple(map(_split, pair.parts)) for pair in pairs]
+    kept = [place for place, sides in enumerate(split) if all(sides)]
+    pools = [[split[place][side] for place in kept] for side in (0, 1)]
+    made = []
+    for _ in range(per_text):
+        for place in kept:
+            varied = _VARIED_SIDES[generator.integers(len(_VARIED_SIDES))]
+            sides = [
+                vary(split[place][side], pools[side]) if varied[side] else pairs[place].parts[side]
+                for side in (0, 1)
+            ]
+            made.append(TextPair(*sides))
+    known = set(pairs)
+    return [pair for pair in dict.fromkeys(made) if all(pair.parts) and pair not in known]
 
 
 @lru_cache(maxsize=2**16)
@@ -185,7 +226,12 @@ def _split(text: str) -> Words:
     return [text[start:end] for start, end in zip([0, *ends], ends, strict=False)]
 
 
-_COLUMNS = (TEXT, LABEL, TEACHER_LOGITS, TEACHER_SPANS, TEACHER_ATTRIBUTIONS, EXPLAINED_LABEL)
+_COLUMNS = (LABEL, TEACHER_LOGITS, TEACHER_SPANS, TEACHER_ATTRIBUTIONS, EXPLAINED_LABEL)
+
+
+def _columns_of(dataset: Dataset) -> list[str]:
+    """The columns of texts that a teacher has labelled."""
+    return [*text_columns(dataset.column_names), *_COLUMNS]
 
 
 def label_variants(
@@ -236,12 +282,13 @@ def label_variants(
                 for member, unseen in teacher.parts(train)
             ]
         )
-    texts = text_variants(train[TEXT][:], per_text, seed, similar)
+    given = texts_of(train)
+    texts = text_variants(given, per_text, seed, similar)
     # All first variants come before the second ones, so the explained ones come first.
-    first = len(text_variants(train[TEXT][:], explained, seed, similar)) if explained else 0
+    first = len(text_variants(given, explained, seed, similar)) if explained else 0
     others = annotate(_unlabelled(texts[first:], train), teacher, "none", **annotation)
     if not first:
-        return others.select_columns(list(_COLUMNS))
+        return others.select_columns(_columns_of(train))
     reasoned = annotate(_unlabelled(texts[:first], train), teacher, explainer, **annotation)
     return add_teacher_labelled_texts(reasoned, others)
 
@@ -250,8 +297,10 @@ def _unlabelled(texts: list[str], train: Dataset) -> Dataset:
     """Texts without a label, which is of the kind that the training texts have."""
     feature = train.features.get(LABEL, Value("int64"))
     labels = [missing_label(train)] * len(texts)
-    features = Features({TEXT: Value("string"), LABEL: feature})
-    return Dataset.from_dict({TEXT: texts, LABEL: labels}).cast(features)
+    names = text_columns(train.column_names)
+    columns = columns_of_texts(texts) if texts else {name: [] for name in names}
+    features = Features({**{name: Value("string") for name in names}, LABEL: feature})
+    return Dataset.from_dict({**columns, LABEL: labels}).cast(features)
 
 
 def add_teacher_labelled_texts(train: Dataset, further: Dataset) -> Dataset:
@@ -271,14 +320,18 @@ def add_teacher_labelled_texts(train: Dataset, further: Dataset) -> Dataset:
     if LABEL not in train.column_names:
         train = train.add_column(LABEL, [LABEL_UNKNOWN] * len(train), feature=Value("int64"))
     for name, dataset in (("training texts", train), ("further texts", further)):
-        missing = [column for column in _COLUMNS if column not in dataset.column_names]
+        wanted = _columns_of(train)
+        missing = [column for column in wanted if column not in dataset.column_names]
         if missing:
             raise ValueError(
                 f"The {name} have no columns {missing}: annotate them first, with annotate(...) "
                 "or label_variants(...)."
             )
-    kept = train.select_columns(list(_COLUMNS))
-    added = _like(kept, further.select_columns(list(_COLUMNS)))
+    if TEXT_PAIR not in train.column_names:
+        refuse_pairs(further.column_names, "A student of these training texts")
+    names = _columns_of(train)
+    kept = train.select_columns(names)
+    added = _like(kept, further.select_columns(names))
     return concatenate_datasets([kept, added])
 
 

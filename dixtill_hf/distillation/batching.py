@@ -19,6 +19,7 @@ from dixtill_hf.distillation.prepared_columns import (
     INPUT_IDS,
     LABELS,
     TEACHER_LOGITS,
+    TOKEN_TYPES,
 )
 
 # Wide enough for batches of one length, narrow enough for their company to change every epoch.
@@ -95,7 +96,8 @@ class DistillationCollator:
             rows: Rows with `input_ids` and any other prepared columns; other columns are left out.
 
         Returns:
-            `input_ids` and `attention_mask`, int64, `(batch, words)`; and, if the rows have them,
+            `input_ids` and `attention_mask`, int64, `(batch, words)`, of pairs also
+            `token_type_ids`, 0 on padding; and, if the rows have them,
             `labels` and `explained_label`, int64, `(batch,)`, `teacher_logits`, float32,
             `(batch, labels)`, and `attribution_targets`, float32, `(batch, words)`, 0 on padding.
             If a text has several labels or values, `labels` are float32 `(batch, labels)`. If it
@@ -108,6 +110,8 @@ class DistillationCollator:
             INPUT_IDS: _pad(_column(rows, INPUT_IDS), mask, self.pad_token_id, torch.long),
             "attention_mask": mask.long(),
         }
+        if TOKEN_TYPES in rows[0]:
+            batch[TOKEN_TYPES] = _pad(_column(rows, TOKEN_TYPES), mask, 0, torch.long)
         if LABELS in rows[0]:
             several = isinstance(rows[0][LABELS], Sequence)
             dtype = torch.float if several else torch.long

@@ -11,9 +11,9 @@ import torch
 from datasets import Dataset
 from transformers import PreTrainedTokenizerFast, set_seed
 
-from dixtill_hf.data.columns import TEXT
 from dixtill_hf.data.label_column import problem_type_of
 from dixtill_hf.data.labels import label_names as names_of_labels
+from dixtill_hf.data.text_pairs import are_pairs, texts_of
 from dixtill_hf.distillation.arguments import DistillationArguments
 from dixtill_hf.distillation.augmentation import add_teacher_labelled_texts
 from dixtill_hf.distillation.presets import StudentSettings, student_settings
@@ -51,7 +51,7 @@ def build_student(
 
     Args:
         texts: The texts that the vocabulary is counted from, or their words, counted by
-            `count_words`.
+            `count_words`. If the texts are pairs (`TextPair`s), the student reads pairs.
         label_names: Names of the labels, in the order of the logits.
         preset: Name in `PRESETS`, or the arguments that the student will be trained with, whose
             preset and seed are taken. Default "default".
@@ -119,6 +119,7 @@ def build_student(
             id2label=dict(enumerate(label_names)),
             label2id={name: index for index, name in enumerate(label_names)},
             problem_type=problem_type,
+            text_pairs=_are_pairs(texts),
             pad_token_id=tokenizer.pad_token_id,
             unk_token_id=tokenizer.unk_token_id,
             **fields,
@@ -149,9 +150,14 @@ def student_vocabulary(
 
     Arguments and errors are those of `build_student`; `start` is what `student_start` names.
     """
+    pairs = _are_pairs(texts)
     if start is not None:
         tokenizer = train_word_tokenizer(
-            texts, **settings.vocabulary, extra_words=start.words, variant_texts=variant_texts
+            texts,
+            **settings.vocabulary,
+            extra_words=start.words,
+            variant_texts=variant_texts,
+            pairs=pairs,
         )
         return tokenizer, start.vectors_of(list(tokenizer.get_vocab()))
     if extra_vocab_size and settings.word_vectors == NO_VECTORS:
@@ -161,10 +167,19 @@ def student_vocabulary(
         )
     extra_words = frequent_words(settings.word_vectors, extra_vocab_size)
     tokenizer = train_word_tokenizer(
-        texts, **settings.vocabulary, extra_words=extra_words, variant_texts=variant_texts
+        texts,
+        **settings.vocabulary,
+        extra_words=extra_words,
+        variant_texts=variant_texts,
+        pairs=pairs,
     )
     vectors = load_word_vectors(settings.word_vectors, tokenizer.get_vocab(), embedding_size)
     return tokenizer, vectors
+
+
+def _are_pairs(texts: Sequence[str] | WordCounts) -> bool:
+    """Whether texts are pairs; words that are counted already are those of single texts."""
+    return not isinstance(texts, WordCounts) and are_pairs(texts)
 
 
 def check_start(
@@ -224,7 +239,7 @@ def build_trainer(
     Raises:
         ValueError: As `build_student` and `DistillationTrainer`.
     """
-    texts = train[TEXT][:]
+    texts = texts_of(train)
     if problem_type is None:
         found = problem_type_of(train)
         problem_type = None if found is None else found.name
@@ -237,7 +252,7 @@ def build_trainer(
         names_of_labels(train) if label_names is None else label_names,
         args,
         problem_type=problem_type,
-        variant_texts=variants[TEXT][:] if variants is not None and include_variant_words else (),
+        variant_texts=texts_of(variants) if variants is not None and include_variant_words else (),
         **student,
     )
     return DistillationTrainer(

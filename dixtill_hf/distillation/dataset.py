@@ -34,14 +34,14 @@ def prepare_dataset(
 ) -> Dataset:
     """Turn texts, labels and the teacher's annotation into the student's inputs and targets.
 
-    The result has the columns `input_ids`, `labels` and `length`. If the dataset has the
-    teacher's logits, it has `teacher_logits`; if it has attributions, `attribution_targets` and
-    `explained_label`. It is held in memory. A dataset that is prepared already is returned as it
-    is.
+    The result has the columns `input_ids`, `labels` and `length`, for pairs of texts also
+    `token_type_ids`. If the dataset has the teacher's logits, it has `teacher_logits`; if it has
+    attributions, `attribution_targets` and `explained_label`. It is held in memory. A dataset that
+    is prepared already is returned as it is.
 
     Args:
-        dataset: A dataset with the column `text`. `label` (without it, all texts are unlabelled)
-            and the columns of `annotate` are used if they are there.
+        dataset: A dataset with the column `text`, for pairs also `text_pair`. `label` (without it,
+            all texts are unlabelled) and the columns of `annotate` are used if they are there.
         tokenizer: The student's tokenizer, any fast one. Special tokens that it adds to a text
             stay in `input_ids` and have the attribution 0.
         label_names: The student's labels, in the order of its logits. If the dataset's labels have
@@ -50,8 +50,9 @@ def prepare_dataset(
         required: Names in `SOURCES` of the columns that the result must have. Default: none.
         reduction: Whether the score of a word is the "sum" (the default) or the "mean" of the
             scores of the teacher's tokens in it, see `align_spans`.
-        max_words: Longest text in words; the rest is cut off, with its attributions. Default: the
-            tokenizer's `model_max_length`, or 512 if it has none.
+        max_words: Longest text in words; the rest is cut off, with its attributions; of a pair, the
+            end of the longer text first. Default: the tokenizer's `model_max_length`, or 512 if it
+            has none.
 
     Returns:
         One row per text, in the same order.
@@ -104,7 +105,7 @@ def table_preparer(
     )
     problem = get_problem_type(problem_type)
     _check_label_names(dataset, problem, label_names)
-    wanted = [columns.TEXT, *chain.from_iterable(SOURCES.values())]
+    wanted = [columns.TEXT, columns.TEXT_PAIR, *chain.from_iterable(SOURCES.values())]
     present = [name for name in wanted if name in dataset.column_names]
     limit = word_limit(tokenizer.model_max_length) if max_words is None else max_words
     feature = dataset.features.get(columns.LABEL)

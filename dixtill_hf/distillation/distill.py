@@ -20,11 +20,12 @@ from dixtill_hf.annotation.annotate import annotate
 from dixtill_hf.annotation.shards import check_cache, default_cache_dir
 from dixtill_hf.artifacts.files import newest_whole_checkpoint, write_json
 from dixtill_hf.artifacts.hashing import hash_json, hash_texts
-from dixtill_hf.data.columns import LABEL, TEXT
+from dixtill_hf.data.columns import LABEL
 from dixtill_hf.data.label_column import has_unlabelled, problem_type_of
 from dixtill_hf.data.labels import label_names as names_of_labels
 from dixtill_hf.data.loading import load_text_classification
 from dixtill_hf.data.sources import Source
+from dixtill_hf.data.text_pairs import texts_of
 from dixtill_hf.distillation.arguments import DistillationArguments
 from dixtill_hf.distillation.augmentation import label_variants
 from dixtill_hf.distillation.building import build_trainer, check_start, student_vocabulary
@@ -60,6 +61,7 @@ def distill(
     word_vectors: str | Path | None = None,
     student_start: str | Path | None = None,
     variants: int | None = None,
+    text_pair_column: str | None = None,
     **arguments: Any,
 ) -> Student:
     """Distil a classifier and its explanations into a tiny student (Cantini et al., 2024).
@@ -106,6 +108,8 @@ def distill(
         student_start: Pretrained student to start from, of `pretrain_student`: a directory or Hub
             id, or "packaged" for the English one. Default: none.
         variants: Variants of every training text that the teacher labels. Default: the preset's.
+        text_pair_column: Column of the second text, if each text is a pair. Without it and
+            `text_column`, two columns with usual names for pairs are read as pairs.
         **arguments: Fields of `DistillationArguments` that differ from the preset's:
             `num_train_epochs`, `learning_rate`, `use_cpu`, ...
 
@@ -139,6 +143,7 @@ def distill(
             require_test=False,
             unlabelled=unlabelled,
             keep_columns=explainer.reads,
+            text_pair_column=text_pair_column,
         )
         _check_learnable(args, data, word_vectors, student_start)
         teacher = _ready_teacher(teacher, data, label_map, output_dir)
@@ -275,7 +280,7 @@ def _check_learnable(
             f"The method {args.method!r} learns from labels only, and some training texts have "
             "none: label them, leave them out, or name another method."
         )
-    texts = data["train"][TEXT][:]
+    texts = texts_of(data["train"])
     settings = student_settings(args.preset, len(texts), word_vectors=word_vectors)
     start = None if student_start is None else load_student_start(student_start)
     if start is not None:
@@ -312,7 +317,7 @@ def _ready_teacher(
             "those of the data as it is fine-tuned: leave label_map out."
         )
     if output_dir is None:
-        texts = [[hash_texts(split[TEXT]), list(split[LABEL])] for split in data.values()]
+        texts = [[hash_texts(texts_of(split)), list(split[LABEL])] for split in data.values()]
         key = hash_json([str(teacher), names, texts])
         directory = default_cache_dir().parent / "teachers" / key
         check_cache(directory.parent)

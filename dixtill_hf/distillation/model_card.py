@@ -65,6 +65,8 @@ class CardContents:
         settings: Markdown table of the settings of the training.
         caveats: Further limitations, as Markdown sentences.
         example: A text to try the student with.
+        text_pairs: Whether the student reads pairs of texts.
+        example_pair: The second text of the example, if so.
         picture: What the picture explanation.svg shows; "" if there is none next to the card.
         device: Size of the device file in the repository, written; "" if there is none.
         faithfulness: Markdown table.
@@ -102,6 +104,8 @@ class CardContents:
     settings: str = ""
     caveats: Sequence[str] = ()
     example: str = ""
+    text_pairs: bool = False
+    example_pair: str = ""
     picture: str = ""
     device: str = ""
     faithfulness: str = ""
@@ -112,6 +116,14 @@ class CardContents:
     explainer: str = ""
     metrics: Sequence[str] = ()
     eval_results: Sequence[EvalResult] = ()
+
+    @property
+    def shown_example(self) -> str | dict[str, str]:
+        """What the card gives to the student: a text, or a pair of texts by name."""
+        if not self.text_pairs:
+            return self.example or "a text to classify"
+        second = self.example_pair or "a second text"
+        return {"text": self.example or "a text", "text_pair": second}
 
 
 def card_text(card: CardContents) -> str:
@@ -147,7 +159,7 @@ def card_text(card: CardContents) -> str:
         language=escaped(", ".join(languages)),
         license=escaped(card.license or ""),
         method=escaped(card.method),
-        example=json.dumps(card.example or "a text to classify", ensure_ascii=False),
+        example=json.dumps(card.shown_example, ensure_ascii=False),
         picture=escaped(card.picture),
         loss=escaped(card.loss),
         explainer=escaped(card.explainer),
@@ -182,6 +194,7 @@ def read_card(directory: Path) -> CardContents | None:
 
 _SHOWN_AS_IT_IS = (
     "problem_type",
+    "text_pairs",
     "explanation",
     "distilled",
     "training_texts",
@@ -215,6 +228,7 @@ def training_card(
     tags: Sequence[str] = (),
     datasets: Sequence[str] = (),
     problem_type: str = SINGLE_LABEL,
+    text_pairs: bool = False,
 ) -> CardContents:
     """What the card of a trainer shows: what the trainer knows itself.
 
@@ -230,6 +244,7 @@ def training_card(
         tags: Further tags.
         datasets: Hub ids of the data.
         problem_type: Name of the kind of task.
+        text_pairs: Whether the student reads pairs of texts.
     """
     split, quality = _last_evaluation(log_history)
     return CardContents(
@@ -239,6 +254,7 @@ def training_card(
         explanation=args.explanation,
         method=f"{args.method} (preset {args.preset})",
         problem_type=problem_type,
+        text_pairs=text_pairs,
         distilled=args.method != "none",
         loss=described_loss(args, problem_type),
         language=language,

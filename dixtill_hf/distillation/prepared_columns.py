@@ -8,6 +8,9 @@ from dixtill_hf.data import columns
 INPUT_IDS = "input_ids"
 """int32, one id per word of the student."""
 
+TOKEN_TYPES = "token_type_ids"
+"""int32, which text each word is of, as the tokenizer says it; only in datasets of pairs."""
+
 LABELS = "labels"
 """int64, the label, or `LABEL_UNKNOWN`; or float32, one for each label or value, NaN if unknown."""
 

@@ -3,7 +3,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from dixtill_hf.data.alignment import Reduction, align_batch
 from dixtill_hf.data.checks import name_rows
 from dixtill_hf.data.label_column import problem_type_of_column
 from dixtill_hf.data.problem_types import SINGLE_LABEL, ProblemType
+from dixtill_hf.data.text_pairs import text_columns, texts_of
 from dixtill_hf.distillation.prepared_columns import (
     ATTRIBUTION_TARGETS,
     EXPLAINED_LABEL,
@@ -25,7 +25,9 @@ from dixtill_hf.distillation.prepared_columns import (
     LABELS,
     LENGTH,
     TEACHER_LOGITS,
+    TOKEN_TYPES,
 )
+from dixtill_hf.distillation.student_words import StudentWords, as_lists
 
 
 @dataclass(frozen=True)
@@ -58,12 +60,14 @@ class TablePreparer:
         Raises:
             ValueError: Columns do not fit each other or the labels; rows are named.
         """
-        words = _Words.of(self._texts(table, first_row), self.tokenizer)
+        words = StudentWords.of(self._texts(table, first_row), self.tokenizer, self.max_words)
         prepared = {
-            INPUT_IDS: words.cut(words.ids.astype(np.int32), self.max_words),
+            INPUT_IDS: words.cut(words.ids.astype(np.int32)),
             LABELS: self._labels(table, first_row),
-            LENGTH: np.minimum(words.per_text, self.max_words).astype(np.int32),
+            LENGTH: words.kept_per_text.astype(np.int32),
         }
+        if words.types is not None:
+            prepared[TOKEN_TYPES] = words.cut(words.types.astype(np.int32))
         if TEACHER_LOGITS in table.column_names:
             prepared[TEACHER_LOGITS] = self._logits(table, first_row)
         if set(EXPLANATION) <= set(table.column_names):
@@ -71,7 +75,7 @@ class TablePreparer:
         return pa.table(prepared)
 
     def _explanations(
-        self, table: pa.Table, words: "_Words", first_row: int
+        self, table: pa.Table, words: StudentWords, first_row: int
     ) -> dict[str, pa.Array | NDArray]:
         """Attribution targets and explained labels; a list of each if a text may have several."""
         if not self.problem.explains_several(self.num_labels):
@@ -83,7 +87,7 @@ class TablePreparer:
                 first_row,
             )
             return {
-                ATTRIBUTION_TARGETS: words.cut(targets, self.max_words),
+                ATTRIBUTION_TARGETS: words.cut(targets),
                 EXPLAINED_LABEL: labels,
             }
         counts, explained = self._several_explained(table, first_row)
@@ -97,7 +101,7 @@ class TablePreparer:
             first_row,
         )
         ends = pa.array(np.concatenate([[0], np.cumsum(counts)]).astype(np.int32))
-        lists = several.cut(targets, self.max_words)
+        lists = several.cut(targets)
         return {
             ATTRIBUTION_TARGETS: pa.ListArray.from_arrays(ends, lists),
             EXPLAINED_LABEL: pa.ListArray.from_arrays(ends, pa.array(explained)),
@@ -131,11 +135,13 @@ class TablePreparer:
         return counts, explained
 
     def _texts(self, table: pa.Table, first_row: int) -> list[str]:
-        texts = table[columns.TEXT]
-        if not pa.types.is_string(texts.type) and not pa.types.is_large_string(texts.type):
-            raise ValueError(f"the column {columns.TEXT!r} holds {texts.type}, not strings")
-        _check_rows(texts.is_null().to_numpy(), first_row, "the text is missing")
-        return texts.to_pylist()
+        names = text_columns(table.column_names)
+        for name in names:
+            texts = table[name]
+            if not pa.types.is_string(texts.type) and not pa.types.is_large_string(texts.type):
+                raise ValueError(f"the column {name!r} holds {texts.type}, not strings")
+            _check_rows(texts.is_null().to_numpy(), first_row, f"the {name} is missing")
+        return texts_of({name: table[name].to_pylist() for name in names})
 
     def _labels(self, table: pa.Table, first_row: int) -> NDArray | pa.Array:
         if self.problem.name == SINGLE_LABEL:
@@ -153,7 +159,7 @@ class TablePreparer:
             labels = self.problem.array([None] * len(table), self.num_labels)
         else:
             labels = self.problem.array(table[columns.LABEL].to_pylist(), self.num_labels)
-        return _as_lists(labels.ravel(), np.full(len(table), self.num_labels))
+        return as_lists(labels.ravel(), np.full(len(table), self.num_labels))
 
     def _single_labels(self, table: pa.Table, first_row: int) -> NDArray[np.int64]:
         if columns.LABEL not in table.column_names:
@@ -184,10 +190,14 @@ class TablePreparer:
         )
         logits = _flat(lists, np.float32)
         _check_finite(logits, _lengths(lists), first_row, columns.TEACHER_LOGITS)
-        return _as_lists(logits, _lengths(lists))
+        return as_lists(logits, _lengths(lists))
 
     def _targets(
-        self, spans: pa.ChunkedArray, attributions: pa.ChunkedArray, words: "_Words", first_row: int
+        self,
+        spans: pa.ChunkedArray,
+        attributions: pa.ChunkedArray,
+        words: StudentWords,
+        first_row: int,
     ) -> NDArray[np.float32]:
         """The attribution of each word.
 
@@ -248,59 +258,6 @@ class TablePreparer:
         return labels
 
 
-@dataclass(frozen=True)
-class _Words:
-    """The words of many texts, one after the other.
-
-    Special tokens, such as BERT's [CLS] and [SEP], count as words, but are not `ordinary`: they
-    cover no characters, so they get no attribution.
-    """
-
-    ids: NDArray[np.int64]
-    offsets: NDArray[np.int64]
-    ordinary: NDArray[np.bool_]
-    per_text: NDArray[np.int64]
-
-    @classmethod
-    def of(cls, texts: list[str], tokenizer: PreTrainedTokenizerFast) -> "_Words":
-        encoded = tokenizer(
-            texts,
-            return_offsets_mapping=True,
-            return_special_tokens_mask=True,
-            return_attention_mask=False,
-            verbose=False,  # longer texts than the tokenizer's limit are cut afterwards
-        )
-        ids = encoded[INPUT_IDS]
-        special = np.fromiter(chain.from_iterable(encoded["special_tokens_mask"]), np.bool_)
-        offsets = chain.from_iterable(chain.from_iterable(encoded["offset_mapping"]))
-        return cls(
-            np.fromiter(chain.from_iterable(ids), np.int64),
-            np.fromiter(offsets, np.int64).reshape(-1, 2),
-            ~special,
-            np.fromiter(map(len, ids), np.int64, len(ids)),
-        )
-
-    @property
-    def ordinary_per_text(self) -> NDArray[np.int64]:
-        """How many words of every text are no special tokens."""
-        text = np.repeat(np.arange(len(self.per_text)), self.per_text)
-        return np.bincount(text[self.ordinary], minlength=len(self.per_text))
-
-    def take(self, rows: NDArray[np.integer]) -> "_Words":
-        """The words of some texts, which may occur several times."""
-        starts = np.cumsum(self.per_text) - self.per_text
-        per_text = self.per_text[rows]
-        first = np.cumsum(per_text) - per_text
-        places = np.arange(per_text.sum()) + np.repeat(starts[rows] - first, per_text)
-        return _Words(self.ids[places], self.offsets[places], self.ordinary[places], per_text)
-
-    def cut(self, values: NDArray[Any], max_words: int) -> pa.Array:
-        """Values of all words as one list per text, of its first words."""
-        starts = np.cumsum(self.per_text) - self.per_text
-        position = np.arange(len(values)) - np.repeat(starts, self.per_text)
-        return _as_lists(values[position < max_words], np.minimum(self.per_text, max_words))
-
-
 def _integers(table: pa.Table, name: str, missing: int, remedy: str) -> NDArray[np.int64]:
     column = table[name]
     if not pa.types.is_integer(column.type):
@@ -315,11 +272,6 @@ def _lengths(lists: pa.ChunkedArray) -> NDArray[np.int64]:
 
 def _flat(lists: pa.ChunkedArray, dtype: Callable) -> NDArray[Any]:
     return pc.list_flatten(lists).to_numpy().astype(dtype)
-
-
-def _as_lists(values: NDArray[Any], lengths: NDArray[np.int64]) -> pa.Array:
-    ends = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
-    return pa.ListArray.from_arrays(pa.array(ends), pa.array(values))
 
 
 def _check_finite(

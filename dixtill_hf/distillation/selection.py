@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from datasets import Dataset, DatasetDict
 
-from dixtill_hf.data.columns import TEXT
 from dixtill_hf.data.names import check_name
+from dixtill_hf.data.text_pairs import texts_of
 from dixtill_hf.data.words import without_spans
 from dixtill_hf.distillation.distill import distill
 from dixtill_hf.student.explaining import Explanation
@@ -205,7 +205,8 @@ def teach_in_rounds(
         left = sorted({*range(len(texts))} - {*asked})
         wanted = budget * (number + 1) // rounds - len(asked)
         way = by if number else "random"
-        chosen = select_for_teacher(texts.select(left)[TEXT][:], student, wanted, way, seed=seed)
+        given = texts_of(texts.select(left))
+        chosen = select_for_teacher(given, student, wanted, way, seed=seed)
         asked += [left[place] for place in chosen]
         data = DatasetDict(train=texts.select(asked), validation=validation)
         directory = Path(output_dir) / f"round-{number + 1}"

@@ -23,6 +23,7 @@ from dixtill_hf.data.columns import (
     TEXT,
 )
 from dixtill_hf.data.label_column import missing_label
+from dixtill_hf.data.text_pairs import refuse_pairs
 from dixtill_hf.distillation.augmentation import text_variants
 from dixtill_hf.distillation.streams import is_split
 from dixtill_hf.explainers.base import Explainer, get_explainer
@@ -107,6 +108,7 @@ def add_variants(
 
 
 def _check(stream: IterableDataset, per_text: int, explained: int, processes: ProcessGroup) -> None:
+    refuse_pairs(stream.column_names, "add_variants")
     missing = [name for name in (TEXT, *_ANNOTATION) if name not in stream.column_names]
     if missing:
         raise ValueError(

@@ -76,10 +76,11 @@ class DistillationTrainer(LossTrainer, CheckpointTrainer, PublishingTrainer):
         args: Settings of the training. `args.explanation` is written into the student's
             configuration, so that it returns the explanation it was trained for.
         data_collator: Makes a batch. Default: a `DistillationCollator`.
-        train_dataset: A dataset with the columns `text`, `label` and those of `annotate` that the
-            loss needs, or one from `prepare_dataset`. Without `label`, all texts are unlabelled
-            and learn only from the teacher. A stream (an `IterableDataset`) of such rows is read
-            and prepared as it flows, and begins again when it ends; `args.max_steps` says how long.
+        train_dataset: A dataset with the columns `text`, for pairs `text_pair`, `label` and those
+            of `annotate` that the loss needs, or one from `prepare_dataset`. Without `label`, all
+            texts are unlabelled and learn only from the teacher. A stream (an `IterableDataset`) of
+            such rows is read and prepared as it flows, and begins again when it ends;
+            `args.max_steps` says how long.
         eval_dataset: A dataset of the same kind, or a dict of them; the teacher's columns may be
             missing.
         processing_class: The student's tokenizer, which is saved with every checkpoint. Its

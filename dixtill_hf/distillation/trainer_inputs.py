@@ -13,7 +13,7 @@ from datasets import Dataset, IterableDataset
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from dixtill_hf.data.checks import name_rows
-from dixtill_hf.data.columns import LABEL, LABEL_UNKNOWN, TEXT
+from dixtill_hf.data.columns import LABEL, LABEL_UNKNOWN, TEXT, TEXT_PAIR
 from dixtill_hf.data.label_column import problem_type_of
 from dixtill_hf.data.names import hub_id
 from dixtill_hf.data.problem_types import SINGLE_LABEL, problem_type_of_model
@@ -291,7 +291,7 @@ class DatasetPreparer:
 
     def _check_before_annotating(self, dataset: Dataset) -> None:
         """Prepare what is there already, so that wrong texts or labels cost no annotation."""
-        columns = [name for name in (TEXT, LABEL) if name in dataset.column_names]
+        columns = [name for name in (TEXT, TEXT_PAIR, LABEL) if name in dataset.column_names]
         problem = problem_type_of_model(self.student.config)
         prepare_dataset(
             dataset.select_columns(columns),

@@ -19,6 +19,7 @@ from dixtill_hf.distillation.prepared_columns import (
     LABELS,
     LENGTH,
     TEACHER_LOGITS,
+    TOKEN_TYPES,
 )
 from dixtill_hf.distillation.trainer_inputs import teacher_columns
 from dixtill_hf.distillation.training_metrics import (
@@ -169,4 +170,5 @@ class LossTrainer(Trainer):
 
 
 def _forward(model: nn.Module, inputs: Batch) -> DixtillOutput:
-    return model(input_ids=inputs[INPUT_IDS], attention_mask=inputs["attention_mask"])
+    names = (INPUT_IDS, "attention_mask", TOKEN_TYPES)
+    return model(**{name: inputs[name] for name in names if name in inputs})

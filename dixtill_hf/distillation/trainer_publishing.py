@@ -63,6 +63,7 @@ class PublishingTrainer(Trainer):
             tags=_as_list(tags),
             datasets=_as_list(dataset_tags),
             problem_type=self._problem.name,
+            text_pairs=self.model.config.text_pairs,
         )
         write_card(directory, card)
 

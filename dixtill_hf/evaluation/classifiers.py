@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from dixtill_hf.data.text_pairs import tokenizer_inputs
 from dixtill_hf.data.words import word_limit
 from dixtill_hf.evaluation.classification import softmax
 
@@ -86,7 +87,7 @@ class PyTorchClassifier:
             )
         limit = self.max_length if pad_to is None else pad_to
         encoding = self.tokenizer(
-            list(texts),
+            **tokenizer_inputs(texts),
             padding="longest" if pad_to is None else "max_length",
             truncation=limit is not None,
             max_length=limit,

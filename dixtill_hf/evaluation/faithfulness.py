@@ -14,6 +14,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from dixtill_hf.data.alignment import align_spans
+from dixtill_hf.data.text_pairs import TextPair
 from dixtill_hf.data.words import without_spans, word_spans
 from dixtill_hf.teacher.encoding import batches_by_tokens, collate, encode_texts
 from dixtill_hf.teacher.loading import Teacher
@@ -216,7 +217,13 @@ def _without_and_alone(
 
 
 def _without(text: str, words: Sequence[tuple[int, int]], removed: Collection[int]) -> str:
-    return " ".join(without_spans(text, [words[word] for word in removed]).split())
+    whole = without_spans(text, [words[word] for word in removed])
+    return whole.map(_tidied) if isinstance(whole, TextPair) else _tidied(whole)
+
+
+def _tidied(text: str) -> str:
+    """A text with single spaces, and none at its ends."""
+    return " ".join(text.split())
 
 
 def _ranking(scores: ArrayLike, words: int, signed: bool, row: int) -> list[int]:

@@ -60,7 +60,10 @@ def integrated_gradients_of_student(
             ids, mask = encoding["input_ids"].long(), encoding["attention_mask"].bool()
             if ids.shape[1] == 0:  # no text of the batch has a word
                 continue
-            scores = _integrate(model, ids, mask, targets, steps).cpu().numpy()
+            types = None
+            if model.config.text_pairs:
+                types = model.pair_types(ids, mask, encoding["token_type_ids"])
+            scores = _integrate(model, (ids, mask, types), targets, steps).cpu().numpy()
             for row, real, found in zip(rows, mask.cpu().numpy(), scores, strict=True):
                 explanations[row] = found[real]
     return explanations
@@ -90,12 +93,19 @@ def shuffled_student(
 
 def _integrate(
     model: DixtillForSequenceClassification,
-    ids: torch.Tensor,
-    mask: torch.Tensor,
+    inputs: tuple[torch.Tensor, torch.Tensor, torch.Tensor | None],
     labels: torch.Tensor,
     steps: int,
 ) -> torch.Tensor:
-    """Scores of a batch, `(texts, words)`, in float64."""
+    """Scores of a batch, `(texts, words)`, in float64.
+
+    Args:
+        model: The student.
+        inputs: Word ids, mask and token types, `(texts, words)` each; no types of single texts.
+        labels: The label to explain in each text.
+        steps: Nodes of the rule.
+    """
+    ids, mask, types = inputs
     rule = gauss_legendre(steps)
     with torch.no_grad():
         vectors = model.word_vectors(ids)
@@ -106,7 +116,7 @@ def _integrate(
     with torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):
         for node, weight in zip(rule.nodes.tolist(), rule.weights.tolist(), strict=True):
             between = (baseline + node * change).requires_grad_()
-            logits = model(inputs_embeds=between, attention_mask=mask).logits
+            logits = model(inputs_embeds=between, attention_mask=mask, token_type_ids=types).logits
             explained = logits.gather(1, labels.unsqueeze(1)).sum()
             gradients += weight * torch.autograd.grad(explained, between)[0].double()
     return (gradients * change).sum(dim=-1)

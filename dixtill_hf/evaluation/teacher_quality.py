@@ -12,8 +12,9 @@ from datasets import Dataset
 from numpy.typing import ArrayLike
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
-from dixtill_hf.data.columns import LABEL, LABEL_UNKNOWN, TEACHER_LOGITS, TEXT
+from dixtill_hf.data.columns import LABEL, LABEL_UNKNOWN, TEACHER_LOGITS
 from dixtill_hf.data.labels import label_names
+from dixtill_hf.data.text_pairs import texts_of
 from dixtill_hf.evaluation.classification import calibration_error, softmax
 from dixtill_hf.student.student import Student
 
@@ -140,7 +141,7 @@ def find_contradictions(
         )
     said = np.asarray(annotated[TEACHER_LOGITS]).argmax(-1)
     found = []
-    for row, one in enumerate(student.explain(annotated[TEXT][:])):
+    for row, one in enumerate(student.explain(texts_of(annotated))):
         teacher = student.labels[said[row]]
         sure = one.probability  # None in a regression, which has no labels
         if sure is None or one.label == teacher or sure < least_probability:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from dixtill_hf.artifacts.hashing import hash_json
+from dixtill_hf.data.text_pairs import shifted_parts
 from dixtill_hf.data.words import word_spans
 from dixtill_hf.explainers.base import Attribution, Explainer, read_logits, register_explainer
 from dixtill_hf.explainers.token_budget import TokenBudget
@@ -131,8 +132,9 @@ class Precomputed(Explainer):
 
     Attributes:
         scores: Column with a list of scores for every text.
-        spans: Column with the `[start, end)` characters of every score. Without it there must be
-            one score for each word of the text, words being separated by white space.
+        spans: Column with the `[start, end)` characters of every score, in a pair of the string
+            that a `TextPair` is. Without it there must be one score for each word of the text, or
+            of both texts of a pair, words being separated by white space.
         lexicon: Instead of columns: word (or phrase) → score, whatever the case, or a file of them
             (see `read_lexicon`). Words that are not in it score 0.
     """
@@ -205,9 +207,19 @@ class Precomputed(Explainer):
             for row, (spans, scores) in enumerate(given)
         ]
 
+    def _found(self, index: Lexicon, text: str) -> tuple[Spans, Sequence[float]]:
+        """What the lexicon has of a text; in a pair, of each text by itself."""
+        spans: list[tuple[int, int]] = []
+        scores: list[float] = []
+        for shift, part in shifted_parts(text):
+            places, own = index.find(part)
+            spans += [(start + shift, end + shift) for start, end in places]
+            scores += own
+        return spans, scores
+
     def _scored(self, text: EncodedText) -> tuple[Spans, Sequence[float]]:
         if self._index is not None:
-            return self._index.find(text.text)
+            return self._found(self._index, text.text)
         scores = text.row[str(self.scores)]
         if self.spans is None:
             spans = [match.span() for match in re.finditer(r"\S+", text.text)]

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from dixtill_hf.data.quotes import Quote, find_quote, read_quotes
+from dixtill_hf.data.text_pairs import shifted_parts
 from dixtill_hf.data.words import word_spans
 from dixtill_hf.explainers.base import Attribution, Explainer, read_logits, register_explainer
 from dixtill_hf.explainers.token_budget import TokenBudget
@@ -26,7 +27,7 @@ def score_words(
     quote it for another one. Words that nobody quotes score 0.
 
     Args:
-        text: The text.
+        text: The text, or a pair.
         answers: The quotes of every answer, at least one answer.
         label: Name of the label that is explained; None if it has no name, so that quotes with
             a label cannot be compared with it and count for it.
@@ -40,12 +41,21 @@ def score_words(
         signs = np.zeros(len(borders))
         for quote in quotes:
             sign = 1 if None in (quote.label, label) or _same(quote.label, label) else -1
-            for start, end in find_quote(text, quote.text):
+            for start, end in _places(text, quote.text):
                 for number, (first, last) in enumerate(borders):
                     if first < end and start < last:
                         signs[number] += sign
         total += np.sign(signs)
     return borders, (total / len(answers)).astype(np.float32)
+
+
+def _places(text: str, quote: str) -> list[tuple[int, int]]:
+    """Where a quote is in a text; in a pair, in each text by itself."""
+    return [
+        (start + shift, end + shift)
+        for shift, part in shifted_parts(text)
+        for start, end in find_quote(part, quote)
+    ]
 
 
 def _same(left: str | None, right: str | None) -> bool:

@@ -17,6 +17,7 @@ from tokenizers.pre_tokenizers import WhitespaceSplit
 from transformers import PreTrainedTokenizerFast
 
 from dixtill_hf.data.words import word_limit, word_normalizer, word_splitter
+from dixtill_hf.student.inputs import refuse_student_of_pairs
 from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification
 
 Floats = NDArray[np.float64]
@@ -208,6 +209,7 @@ def _direction(arrays: Mapping[str, Floats], name: str) -> DirectionWeights:
 
 
 def _check_model(config: Any) -> None:
+    refuse_student_of_pairs(config, "A device")
     if config.num_layers != 1:
         raise ValueError(
             f"A device student has one layer, this one has {config.num_layers}. Train it with "

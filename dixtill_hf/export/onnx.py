@@ -11,6 +11,7 @@ import torch
 from transformers import PreTrainedTokenizerFast
 
 from dixtill_hf.export.onnx_student import INPUTS, MODEL_FILE, OUTPUTS
+from dixtill_hf.student.inputs import refuse_student_of_pairs
 from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification
 
 # Known to every release of ONNX Runtime that the extra allows.
@@ -59,7 +60,9 @@ def export_student(
 
     Raises:
         ImportError: The package onnx is not installed.
+        ValueError: The student reads pairs of texts.
     """
+    refuse_student_of_pairs(model.config, "The ONNX export")
     if find_spec("onnx") is None:
         raise ImportError('Exporting a student needs onnx: pip install "dixtill_hf[onnx]"')
     directory = Path(output_dir)

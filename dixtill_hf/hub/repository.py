@@ -13,6 +13,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from dixtill_hf.artifacts.files import read_json, write_json
+from dixtill_hf.artifacts.markdown import one_line
 from dixtill_hf.data.names import check_name
 from dixtill_hf.distillation.model_card import (
     CARD_FILE,
@@ -94,8 +95,8 @@ def write_repository(
     if (directory / DEVICE_FILE).is_file():
         card = replace(card, device=fmt.size((directory / DEVICE_FILE).stat().st_size))
     if card.example:
-        explanation = student(card.example)
-        card = replace(card, picture=f"{explanation.label}: {card.example}")
+        explanation = student.explain([card.shown_example])[0]
+        card = replace(card, picture=f"{explanation.label}: {one_line(explanation.text)}")
         (directory / PICTURE).write_text(explanation_svg(explanation), encoding="utf-8")
     _write_card(student, card, directory)
     return StudentRepository(card, tuple(left_out))
@@ -117,6 +118,7 @@ def described(student: Student, repo_id: str, facts: CardFacts) -> CardContents:
             labels=student.labels,
             explanation=student.model.config.explanation,
             method="",
+            text_pairs=student.model.config.text_pairs,
             distilled=False,
         )
     given: dict[str, Any] = {

@@ -17,6 +17,7 @@ from dixtill_hf.hub.repository import METRICS, beside, described
 from dixtill_hf.hub.upload import TAG
 from dixtill_hf.reporting.highlights import segments
 from dixtill_hf.reporting.summary import short_name
+from dixtill_hf.student.inputs import refuse_student_of_pairs
 from dixtill_hf.student.student import Student
 
 PAGE = "index.html"
@@ -54,6 +55,7 @@ def write_space(
         ImportError: The extra device is not installed.
         ValueError: The student has something that a device cannot carry.
     """
+    refuse_student_of_pairs(student.model.config, "A Space")
     try:
         from dixtill_runtime.browser import page
     except ImportError as error:

@@ -11,6 +11,7 @@ from datasets import ClassLabel, Dataset
 
 from dixtill_hf.data.columns import LABEL, TEXT
 from dixtill_hf.data.names import check_name
+from dixtill_hf.data.text_pairs import refuse_pairs
 
 TEACHER_RATIONALE = "teacher_rationale"
 """Why the text has its label, in a sentence or more (string)."""
@@ -118,11 +119,12 @@ def answers_of(dataset: Dataset) -> list[str]:
 
 
 def check_columns(dataset: Dataset, needed: Sequence[str]) -> None:
-    """Refuse a dataset that lacks a column.
+    """Refuse a dataset that lacks a column, or whose texts are pairs.
 
     Raises:
         ValueError: Names the columns.
     """
+    refuse_pairs(dataset.column_names, "What is done with rationales")
     missing: list[Any] = [name for name in needed if name not in dataset.column_names]
     if missing:
         raise ValueError(

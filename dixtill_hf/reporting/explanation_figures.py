@@ -201,6 +201,7 @@ def _first_of(label: str, examples: Sequence[Mapping[str, Any]]) -> Mapping[str,
             for example in examples
             if example["teacher"]["label"] == example["student"]["label"] == label
             and example["label"] in (label, None)
+            and "texts" not in example  # the figure has one line a text, and a pair needs two
             and _can_be_shown(example["text"])
         ),
         None,

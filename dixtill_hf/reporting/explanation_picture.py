@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from xml.sax.saxutils import escape
 
 from dixtill_hf.artifacts.markdown import one_line
+from dixtill_hf.data.text_pairs import TextPair
 from dixtill_hf.reporting.highlights import AGAINST_COLOUR, FOR_COLOUR, Segment, segments
 from dixtill_hf.student.explaining import Explanation
 
@@ -32,7 +33,7 @@ def explanation_svg(explanation: Explanation) -> str:
         explanation: A prediction with the scores of its words.
     """
     shown = segments(explanation.text, explanation.spans, explanation.scores)
-    lines = list(_lines(shown))
+    lines = [line for part in _texts(explanation.text, shown) for line in _lines(part)]
     if len(lines) > _MOST_LINES:
         lines = [*lines[:_MOST_LINES], [("…", 0.0)]]
     share = "" if explanation.probability is None else f" {100 * explanation.probability:.1f} %"
@@ -52,6 +53,18 @@ def explanation_svg(explanation: Explanation) -> str:
             "</svg>\n",
         ]
     )
+
+
+def _texts(text: str, shown: Sequence[Segment]) -> list[list[Segment]]:
+    """The segments of a text; those of a pair by text, so that each begins a line of its own."""
+    if not isinstance(text, TextPair):
+        return [list(shown)]
+    texts: list[list[Segment]] = [[], []]
+    start = 0
+    for segment in shown:
+        texts[start >= text.border].append(segment)
+        start += len(segment.text)
+    return texts
 
 
 def _lines(shown: Sequence[Segment]) -> Iterator[list[Piece]]:

@@ -15,6 +15,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any, TextIO
 
 from dixtill_hf.artifacts.markdown import one_line
+from dixtill_hf.data.text_pairs import is_pair, place_in_pair
 from dixtill_hf.reporting import formatting as fmt
 from dixtill_hf.reporting.formatting import render
 
@@ -162,13 +163,22 @@ def _lines(explanation: Explanation, label: str, bits: int) -> str:
     number = f"{value:.3f}" if probability is None else fmt.percent(probability)
     head = f"{one_line(label)}  {number}"
     if bits == 0:
-        lines = [
-            f"{part.score:+9.4f}  {_visible(part.text)}" for part in parts if part.score is not None
-        ]
-        return "\n".join([head, *lines])
+        return "\n".join([head, *_plain_lines(parts, explanation.text)])
     scale = "".join(_painted("   ", step / 2, bits) for step in range(-2, 3))
     words = "".join(_painted(_visible(part.text), part.strength, bits) for part in parts)
     return f"\x1b[1m{head}\x1b[0m   against {scale} for\n{words}"
+
+
+def _plain_lines(parts: Sequence[Segment], text: str) -> list[str]:
+    """The words of a text with their scores, a line each; an empty line between texts of a pair."""
+    lines, end = [], 0
+    for part in parts:
+        start, end = end, end + len(part.text)
+        if is_pair(text) and place_in_pair(text, start, end)[0] != place_in_pair(text, end, end)[0]:
+            lines.append("")
+        if part.score is not None:
+            lines.append(f"{part.score:+9.4f}  {_visible(part.text)}")
+    return lines
 
 
 def _example(example: Mapping[str, Any], labels: Sequence[str]) -> dict[str, Any]:

@@ -60,6 +60,7 @@ def _what(metrics: Mapping[str, Any], one: Series) -> str:
         f"({fmt.count(number(teacher.get('parameters')))} parameters{tuned}). Data: "
         f"{fmt.text(short_name(dataset['source']))}, labels {labels}. Training: "
         f"{training_texts(dataset, one)}. Test: {fmt.counted(splits['test'], 'text')}."
+        + (" Each text is a pair of texts." if dataset.get("text_pairs") else "")
     )
 
 

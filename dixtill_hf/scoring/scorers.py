@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from dixtill_hf.data.names import check_name
 from dixtill_hf.data.problem_types import REGRESSION, problem_type_of_model
+from dixtill_hf.student.inputs import refuse_student_of_pairs
 
 if TYPE_CHECKING:
     from dixtill_hf.student.explaining import Explanation
@@ -249,9 +250,11 @@ def rounded_student(student: Student, engine: str = "auto") -> bytes | None:
 
     Raises:
         ImportError: dixtill-runtime is asked for and not installed.
-        ValueError: The engine is unknown, or dixtill-runtime cannot carry the student.
+        ValueError: The engine is unknown, dixtill-runtime cannot carry the student, or it reads
+            pairs of texts.
     """
     check_name("engine", engine, ENGINES)
+    refuse_student_of_pairs(student.model.config, "Scoring tables, files and requests")
     if engine == "torch":
         return None
     if engine == "auto" and not _has_compiled_runtime():

@@ -20,6 +20,7 @@ from dixtill_hf.artifacts.stage_cache import OutputCache
 from dixtill_hf.data.label_column import labelled_rows
 from dixtill_hf.data.names import check_name
 from dixtill_hf.data.problem_types import REGRESSION
+from dixtill_hf.data.text_pairs import refuse_pairs
 from dixtill_hf.evaluation.efficiency import EnergyMeter
 from dixtill_hf.search.candidates import Candidates
 from dixtill_hf.search.forms import check_runtime
@@ -147,6 +148,7 @@ class _Search:
             largest = recipe.student
         opened = open_run(replace(recipe, student=largest), ProcessGroup())
         opened = replace(opened, recipe=replace(opened.recipe, student=recipe.student))
+        refuse_pairs(opened.data.splits["train"].column_names, "A search")
         if opened.data.problem_type.name == REGRESSION:
             raise ValueError(
                 "A search compares students by macro F1, and these data are of the problem type "

@@ -12,7 +12,8 @@ from datasets import Dataset
 from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
-from dixtill_hf.data.columns import TEACHER_LOGITS, TEXT
+from dixtill_hf.data.columns import TEACHER_LOGITS
+from dixtill_hf.data.text_pairs import texts_of
 from dixtill_hf.evaluation.classification import calibration_error, softmax
 from dixtill_hf.evaluation.classifiers import predict_probabilities, student_classifier
 from dixtill_hf.selective.temperature import divide_logits, fit_temperature
@@ -113,10 +114,10 @@ def calibrate(
             f"The held-out texts have no column {TEACHER_LOGITS!r}, only "
             f"{', '.join(held_out.column_names)}: add it with annotate(...)."
         )
-    unknown = unknown_word_share(tokenizer, held_out[TEXT][:])
+    unknown = unknown_word_share(tokenizer, texts_of(held_out))
     if len(held_out) < FEWEST_TEXTS:
         return Calibration(None, len(held_out), None, None, None, unknown)
-    probabilities = student_probabilities(model, tokenizer, held_out[TEXT][:])
+    probabilities = student_probabilities(model, tokenizer, texts_of(held_out))
     logits = np.log(np.maximum(probabilities, np.finfo(float).tiny))
     teacher = np.asarray(held_out[TEACHER_LOGITS]).argmax(-1)
     # The same halves for the same texts, whatever their order in a file may mean.

@@ -23,6 +23,10 @@ from .layers_dixtill import (
     to_front,
 )
 
+# Token types of pairs: a word of the first text, one of the second, the separator between them, and
+# words of the first or second text that the other text has too.
+SECOND_TYPE, SEPARATOR_TYPE, SHARED_TYPE, TOKEN_TYPES = 1, 2, 3, 5
+
 
 @dataclass
 class Reading:
@@ -56,6 +60,9 @@ class DixtillPreTrainedModel(PreTrainedModel):
             config.vocab_size, config.embedding_size, padding_idx=config.pad_token_id
         )
         self.ngrams: DixtillNgrams | None = DixtillNgrams(config) if config.ngram_buckets else None
+        self.token_types: nn.Embedding | None = (
+            nn.Embedding(TOKEN_TYPES, config.embedding_size) if config.text_pairs else None
+        )
         self.embedding_dropout = nn.Dropout(config.embedding_dropout)
         self.encoder = DixtillEncoder(config)
         self.attention = DixtillAttention(config)
@@ -165,6 +172,8 @@ class DixtillPreTrainedModel(PreTrainedModel):
             nn.init.zeros_(module.ngrams)
         elif isinstance(module, nn.Embedding):
             nn.init.normal_(module.weight, std=0.1)
+            if module is self.token_types:
+                return
             if not getattr(module.weight, "_is_hf_initialized", False):  # a row has no such mark
                 nn.init.zeros_(module.weight[self.config.pad_token_id])
 
@@ -173,6 +182,7 @@ class DixtillPreTrainedModel(PreTrainedModel):
         input_ids: torch.Tensor | None,
         attention_mask: torch.Tensor | None,
         inputs_embeds: torch.Tensor | None,
+        token_type_ids: torch.Tensor | None = None,
     ) -> Reading:
         """Return what the layers make of a batch; arguments and errors are those of `forward`."""
         if input_ids is not None and inputs_embeds is None:
@@ -185,8 +195,14 @@ class DixtillPreTrainedModel(PreTrainedModel):
         places = front_places(mask)
         mask_in_front, in_front = to_front(mask, places), to_front(inputs, places)
         vectors = self.word_vectors(in_front) if inputs_embeds is None else in_front
+        attended = mask_in_front
+        if self.token_types is not None:
+            types = to_front(self.pair_types(inputs, mask, token_type_ids), places)
+            vectors = vectors + self.token_types(types)
+            # So the words of both texts make up the logits, and the separator adds nothing.
+            attended = mask_in_front & (types != SEPARATOR_TYPE)
         states = self.encoder(self.embedding_dropout(vectors), mask_in_front)
-        scores, weights = self.attention(states[-1], mask_in_front)
+        scores, weights = self.attention(states[-1], attended)
         return Reading(places, vectors, states, scores, weights)
 
     def _optional_outputs(
@@ -217,6 +233,34 @@ class DixtillPreTrainedModel(PreTrainedModel):
                 f"got {tuple(attention_mask.shape)}."
             )
         return attention_mask.bool()
+
+    def pair_types(
+        self, inputs: torch.Tensor, mask: torch.Tensor, token_type_ids: torch.Tensor | None
+    ) -> torch.Tensor:
+        """Return the row of `token_types` of each word of pairs, (batch, words).
+
+        Args:
+            inputs: Word ids, (batch, words), or vectors, (batch, words, embedding_size).
+            mask: True on real words, (batch, words).
+            token_type_ids: As for `forward`.
+
+        Raises:
+            ValueError: If there are no token types, or if they have another shape.
+        """
+        if token_type_ids is None or token_type_ids.shape != mask.shape:
+            raise ValueError(
+                "This student reads pairs of texts: give token_type_ids of the shape (batch, "
+                f"words), {tuple(mask.shape)}, as its tokenizer makes them, got "
+                f"{None if token_type_ids is None else tuple(token_type_ids.shape)}."
+            )
+        types = token_type_ids.long()
+        if inputs.dim() == 3:  # vectors are not compared: their types say it all
+            return types
+        first, second = mask & (types == 0), mask & (types == SECOND_TYPE)
+        same = inputs.unsqueeze(2) == inputs.unsqueeze(1)
+        same &= (inputs != self.config.unk_token_id).unsqueeze(1)
+        apart = first.unsqueeze(2) & second.unsqueeze(1) | second.unsqueeze(2) & first.unsqueeze(1)
+        return torch.where((same & apart).any(dim=2), types + SHARED_TYPE, types)
 
     def _own_vectors(self, word_ids: torch.Tensor) -> torch.Tensor:
         """Look words up; in training, a random share of them as words that training never saw."""

@@ -51,6 +51,8 @@ class DixtillConfig(PretrainedConfig):
             one number for each label. Default: 0.5 for all.
         pad_token_id: Id of the padding token.
         unk_token_id: Id of the token that stands for unknown words.
+        text_pairs: Whether it reads pairs of texts. `token_type_ids` then say which text a word is
+            of, see `DixtillForSequenceClassification.forward`. Default False: single texts.
         format_version: Version of the saved student, which `save_pretrained` writes.
         needs_release: First release of dixtill_hf that reads this version, which `save_pretrained`
             writes.
@@ -100,6 +102,7 @@ class DixtillConfig(PretrainedConfig):
         thresholds: list[float] | None = None,
         pad_token_id: int = 0,
         unk_token_id: int = 1,
+        text_pairs: bool = False,
         format_version: int = FORMAT_VERSION,
         needs_release: str = FIRST_RELEASE,
         **kwargs: Any,
@@ -126,6 +129,7 @@ class DixtillConfig(PretrainedConfig):
         self.answering = answering
         self.thresholds = thresholds
         self.unk_token_id = unk_token_id
+        self.text_pairs = text_pairs
         # The classifier's entry is added on saving, the base model's is not.
         auto_map = {"AutoModel": "modeling_dixtill.DixtillModel", **kwargs.pop("auto_map", {})}
         kwargs.pop("custom_pipelines", None)

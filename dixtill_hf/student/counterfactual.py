@@ -5,7 +5,7 @@ A counterfactual explanation (Wachter et al., 2018, arXiv:1711.00399) of the kin
 words. The student is small enough to try every small set of words; larger sets grow word by word.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from math import comb
@@ -14,7 +14,9 @@ import torch
 from transformers import PreTrainedTokenizerFast
 
 from dixtill_hf.data.problem_types import check_single_label
+from dixtill_hf.data.text_pairs import as_text, spans_in_text
 from dixtill_hf.data.words import without_spans
+from dixtill_hf.student.inputs import INPUTS, check_reads
 from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification
 from dixtill_hf.student.tokenization import encode_padded
 
@@ -54,7 +56,7 @@ class Counterfactual:
 def find_counterfactual(
     model: DixtillForSequenceClassification,
     tokenizer: PreTrainedTokenizerFast,
-    text: str,
+    text: str | Mapping[str, str],
     most_words: int | None = None,
 ) -> Counterfactual | None:
     """Find the fewest words whose removal changes the label of a text.
@@ -62,7 +64,7 @@ def find_counterfactual(
     Args:
         model: The student.
         tokenizer: Its tokenizer.
-        text: The text.
+        text: The text. For a student of pairs: `{"text": ..., "text_pair": ...}` or a `TextPair`.
         most_words: Words that may be removed, at least 1. Default: all of them.
 
     Returns:
@@ -72,9 +74,12 @@ def find_counterfactual(
         words that it does not need in the end.
 
     Raises:
-        ValueError: `most_words` is below 1, or the student does not give a text one label.
+        ValueError: `most_words` is below 1, the student does not give a text one label, or it reads
+            pairs and the text is single or the reverse.
     """
     check_single_label(model.config, "find_counterfactual")
+    text = as_text(text)
+    check_reads(model.config, [text])
     if most_words is not None and most_words < 1:
         raise ValueError(f"most_words must be at least 1, got {most_words}.")
     search = _Search(model, tokenizer, text)
@@ -104,7 +109,8 @@ class _Search:
         self.model, self.tokenizer, self.text = model, tokenizer, text
         encoding = encode_padded(tokenizer, [text])[0]
         # Several words of one character, such as the parts of an emoji, are removed as one.
-        self.spans = sorted({span for span in encoding.offsets if span[0] < span[1]})
+        offsets = spans_in_text(text, encoding)
+        self.spans = sorted({span for span in offsets if span[0] < span[1]})
         self.label = int(self._logits([()])[0].argmax())
 
     def run(self, most_words: int) -> tuple[tuple[int, ...], int, bool] | None:
@@ -161,7 +167,8 @@ class _Search:
         texts = [self.without(removed) for removed in sets]
         encoding = encode_padded(self.tokenizer, texts).to(self.model.device)
         with torch.inference_mode():
-            return self.model(encoding["input_ids"], encoding["attention_mask"]).logits.cpu()
+            inputs = {name: encoding[name] for name in INPUTS if name in encoding}
+            return self.model(**inputs).logits.cpu()
 
 
 def _batches(sets: list[tuple[int, ...]]) -> Iterator[list[tuple[int, ...]]]:

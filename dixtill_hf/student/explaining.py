@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Explained predictions of texts: a label, its probability, and a score for every word."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from html import escape
@@ -16,6 +16,8 @@ from dixtill_hf.data.problem_types import (
     problem_type_of_model,
     thresholds_of_model,
 )
+from dixtill_hf.data.text_pairs import as_text, is_pair, place_in_pair, spans_in_text
+from dixtill_hf.student.inputs import INPUTS, check_reads
 from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification
 from dixtill_hf.student.tokenization import encode_padded
 
@@ -32,10 +34,10 @@ class Explanation:
     text may have several labels, both show each label that is explained.
 
     Attributes:
-        text: The text.
+        text: The text; a pair is a `TextPair`, one string with both texts.
         words: Its words as the text has them, up to the limit of the tokenizer. The student may not
             know all of them.
-        spans: First character of each word and the one after its last.
+        spans: First character of each word and the one after its last, in `text`.
         label: The label that was asked for, or the one with the largest logit.
         labels: The labels that are predicted: `(label,)`, or those that reach their thresholds if a
             text may have several; empty for a regression.
@@ -58,6 +60,11 @@ class Explanation:
     probabilities: dict[str, float]
     logits: dict[str, float]
     answered: bool = True
+
+    @property
+    def sequences(self) -> list[str]:
+        """The text that each word is of: "text", or "text_pair" for the second text of a pair."""
+        return [place_in_pair(self.text, *span)[0] for span in self.spans]
 
     @property
     def scores(self) -> list[float]:
@@ -117,13 +124,16 @@ class Explanation:
             ]
             end = last
         head = f"<b>{escape(label)}</b>{self._number(label)}"
-        return f"<p>{head}<br>{''.join(parts)}{escape(self.text[end:])}</p>"
+        shown = "".join(parts) + escape(self.text[end:])
+        if is_pair(self.text):  # the line break between both texts
+            shown = f'<span style="white-space:pre-line">{shown}</span>'
+        return f"<p>{head}<br>{shown}</p>"
 
 
 def explain(
     model: DixtillForSequenceClassification,
     tokenizer: PreTrainedTokenizerFast,
-    texts: Sequence[str],
+    texts: Sequence[str | Mapping[str, str]],
     batch_size: int = 64,
     labels: Sequence[str | int] | None = None,
 ) -> list[Explanation]:
@@ -132,25 +142,30 @@ def explain(
     Args:
         model: The student.
         tokenizer: Its tokenizer.
-        texts: The texts to explain.
+        texts: The texts to explain. For a student of pairs: `{"text": ..., "text_pair": ...}` or
+            `TextPair`s.
         batch_size: Texts that go through the model at once.
         labels: The label to explain in each text, by name or id. Defaults to the predicted ones:
             every label that reaches its threshold and the most probable one, if a text may have
             several; all values of a regression.
 
     Raises:
-        TypeError: If `texts` is one string.
-        ValueError: If there is not one label a text, or the student does not know one of them.
+        TypeError: If `texts` is one text, or one of them is no text.
+        ValueError: If there is not one label a text, the student does not know one of them, or it
+            reads pairs and the texts are single or the reverse.
     """
-    if isinstance(texts, str):
-        raise TypeError("texts must be many texts, got one string: wrap it in a list.")
+    if isinstance(texts, str | Mapping):
+        kind = "string" if isinstance(texts, str) else "pair"
+        raise TypeError(f"texts must be many texts, got one {kind}: wrap it in a list.")
+    given = list(map(as_text, texts))
+    check_reads(model.config, given)
     label_ids = None if labels is None else _label_ids(model, labels, len(texts))
     explanations = []
     with evaluating(model), torch.inference_mode():
         for start in range(0, len(texts), batch_size):
             batch = slice(start, start + batch_size)
             targets = None if label_ids is None else label_ids[batch]
-            explanations += _explain_batch(model, tokenizer, list(texts[batch]), targets)
+            explanations += _explain_batch(model, tokenizer, given[batch], targets)
     return explanations
 
 
@@ -163,8 +178,8 @@ def _explain_batch(
     encoding = encode_padded(tokenizer, texts)
     mask = encoding["attention_mask"].bool()
     inputs = encoding.to(model.device)
-    # A tokenizer made for another model may give more, such as token types.
-    output = model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"])
+    # A tokenizer made for another model may give more.
+    output = model(**{name: inputs[name] for name in INPUTS if name in inputs})
     logits = output.logits.float().cpu().numpy()
     problem, thresholds = problem_type_of_model(model.config), thresholds_of_model(model.config)
     every = problem.scores(logits)
@@ -181,7 +196,7 @@ def _explain_batch(
     predicted = predicted_labels(problem, every, thresholds)
     explanations = []
     for row, text in enumerate(texts):
-        offsets = encoding[row].offsets
+        offsets = spans_in_text(text, encoding[row])
         # Special tokens cover no characters of the text.
         shown = [i for i, (first, end) in enumerate(offsets) if mask[row, i] and first < end]
         spans = [offsets[i] for i in shown]

@@ -40,7 +40,11 @@ class DixtillModel(DixtillPreTrainedModel):
                 not `config.pad_token_id`, or every word of `inputs_embeds`.
             inputs_embeds: Word vectors, (batch, words, embedding_size), in place of `input_ids`;
                 word dropout does not apply to them.
-            token_type_ids: Not used: tokenizers made for BERT give them.
+            token_type_ids: For a student of pairs of texts (`config.text_pairs`), (batch, words): 0
+                for words of the first text, 1 for those of the second, 2 for the separator, which
+                the attention leaves out. With `inputs_embeds`, 3 and 4 are words of the first and
+                second text that the other one has too; with `input_ids` these are found. A student
+                of single texts ignores them: tokenizers made for BERT give them.
             output_hidden_states: Whether to return `hidden_states`. By default
                 `config.output_hidden_states`.
             output_attentions: Whether to return `attentions`. By default
@@ -53,9 +57,9 @@ class DixtillModel(DixtillPreTrainedModel):
 
         Raises:
             ValueError: If not exactly one of `input_ids` and `inputs_embeds` is given, or if the
-                shape of `attention_mask` does not fit them.
+                shape of `attention_mask` or `token_type_ids` does not fit them.
         """
-        reading = self._read(input_ids, attention_mask, inputs_embeds)
+        reading = self._read(input_ids, attention_mask, inputs_embeds, token_type_ids)
         pooled = (reading.weights.unsqueeze(-1) * reading.states[-1]).sum(dim=1)
         output = DixtillModelOutput(
             last_hidden_state=from_front(reading.states[-1], reading.places),
@@ -116,7 +120,11 @@ class DixtillForSequenceClassification(DixtillPreTrainedModel):
                 are unlabelled. Unlabelled texts do not enter the loss.
             inputs_embeds: Word vectors, (batch, words, embedding_size), in place of `input_ids`;
                 word dropout does not apply to them.
-            token_type_ids: Not used: tokenizers made for BERT give them.
+            token_type_ids: For a student of pairs of texts (`config.text_pairs`), (batch, words): 0
+                for words of the first text, 1 for those of the second, 2 for the separator, which
+                the attention leaves out. With `inputs_embeds`, 3 and 4 are words of the first and
+                second text that the other one has too; with `input_ids` these are found. A student
+                of single texts ignores them: tokenizers made for BERT give them.
             output_hidden_states: Whether to return `hidden_states`. By default
                 `config.output_hidden_states`.
             output_attentions: Whether to return `attentions`. By default
@@ -131,9 +139,9 @@ class DixtillForSequenceClassification(DixtillPreTrainedModel):
 
         Raises:
             ValueError: If not exactly one of `input_ids` and `inputs_embeds` is given, or if the
-                shape of `attention_mask` or `labels` does not fit them.
+                shape of `attention_mask`, `token_type_ids` or `labels` does not fit them.
         """
-        reading = self._read(input_ids, attention_mask, inputs_embeds)
+        reading = self._read(input_ids, attention_mask, inputs_embeds, token_type_ids)
         logits = self._logits(reading)
         problem_type = self.config.problem_type or "single_label_classification"
         loss = None if labels is None else LOSSES[problem_type](logits, labels)

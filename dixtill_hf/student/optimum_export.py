@@ -11,6 +11,7 @@ from optimum.utils import NormalizedTextConfig
 
 from dixtill_hf.student.base_dixtill import DixtillPreTrainedModel
 from dixtill_hf.student.configuration_dixtill import DixtillConfig
+from dixtill_hf.student.inputs import refuse_student_of_pairs
 
 _register = TasksManager.create_register("onnx", overwrite_existing=True)
 
@@ -24,7 +25,12 @@ class DixtillOnnxConfig(TextEncoderOnnxConfig):
 
     @property
     def inputs(self) -> dict[str, dict[int, str]]:
-        """Names of the inputs and of their dynamic axes."""
+        """Names of the inputs and of their dynamic axes.
+
+        Raises:
+            ValueError: The student reads pairs of texts.
+        """
+        refuse_student_of_pairs(self._config, "The ONNX export")
         axes = {0: "batch_size", 1: "sequence_length"}
         return {"input_ids": axes, "attention_mask": axes}
 

@@ -22,6 +22,8 @@ from .outputs_dixtill import DixtillOutput
 _NO_LIMIT, _MOST_WORDS = 10**9, 512
 # As `data.problem_types` has it.
 _DEFAULT_THRESHOLD = 0.5
+_SEQUENCES = ("text", "text_pair")
+_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
 
 class DixtillPipeline(TextClassificationPipeline):
@@ -36,6 +38,9 @@ class DixtillPipeline(TextClassificationPipeline):
     If a text may have several labels, its result is the list of those that reach their threshold
     (`config.thresholds`), the most probable first, unless `top_k` is given. The score of a
     regression is its value.
+
+    A student of pairs (`config.text_pairs`) takes `{"text": ..., "text_pair": ...}`. Each of its
+    attributions also has `sequence`, the text that the word is of: `inputs[sequence][start:end]`.
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -50,17 +55,26 @@ class DixtillPipeline(TextClassificationPipeline):
 
     def preprocess(self, inputs: str | dict, **tokenizer_kwargs: Any) -> dict[str, Any]:
         """Encode one text, cut as in the training, and keep the character span of each word."""
-        inputs = _one_text(inputs)
+        texts = _texts_of(inputs, self.model.config.text_pairs)
         limit = self.tokenizer.model_max_length
         words = int(limit) if limit < _NO_LIMIT else _MOST_WORDS
         cut = {"truncation": True, "max_length": words}
-        encoding = super().preprocess(inputs, **{**cut, **tokenizer_kwargs})
-        return {**encoding, "text": inputs, "spans": encoding[0].offsets}
+        given = texts if len(texts) > 1 else texts["text"]
+        encoding = super().preprocess(given, **{**cut, **tokenizer_kwargs})
+        sequences = [
+            name if name is None else _SEQUENCES[name] for name in encoding[0].sequence_ids
+        ]
+        return {
+            **encoding,
+            "texts": texts,
+            "spans": encoding[0].offsets,
+            "sequences": sequences,
+        }
 
     def _forward(self, model_inputs: dict[str, Any]) -> dict[str, Any]:
-        kept = {name: model_inputs.pop(name) for name in ("text", "spans")}
-        # A tokenizer made for another model may give more, such as token types.
-        model_inputs = {name: model_inputs[name] for name in ("input_ids", "attention_mask")}
+        kept = {name: model_inputs.pop(name) for name in ("texts", "spans", "sequences")}
+        # A tokenizer made for another model may give more.
+        model_inputs = {name: model_inputs[name] for name in _INPUTS if name in model_inputs}
         outputs = super()._forward(model_inputs)
         return {**outputs, **kept, "attention_mask": model_inputs["attention_mask"]}
 
@@ -96,34 +110,45 @@ class DixtillPipeline(TextClassificationPipeline):
         label_id = torch.tensor([self.model.config.label2id[label]])
         scores = self.model.explain_from(output, label_id)[0]
         real = model_outputs["attention_mask"][0].bool()
-        text = model_outputs["text"]
-        return [
-            {"word": text[start:end], "start": start, "end": end, "score": score}
-            for (start, end), score in zip(
-                model_outputs["spans"], scores[real].tolist(), strict=True
-            )
-            if start < end  # special tokens cover no characters of the text
-        ]
+        texts = model_outputs["texts"]
+        found = []
+        for (start, end), name, score in zip(
+            model_outputs["spans"], model_outputs["sequences"], scores[real].tolist(), strict=True
+        ):
+            if start < end:  # special tokens cover no characters of the text
+                word = texts[name][start:end]
+                one = {"word": word, "start": start, "end": end, "score": score}
+                found.append({**one, "sequence": name} if len(texts) > 1 else one)
+        return found
 
 
-def _one_text(given: Any) -> str:
-    """The text of an input: a string, or `{"text": ...}` as `evaluate.evaluator` gives it.
+def _texts_of(given: Any, pairs: bool) -> dict[str, str]:
+    """The text of an input, or both of a pair, by name.
+
+    Args:
+        given: A string, `{"text": ...}` as `evaluate.evaluator` gives it, or
+            `{"text": ..., "text_pair": ...}`.
+        pairs: Whether the student reads pairs.
 
     Raises:
-        TypeError: It is neither.
-        ValueError: There is a second text.
+        TypeError: It is none of these.
+        ValueError: There is a second text, and the student reads single texts, or the reverse.
     """
-    if isinstance(given, dict) and "text" in given and set(given) <= {"text", "text_pair"}:
-        if given.get("text_pair") is not None:
-            raise ValueError(
-                "The input has a text_pair: this student reads single texts. Give only the text."
-            )
-        given = given["text"]
-    if not isinstance(given, str):
-        raise TypeError(
-            f'Each input must be one text, or {{"text": ...}}, got {type(given).__name__}.'
+    texts = {"text": given}
+    if isinstance(given, dict) and "text" in given and set(given) <= {*_SEQUENCES}:
+        texts = {name: text for name, text in given.items() if text is not None}
+    if len(texts) > 1 and not pairs:
+        raise ValueError(
+            "The input has a text_pair: this student reads single texts. Give only the text."
         )
-    return given
+    for text in texts.values():
+        if not isinstance(text, str):
+            raise TypeError(
+                f'Each input must be one text, or {{"text": ...}}, got {type(text).__name__}.'
+            )
+    if pairs and len(texts) < 2:
+        raise ValueError('This student reads pairs of texts: give {"text": ..., "text_pair": ...}.')
+    return texts
 
 
 def dixtill_pipeline(

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
@@ -72,34 +72,36 @@ class Student:
         return [config.id2label[index] for index in range(config.num_labels)]
 
     @overload
-    def __call__(self, texts: str) -> Explanation: ...  # type: ignore[overload-overlap]
+    def __call__(self, texts: str | Mapping[str, str]) -> Explanation: ...  # type: ignore[overload-overlap]
 
     @overload
-    def __call__(self, texts: Sequence[str]) -> list[Explanation]: ...
+    def __call__(self, texts: Sequence[str | Mapping[str, str]]) -> list[Explanation]: ...
 
-    def __call__(self, texts: str | Sequence[str]) -> Explanation | list[Explanation]:
+    def __call__(
+        self, texts: str | Mapping[str, str] | Sequence[str | Mapping[str, str]]
+    ) -> Explanation | list[Explanation]:
         """Classify and explain one text, or several.
 
         Args:
-            texts: One text, or several.
+            texts: One text, or several. A student of pairs takes `{"text": ..., "text_pair": ...}`.
 
         Returns:
             An explanation, or one per text.
         """
-        if isinstance(texts, str):
+        if isinstance(texts, str | Mapping):
             return self.explain([texts])[0]
         return self.explain(texts)
 
     def explain(
         self,
-        texts: Sequence[str],
+        texts: Sequence[str | Mapping[str, str]],
         labels: Sequence[str | int] | None = None,
         batch_size: int = 64,
     ) -> list[Explanation]:
         """Classify texts and explain the predicted labels, or those given.
 
         Args:
-            texts: The texts.
+            texts: The texts. A student of pairs takes `{"text": ..., "text_pair": ...}`.
             labels: The label to explain for each text, by name or id. Default: the predicted one.
             batch_size: Texts that go through the model at once. Default 64.
 
@@ -107,16 +109,19 @@ class Student:
             One explanation per text.
 
         Raises:
-            TypeError: `texts` is one string.
-            ValueError: There is not one label per text, or the student does not know one of them.
+            TypeError: `texts` is one text, or one of them is no text.
+            ValueError: There is not one label per text, the student does not know one of them, or
+                it reads pairs and the texts are single or the reverse.
         """
         return explain(self.model, self.tokenizer, texts, batch_size, labels)
 
-    def counterfactual(self, text: str, most_words: int | None = None) -> Counterfactual | None:
+    def counterfactual(
+        self, text: str | Mapping[str, str], most_words: int | None = None
+    ) -> Counterfactual | None:
         """Find the fewest words whose removal changes the label of a text.
 
         Args:
-            text: The text.
+            text: The text. A student of pairs takes `{"text": ..., "text_pair": ...}`.
             most_words: Words that may be removed, at least 1. Default: all of them.
 
         Returns:

@@ -7,15 +7,18 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from zlib import crc32
 
 import torch
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import BatchEncoding, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
+from dixtill_hf.data.text_pairs import are_pairs, tokenizer_inputs
 from dixtill_hf.data.words import word_limit, word_normalizer, word_splitter
 from dixtill_hf.student.word_counts import WordCounter, WordCounts, split_words
 
 PAD_TOKEN = "[PAD]"
 UNK_TOKEN = "[UNK]"
 SPECIAL_TOKENS = (PAD_TOKEN, UNK_TOKEN)
+SEP_TOKEN = "[SEP]"
+"""Between the two texts of a pair; only students of pairs have it."""
 
 logger = logging.getLogger(__name__)
 
@@ -40,19 +43,45 @@ def encode_padded(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> B
 
     Args:
         tokenizer: The student's tokenizer.
-        texts: The texts of one batch.
+        texts: The texts of one batch, or pairs of texts.
 
     Returns:
-        `input_ids` and `attention_mask`, tensors `(texts, words)` on the CPU. With a fast
-        tokenizer, `encoding[row].offsets` are the characters of the words of a text.
+        `input_ids` and `attention_mask`, of pairs also `token_type_ids`, tensors `(texts, words)`
+        on the CPU. With a fast tokenizer, `data.text_pairs.spans_in_text(text, encoding[row])` are
+        the characters of the words of a text.
+
+    Raises:
+        ValueError: The texts are pairs, and the tokenizer is one of single texts, or the reverse.
     """
+    check_texts_fit(tokenizer, texts)
     return tokenizer(
-        list(texts),
+        **tokenizer_inputs(texts),
         padding=True,
         truncation=True,
         max_length=word_limit(tokenizer.model_max_length),
         return_tensors="pt",
     )
+
+
+def check_texts_fit(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> None:
+    """Refuse pairs for a student of single texts, and single texts for one of pairs.
+
+    Raises:
+        ValueError: They do not fit.
+    """
+    given = are_pairs(texts)
+    if given and "token_type_ids" not in tokenizer.model_input_names:
+        raise ValueError(
+            "The texts are pairs, and this student reads single texts. Give it single texts, or "
+            "distil one from pairs."
+        )
+    # Only a tokenizer that was made here for pairs adds nothing to a text and one token to a pair.
+    added = [tokenizer.num_special_tokens_to_add(pair=pair) for pair in (False, True)]
+    if len(texts) and not given and added == [0, 1]:
+        raise ValueError(
+            'This student reads pairs of texts, and the texts are single: give {"text": ..., '
+            '"text_pair": ...}, or TextPair(text, text_pair).'
+        )
 
 
 def train_word_tokenizer(
@@ -63,13 +92,15 @@ def train_word_tokenizer(
     normalizer: str | normalizers.Normalizer = "lowercase",
     extra_words: Iterable[str] = (),
     variant_texts: Iterable[str] = (),
+    pairs: bool = False,
 ) -> WordTokenizer:
     """Count the words of the texts and build the tokenizer that knows them.
 
     A special token that is written in a text is words like any other there.
 
-    Ids are [PAD] 0, [UNK] 1, then the words from the most to the least frequent, words of equal
-    frequency as they first appear. Offsets refer to the characters of the text as given.
+    Ids are [PAD] 0, [UNK] 1, for pairs [SEP] 2, then the words from the most to the least frequent,
+    words of equal frequency as they first appear. Offsets refer to the characters of the text as
+    given.
 
     Args:
         texts: The training texts, or their words, counted by `count_words`.
@@ -85,6 +116,8 @@ def train_word_tokenizer(
             one word to normalizer and pre-tokenizer is left out.
         variant_texts: Variants of the training texts. Words that only they have are added behind
             those of the texts, if they are frequent enough and `max_size` leaves room.
+        pairs: Whether the student reads pairs of texts: the first text, [SEP], the second, with
+            `token_type_ids` 0, 2 and 1. Default False.
 
     Raises:
         TypeError: If `texts` is one string, or one of the texts is no string.
@@ -93,9 +126,10 @@ def train_word_tokenizer(
     """
     if min_frequency < 1:
         raise ValueError(f"min_frequency must be at least 1, got {min_frequency}.")
-    if max_size is not None and max_size <= len(SPECIAL_TOKENS):
+    special = (*SPECIAL_TOKENS, SEP_TOKEN) if pairs else SPECIAL_TOKENS
+    if max_size is not None and max_size <= len(special):
         raise ValueError(
-            f"max_size must be more than {len(SPECIAL_TOKENS)}, the number of special tokens, "
+            f"max_size must be more than {len(special)}, the number of special tokens, "
             f"got {max_size}."
         )
     cleaner = _component(normalizer, _NORMALIZERS, normalizers.Normalizer, "normalizer")
@@ -116,7 +150,7 @@ def train_word_tokenizer(
     made = _without_special_tokens(_count_words(variant_texts, cleaner, splitter).counts)
     new = [w for w, count in made.most_common() if count >= min_frequency and w not in counts]
     single = (word for word in extra_words if split_words(word, cleaner, splitter) == [word])
-    counted = [*SPECIAL_TOKENS, *words, *new][:max_size]
+    counted = [*special, *words, *new][:max_size]
     known = list(dict.fromkeys([*counted, *single]))
     _warn_of_unknown_words(counts, known)
     _warn_of_lost_words(texts, known)
@@ -124,12 +158,20 @@ def train_word_tokenizer(
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token=UNK_TOKEN))
     tokenizer.normalizer = cleaner
     tokenizer.pre_tokenizer = splitter
+    inputs, tokens = ["input_ids", "attention_mask"], {"pad_token": PAD_TOKEN}
+    if pairs:
+        tokenizer.post_processor = processors.TemplateProcessing(
+            single="$A:0",
+            pair=f"$A:0 {SEP_TOKEN}:2 $B:1",
+            special_tokens=[(SEP_TOKEN, vocabulary[SEP_TOKEN])],
+        )
+        inputs, tokens = [*inputs, "token_type_ids"], {**tokens, "sep_token": SEP_TOKEN}
     return WordTokenizer(
         tokenizer_object=tokenizer,
-        pad_token=PAD_TOKEN,
         unk_token=UNK_TOKEN,
-        model_input_names=["input_ids", "attention_mask"],
+        model_input_names=inputs,
         split_special_tokens=True,
+        **tokens,
     )
 
 
@@ -156,7 +198,8 @@ def _warn_of_lost_words(texts: WordCounts, known: list[str]) -> None:
 
 
 def _without_special_tokens(counts: Counter[str]) -> Counter[str]:
-    return Counter({word: n for word, n in counts.items() if word not in SPECIAL_TOKENS})
+    special = (*SPECIAL_TOKENS, SEP_TOKEN)
+    return Counter({word: n for word, n in counts.items() if word not in special})
 
 
 def _check_split_alike(pre_tokenizer: object, normalizer: object) -> None:
@@ -226,7 +269,7 @@ def hashed_ngrams(vocabulary: Mapping[str, int], buckets: int) -> torch.Tensor:
         return torch.zeros(len(vocabulary), 0, dtype=torch.long)
     found: list[list[int]] = [[] for _ in vocabulary]
     for word, word_id in vocabulary.items():
-        if word not in SPECIAL_TOKENS:
+        if word not in (*SPECIAL_TOKENS, SEP_TOKEN):
             found[word_id] = [1 + crc32(one.encode()) % buckets for one in character_ngrams(word)]
     rows = [torch.tensor(one, dtype=torch.long) for one in found]
     return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)

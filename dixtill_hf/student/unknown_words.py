@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from transformers import PreTrainedTokenizerBase
 
+from dixtill_hf.data.text_pairs import tokenizer_inputs
 from dixtill_hf.data.words import word_limit
 
 
@@ -24,7 +25,7 @@ def unknown_word_share(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str])
     if not texts:
         return 0.0
     limit = word_limit(tokenizer.model_max_length)
-    encoding = tokenizer(list(texts), truncation=True, max_length=limit)
+    encoding = tokenizer(**tokenizer_inputs(texts), truncation=True, max_length=limit)
     words = sum(map(len, encoding["input_ids"]))
     unknown = sum(row.count(tokenizer.unk_token_id) for row in encoding["input_ids"])
     return unknown / words if words else 0.0

@@ -12,6 +12,7 @@ from tokenizers import normalizers, pre_tokenizers
 from tqdm.auto import tqdm
 
 from dixtill_hf.data.columns import TEXT
+from dixtill_hf.data.text_pairs import refuse_pairs
 from dixtill_hf.data.words import word_normalizer, word_splitter
 
 _TEXTS_AT_ONCE = 1000
@@ -49,7 +50,7 @@ def count_words(
 
     Raises:
         TypeError: `texts` is one string, or one of the texts is no string.
-        ValueError: There is no column `text`, or `most_words` is below 2.
+        ValueError: There is no column `text`, texts are pairs, or `most_words` is below 2.
     """
     if most_words < 2:
         raise ValueError(f"most_words must be at least 2, got {most_words}.")
@@ -71,6 +72,8 @@ def _texts_of(texts: Iterable[str] | Dataset | IterableDataset) -> Iterator[str]
             f"There is no column {TEXT!r}, only {texts.column_names}: rename the column of the "
             f"texts with rename_column(..., {TEXT!r})."
         )
+    if texts.column_names is not None:
+        refuse_pairs(texts.column_names, "count_words")
     for batch in texts.select_columns([TEXT]).with_format(None).iter(_TEXTS_AT_ONCE):
         yield from batch[TEXT]
 

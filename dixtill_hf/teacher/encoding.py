@@ -12,21 +12,23 @@ from typing import Any
 import numpy as np
 import torch
 
+from dixtill_hf.data.text_pairs import spans_in_text, tokenizer_inputs
 from dixtill_hf.teacher.function import FunctionTeacher
 from dixtill_hf.teacher.loading import Teacher
 
 
 @dataclass(frozen=True)
 class EncodedText:
-    """One text, tokenized.
+    """One text or pair of texts, tokenized.
 
     Attributes:
         inputs: Model inputs, one list of the token count each (`input_ids`, `attention_mask`, ...).
         ordinary: For every token, whether it covers characters of the text. Special tokens do
             not: they are kept in the baseline and get no attribution.
-        spans: Character start and end of every ordinary token, in order.
+        spans: Character start and end of every ordinary token, in order; in a pair, of the whole
+            string that a `TextPair` is.
         truncated: Whether the text goes on beyond the teacher's limit.
-        text: The text itself.
+        text: The text itself; a `TextPair` if it is a pair.
         row: The other columns of the dataset that the explainer reads.
     """
 
@@ -60,9 +62,12 @@ def encode_texts(
 ) -> list[EncodedText]:
     """Tokenize texts for the teacher, cut at its limit, with the character span of every token.
 
+    Both texts of a pair are one sequence, as the tokenizer makes it of two texts. If it is too long
+    for the teacher, the longer text is cut first ("longest_first").
+
     Args:
         teacher: Whose tokenizer and limit.
-        texts: The texts.
+        texts: The texts, or pairs.
         rows: For every text, the other columns that the explainer reads; None where it reads none.
     """
     rows = rows if rows is not None else [{}] * len(texts)
@@ -70,24 +75,23 @@ def encode_texts(
         return [_words_of(teacher, text, row) for text, row in zip(texts, rows, strict=True)]
     tokenizer = teacher.tokenizer
     encoded = tokenizer(
-        list(texts),
+        **tokenizer_inputs(texts),
         truncation=True,
         max_length=teacher.max_length,
         padding=False,
         return_attention_mask=True,
-        return_offsets_mapping=True,
         return_special_tokens_mask=True,
     )
     names = [name for name in _inputs_of(teacher) if name in encoded]
     results = []
     for index, (text, row) in enumerate(zip(texts, rows, strict=True)):
-        offsets = encoded["offset_mapping"][index]
+        offsets = spans_in_text(text, encoded.encodings[index])
         special = encoded["special_tokens_mask"][index]
         results.append(
             EncodedText(
                 inputs={name: encoded[name][index] for name in names},
                 ordinary=[not flag for flag in special],
-                spans=[tuple(o) for o, flag in zip(offsets, special, strict=True) if not flag],
+                spans=[o for o, flag in zip(offsets, special, strict=True) if not flag],
                 truncated=bool(encoded.encodings[index].overflowing),
                 text=text,
                 row=row,
@@ -99,7 +103,8 @@ def encode_texts(
 def _words_of(teacher: FunctionTeacher, text: str, row: Mapping[str, Any]) -> EncodedText:
     numbers, spans = teacher.read_words(text)
     inputs = {"input_ids": numbers, "attention_mask": [1] * len(numbers)}
-    return EncodedText(inputs, [True] * len(numbers), spans, False, text, row)
+    ordinary = [number != teacher.border for number in numbers]
+    return EncodedText(inputs, ordinary, spans, False, text, row)
 
 
 def _inputs_of(teacher: Teacher) -> list[str]:

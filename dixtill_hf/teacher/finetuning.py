@@ -23,7 +23,7 @@ from dixtill_hf.artifacts.files import newest_whole_checkpoint, read_json, write
 from dixtill_hf.artifacts.hashing import hash_file, hash_json, hash_texts
 from dixtill_hf.artifacts.process_group import ProcessGroup
 from dixtill_hf.artifacts.stage_cache import cached_directory, checkpoints_of, is_replaceable
-from dixtill_hf.data.columns import LABEL, TEXT
+from dixtill_hf.data.columns import LABEL
 from dixtill_hf.data.label_column import label_array, problem_type_of
 from dixtill_hf.data.labels import label_names
 from dixtill_hf.data.problem_types import (
@@ -33,6 +33,7 @@ from dixtill_hf.data.problem_types import (
     ProblemType,
     problem_type_of_model,
 )
+from dixtill_hf.data.text_pairs import texts_of
 from dixtill_hf.data.thresholds import best_thresholds
 from dixtill_hf.teacher.finetuning_metrics import JUDGEMENTS, Judgement
 from dixtill_hf.teacher.finetuning_trainer import FinetuningSettings, build_trainer
@@ -190,8 +191,8 @@ def _fingerprint(dataset: DatasetDict, encoder: str | Path, settings: Finetuning
     train, validation = dataset["train"], dataset["validation"]
     return hash_json(
         {
-            "train": hash_texts(train[TEXT]) + hash_json(list(train[LABEL])),
-            "validation": hash_texts(validation[TEXT]) + hash_json(list(validation[LABEL])),
+            "train": hash_texts(texts_of(train)) + hash_json(list(train[LABEL])),
+            "validation": hash_texts(texts_of(validation)) + hash_json(list(validation[LABEL])),
             "labels": label_names(train),
             "encoder": _identify(encoder),
             "settings": asdict(settings),
@@ -264,7 +265,7 @@ def _linear_baseline(dataset: DatasetDict, problem: ProblemType, judgement: Judg
     """What a linear model of words and pairs of words (tf-idf) reaches on validation."""
     outputs = len(label_names(dataset["train"]))
     train, validation = (
-        (dataset[name][TEXT][:], label_array(dataset[name], problem, outputs))
+        (texts_of(dataset[name]), label_array(dataset[name], problem, outputs))
         for name in ("train", "validation")
     )
     model = judgement.linear().fit(*train)

@@ -18,10 +18,11 @@ from transformers import (
     set_seed,
 )
 
-from dixtill_hf.data.columns import LABEL, TEXT
+from dixtill_hf.data.columns import LABEL
 from dixtill_hf.data.label_column import label_array, problem_type_of
 from dixtill_hf.data.labels import label_names
 from dixtill_hf.data.problem_types import PROBLEM_TYPES, SINGLE_LABEL
+from dixtill_hf.data.text_pairs import text_columns
 from dixtill_hf.teacher.adapters import is_adapter
 from dixtill_hf.teacher.checkpoints import (
     check_architecture,
@@ -155,10 +156,13 @@ def build_trainer(
     )
 
     def encode(split: Dataset) -> Dataset:
-        tokenized = split.select_columns([TEXT]).map(
-            lambda batch: tokenizer(batch[TEXT], truncation=True, max_length=max_length),
+        texts = text_columns(split.column_names)  # named as the tokenizer's arguments are
+        tokenized = split.select_columns(texts).map(
+            lambda batch: tokenizer(
+                **{name: batch[name] for name in texts}, truncation=True, max_length=max_length
+            ),
             batched=True,
-            remove_columns=[TEXT],
+            remove_columns=texts,
             desc="Tokenizing",
         )
         labels = label_array(split, problem, len(names))

@@ -14,6 +14,7 @@ from transformers import PretrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 from dixtill_hf.artifacts.hashing import hash_json
+from dixtill_hf.data.text_pairs import SEPARATOR, TextPair, shifted_parts
 from dixtill_hf.data.words import word_spans
 from dixtill_hf.teacher.checkpoints import NO_LIMIT
 from dixtill_hf.teacher.loading import Teacher, match_labels
@@ -23,30 +24,44 @@ class WordNumbers:
     """Words by number, as far as they have been met; 0 is padding, a word that is not there.
 
     Attributes:
+        border: Number of the border between the two texts of a pair.
         pad_token_id: Number of the padding.
         pad_token: The padding as text.
     """
 
     pad_token_id = 0
     pad_token = ""
+    border = 1
 
     def __init__(self) -> None:
-        self._words = [self.pad_token]
+        self._words = [self.pad_token, SEPARATOR]
         self._numbers = {self.pad_token: self.pad_token_id}
 
     def read(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
-        """Numbers and spans of the words of a text.
+        """Numbers and spans of the words of a text; in a pair, with a border between both texts.
 
         Each word is kept with what is before it, the last one also with what follows, so that all
         of them together are the text.
         """
+        numbers: list[int] = []
+        spans: list[tuple[int, int]] = []
+        for shift, part in shifted_parts(text):
+            own, places = self._read_one(part)
+            numbers += [*([self.border] if shift else []), *own]
+            spans += [(start + shift, end + shift) for start, end in places]
+        return numbers, spans
+
+    def _read_one(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
         spans = word_spans(text)
         borders = [0, *(end for _, end in spans[:-1]), len(text)]
         parts = [text[start:end] for start, end in pairwise(borders)]
         return [self._number(part) for part in parts[: len(spans)]], spans
 
     def text(self, numbers: Sequence[int]) -> str:
-        """The text of words by their numbers."""
+        """The text of words by their numbers; a pair if they have a border."""
+        if self.border in numbers:
+            at = numbers.index(self.border)
+            return TextPair(self.text(numbers[:at]), self.text(numbers[at + 1 :]))
         return "".join(self._words[number] for number in numbers)
 
     def _number(self, word: str) -> int:
@@ -122,6 +137,7 @@ class FunctionTeacher(Teacher):
         Args:
             function: From a list of texts to their logits, an array `(texts, labels)`. The same
                 text must get the same logits, whatever the others are. Log-probabilities will do.
+                Pairs of texts are `TextPair`s, strings with the attributes `text` and `text_pair`.
             labels: Names of the labels, in the order of the logits.
             key: What tells this function from all others, its version included: annotations are
                 kept under it, and found again by it.
@@ -151,6 +167,11 @@ class FunctionTeacher(Teacher):
         self.label_order = match_labels(labels, self.labels, label_map)
         self.name = name or key
         self.max_length = NO_LIMIT
+
+    @property
+    def border(self) -> int:
+        """Number of the border between the two texts of a pair."""
+        return self.model.words.border
 
     @property
     def fingerprint(self) -> str:

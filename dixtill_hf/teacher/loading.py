@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -163,6 +163,9 @@ class Teacher:
     name: str = ""
     max_length: int = field(default=0)
     labels: Sequence[str] = ()
+
+    reads_pairs: ClassVar[bool] = True
+    """Whether it can read pairs of texts."""
 
     def __post_init__(self) -> None:
         """Freeze the model and complete what a decoder lacks to read padded batches."""

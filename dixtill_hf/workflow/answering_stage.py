@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from datasets import DatasetDict
 
-from dixtill_hf.data.columns import LABEL, TEACHER_LOGITS, TEXT
+from dixtill_hf.data.columns import LABEL, TEACHER_LOGITS
+from dixtill_hf.data.text_pairs import texts_of
 from dixtill_hf.evaluation.classification import softmax
 from dixtill_hf.selective.calibrate import AGREEMENT, CONFIDENCE, calibrate, student_probabilities
 from dixtill_hf.selective.measuring import measure_answers
@@ -37,7 +38,7 @@ def calibrate_published(
     student.save(directory)
     test = annotated["test"]
     measured = measure_answers(
-        student_probabilities(student.model, student.tokenizer, test[TEXT][:]),
+        student_probabilities(student.model, student.tokenizer, texts_of(test)),
         softmax(np.asarray(test[TEACHER_LOGITS])),
         test[LABEL][:],
         None if found.threshold is None else found.threshold.threshold,

@@ -17,6 +17,7 @@ from dixtill_hf.baselines.base import get_baseline
 from dixtill_hf.baselines.pruned_heads import why_heads_stay
 from dixtill_hf.data.label_column import problem_type_of
 from dixtill_hf.data.problem_types import SINGLE_LABEL
+from dixtill_hf.data.text_pairs import refuse_pairs
 from dixtill_hf.evaluation.latency import LatencySettings
 from dixtill_hf.reporting.report import write_report
 from dixtill_hf.teacher.loading import Teacher
@@ -90,9 +91,11 @@ def _check_problem_type(recipe: Recipe) -> None:
     """Refuse data whose baselines, times and explanations are not compared here.
 
     Raises:
-        ValueError: Texts do not have one label each.
+        ValueError: Texts do not have one label each, or are pairs.
     """
-    found = problem_type_of(load_data(recipe.data))
+    data = load_data(recipe.data)
+    refuse_pairs(data["train"].column_names, "dixtill-hf benchmark")
+    found = problem_type_of(data)
     if found is not None and found.name != SINGLE_LABEL:
         raise ValueError(
             "dixtill-hf benchmark compares models that give a text one label, and these data are "

@@ -13,12 +13,13 @@ from datasets import Dataset, DatasetDict
 
 from dixtill_hf.artifacts.hashing import hash_json, hash_texts
 from dixtill_hf.data.checks import check_classes
-from dixtill_hf.data.columns import LABEL, RATIONALE, TEXT
+from dixtill_hf.data.columns import LABEL, RATIONALE, TEXT, TEXT_PAIR
 from dixtill_hf.data.label_column import label_array, labelled_rows, problem_type_of
 from dixtill_hf.data.labels import label_names
 from dixtill_hf.data.loading import add_unlabelled_texts, load_text_classification
 from dixtill_hf.data.problem_types import PROBLEM_TYPES, SINGLE_LABEL, ProblemType
 from dixtill_hf.data.splitting import hold_out
+from dixtill_hf.data.text_pairs import texts_of
 from dixtill_hf.workflow.context import RunContext
 from dixtill_hf.workflow.recipe import DataArguments
 
@@ -48,7 +49,7 @@ class RunData:
     @property
     def train_texts(self) -> list[str]:
         """The training texts."""
-        return self.splits["train"][TEXT][:]
+        return texts_of(self.splits["train"])
 
     def describe(self) -> dict[str, Any]:
         """Source, fingerprint, labels, and how many texts have each, as JSON values."""
@@ -97,6 +98,7 @@ def load_data(
     data = load_text_classification(
         arguments.source,
         text_column=arguments.text_column,
+        text_pair_column=arguments.text_pair_column,
         label_column=arguments.label_column,
         label_names=arguments.label_names,
         problem_type=arguments.problem_type,
@@ -115,7 +117,9 @@ def load_data(
         if not arguments.unlabelled:
             check_classes(data)  # a rare label may have been left out
     if arguments.unlabelled_source is not None:  # while all texts of the test split are known
-        data = add_unlabelled_texts(data, arguments.unlabelled_source, arguments.text_column)
+        data = add_unlabelled_texts(
+            data, arguments.unlabelled_source, arguments.text_column, arguments.text_pair_column
+        )
     if arguments.max_test_texts is not None and "test" in data:
         data["test"] = _subset(data["test"], arguments.max_test_texts, arguments.data_seed)
     return data
@@ -159,6 +163,7 @@ def describe_dataset(source: str, data: DatasetDict, fingerprint: str) -> dict[s
         "fingerprint": fingerprint,
         "problem_type": problem.name,
         "labels": names,
+        **({"text_pairs": True} if TEXT_PAIR in data["train"].column_names else {}),
         "splits": {split: len(rows) for split, rows in data.items()},
         "labelled": {split: int(labelled_rows(rows).sum()) for split, rows in data.items()},
         "label_counts": {

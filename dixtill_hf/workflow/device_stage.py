@@ -10,7 +10,8 @@ from typing import Any
 
 from datasets import Dataset
 
-from dixtill_hf.data.columns import LABEL, LABEL_UNKNOWN, TEXT
+from dixtill_hf.data.columns import LABEL, LABEL_UNKNOWN
+from dixtill_hf.data.text_pairs import texts_of
 from dixtill_hf.evaluation.efficiency import directory_bytes
 from dixtill_hf.export.device_student import integer_answers
 from dixtill_hf.export.dxt import student_bytes
@@ -53,7 +54,7 @@ def labelled_texts(split: Dataset, source: str) -> LabelledTexts:
     """
     known = split.filter(lambda label: label not in (None, LABEL_UNKNOWN), input_columns=LABEL)
     labels = [list(one.values()) if isinstance(one, dict) else one for one in known[LABEL]]
-    return LabelledTexts(source, known[TEXT][:], labels)
+    return LabelledTexts(source, texts_of(known), labels)
 
 
 def _measure(job: StudentJob, texts: LabelledTexts) -> dict[str, Any]:

@@ -19,7 +19,6 @@ from dixtill_hf.data.columns import (
     COMPLETENESS_ERROR,
     EVALUATIONS,
     TEACHER_LOGITS,
-    TEXT,
     TRUNCATED,
 )
 from dixtill_hf.data.labels import label_names
@@ -31,6 +30,7 @@ from dixtill_hf.data.problem_types import (
     SINGLE_LABEL,
     ProblemType,
 )
+from dixtill_hf.data.text_pairs import texts_of
 from dixtill_hf.data.thresholds import best_thresholds
 from dixtill_hf.evaluation.agreement.base import known_measures
 from dixtill_hf.evaluation.efficiency import directory_bytes, parameter_count
@@ -144,10 +144,10 @@ def score_bag_of_words(data: DatasetDict) -> tuple[dict[str, Any], NDArray[np.fl
     seconds = time.perf_counter() - start
     with tempfile.TemporaryDirectory() as directory:
         num_bytes = directory_bytes(model.save(directory))
-    probabilities = model.predict_proba(test[TEXT][:])
+    probabilities = model.predict_proba(texts_of(test))
     thresholds = None
     if problem.name == MULTI_LABEL:
-        texts, right = data["validation"][TEXT][:], labels_of_split(data["validation"])[1]
+        texts, right = texts_of(data["validation"]), labels_of_split(data["validation"])[1]
         thresholds = best_thresholds(model.predict_proba(texts), right)
     teacher = problem.scores(np.asarray(test[TEACHER_LOGITS][:]))
     chosen = thresholds or DEFAULT_THRESHOLD

@@ -24,9 +24,9 @@ from dixtill_hf.data.columns import (
     RATIONALE,
     TEACHER_ATTRIBUTIONS,
     TEACHER_SPANS,
-    TEXT,
 )
 from dixtill_hf.data.splitting import seeded_sample
+from dixtill_hf.data.text_pairs import spans_in_text, texts_of, tokenizer_inputs
 from dixtill_hf.data.words import word_limit, word_spans
 from dixtill_hf.evaluation.agreement.base import explanation_agreement
 from dixtill_hf.evaluation.classifiers import (
@@ -150,9 +150,8 @@ def _integrated_gradients(
 ) -> list[Explained]:
     found = integrated_gradients_of_student(model, tokenizer, texts, labels)
     limit = word_limit(tokenizer.model_max_length)
-    offsets = tokenizer(
-        list(texts), truncation=True, max_length=limit, return_offsets_mapping=True
-    )["offset_mapping"]
+    encoded = tokenizer(**tokenizer_inputs(texts), truncation=True, max_length=limit)
+    offsets = map(spans_in_text, texts, encoded.encodings)
     explained: list[Explained] = []
     for spans, scores in zip(offsets, found, strict=True):
         # Special tokens have no characters of the text.
@@ -198,7 +197,7 @@ def study_explanations(
         Rows under `agreement`, `faithfulness` and, if texts have rationales, `plausibility`.
     """
     sample = seeded_sample(run.annotated["test"], most_texts)
-    key = [run.metrics["fingerprint"], run.annotation_key, sample[TEXT][:]]
+    key = [run.metrics["fingerprint"], run.annotation_key, texts_of(sample)]
 
     def measure() -> dict[str, list[dict[str, Any]]]:
         models = [_explained_teacher(run, sample), *explained_models(run)]
@@ -231,7 +230,7 @@ def _name(model: ExplainedModel) -> dict[str, Any]:
 
 def _explained_teacher(run: FinishedRun, sample: Dataset) -> ExplainedModel:
     """The teacher, with the attributions of the annotation, for whatever label they explain."""
-    explained = dict(zip(sample[TEXT], _teachers_explanations(sample), strict=True))
+    explained = dict(zip(texts_of(sample), _teachers_explanations(sample), strict=True))
     return ExplainedModel(
         method=_TEACHER,
         preset=None,
@@ -253,7 +252,7 @@ def _teachers_explanations(sample: Dataset) -> list[Explained]:
 
 def _agreement(model: ExplainedModel, sample: Dataset) -> dict[str, Any]:
     """Agreement with the teacher, on the words of whoever is judged."""
-    explained = model.explain(sample[TEXT][:], sample[EXPLAINED_LABEL][:])
+    explained = model.explain(texts_of(sample), sample[EXPLAINED_LABEL][:])
     targets = [
         align_spans(spans, scores, words)
         for (spans, scores), (words, _) in zip(
@@ -265,7 +264,7 @@ def _agreement(model: ExplainedModel, sample: Dataset) -> dict[str, Any]:
 
 def _faithfulness(model: ExplainedModel, sample: Dataset) -> dict[str, Any]:
     """How true the explanations of its own predictions are to the model."""
-    texts = sample[TEXT][:]
+    texts = texts_of(sample)
     labels = np.asarray(model.predict(texts)).argmax(-1)
     if not model.explains_any_label:
         labels = np.asarray(sample[EXPLAINED_LABEL])
@@ -275,7 +274,7 @@ def _faithfulness(model: ExplainedModel, sample: Dataset) -> dict[str, Any]:
 
 def _plausibility(model: ExplainedModel, sample: Dataset) -> dict[str, Any]:
     """Whether it names, for the right label, the words that people name for it."""
-    texts = sample[TEXT][:]
+    texts = texts_of(sample)
     scores = _word_scores(model, texts, sample[LABEL][:])
     return plausibility(texts, scores, sample[RATIONALE][:], signed=model.signed)
 

@@ -12,7 +12,7 @@ from datasets import Dataset
 from numpy.typing import ArrayLike, NDArray
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from dixtill_hf.data.columns import TEACHER_LOGITS, TEXT
+from dixtill_hf.data.columns import TEACHER_LOGITS
 from dixtill_hf.data.label_column import label_array, problem_type_of
 from dixtill_hf.data.labels import label_names
 from dixtill_hf.data.problem_types import (
@@ -23,12 +23,12 @@ from dixtill_hf.data.problem_types import (
     problem_type_of_model,
     thresholds_of_model,
 )
+from dixtill_hf.data.text_pairs import texts_of
 from dixtill_hf.distillation.batching import DistillationCollator
 from dixtill_hf.distillation.dataset import prepare_dataset
 from dixtill_hf.distillation.prepared_columns import (
     ATTRIBUTION_TARGETS,
     EXPLAINED_LABEL,
-    INPUT_IDS,
     LABELS,
     LENGTH,
 )
@@ -36,6 +36,7 @@ from dixtill_hf.evaluation.agreement.base import explanation_agreement
 from dixtill_hf.evaluation.classification import calibration_error, f1_per_label
 from dixtill_hf.evaluation.classifiers import Classifier, predict_probabilities, teacher_classifier
 from dixtill_hf.evaluation.quality import label_f1, prediction_agreement, quality
+from dixtill_hf.student.inputs import INPUTS
 from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification
 from dixtill_hf.teacher.loading import Teacher
 
@@ -94,7 +95,7 @@ def predict(
         batch = {name: tensor.to(model.device) for name, tensor in batch.items()}
         explained = batch[EXPLAINED_LABEL].view(len(rows[LENGTH]), -1)
         with torch.inference_mode():
-            output = model(batch[INPUT_IDS], batch["attention_mask"])
+            output = model(**{name: batch[name] for name in INPUTS if name in batch})
             scores = model.explain_from(output, explained.clamp(min=0)).float().cpu().numpy()
         logits.append(output.logits.float().cpu().numpy())
         wanted = batch[ATTRIBUTION_TARGETS].view(scores.shape).cpu().numpy()
@@ -133,7 +134,7 @@ def assess(predictions: StudentPredictions, explanation_kind: str) -> dict[str, 
 
 def score(classifier: Classifier, test: Dataset) -> dict[str, Any]:
     """Quality, calibration and agreement with the teacher's predictions."""
-    return measures(predict_probabilities(classifier, test[TEXT][:]), test)
+    return measures(predict_probabilities(classifier, texts_of(test)), test)
 
 
 def measures(

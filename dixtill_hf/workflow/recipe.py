@@ -38,6 +38,12 @@ class DataArguments:
     text_column: str | None = described(
         None, "Column of the text. Default: found by its usual names."
     )
+    text_pair_column: str | None = described(
+        None,
+        "Column of the second text, if each text is a pair. Default: found by the usual names of "
+        "both columns (sentence1 and sentence2, premise and hypothesis, text and text_pair, ...), "
+        "unless text_column is given.",
+    )
     label_column: list[str] | None = described(
         None,
         "Column of the label; several if each label (0 and 1) or each value has its own. Default: "
@@ -60,8 +66,8 @@ class DataArguments:
     unlabelled_source: str | None = described(
         None,
         "More training texts, for which students learn only from the teacher: a source of the same "
-        "kinds, with the same text_column. Its labels are not read. The method 'none' needs labels "
-        "and has to be left out.",
+        "kinds, with the same text_column and text_pair_column. Its labels are not read. The "
+        "method 'none' needs labels and has to be left out.",
     )
     validation_fraction: float = described(
         0.1, "Share of train held out, stratified, when the source has no validation split."

@@ -12,8 +12,8 @@ from typing import Any
 from datasets import Dataset
 
 from dixtill_hf.artifacts.hashing import hash_json
-from dixtill_hf.data.columns import TEXT
 from dixtill_hf.data.names import check_name
+from dixtill_hf.data.text_pairs import texts_of
 from dixtill_hf.distillation.arguments import DistillationArguments
 from dixtill_hf.distillation.building import check_start, student_vocabulary
 from dixtill_hf.distillation.distill import training_arguments
@@ -246,4 +246,4 @@ def _texts_with_new_words(arguments: StudentArguments, variants: Path | None) ->
     """
     if variants is None or not arguments.replacement_words:
         return []
-    return Dataset.load_from_disk(str(variants))[TEXT][:]
+    return texts_of(Dataset.load_from_disk(str(variants)))

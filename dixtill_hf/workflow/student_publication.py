@@ -20,12 +20,14 @@ from transformers import (
 )
 
 from dixtill_hf.artifacts.files import write_json
+from dixtill_hf.artifacts.markdown import one_line
 from dixtill_hf.artifacts.stage_cache import RECORD
 from dixtill_hf.data import columns
 from dixtill_hf.data.alignment import align_spans, explained_scores
 from dixtill_hf.data.labels import label_names
 from dixtill_hf.data.names import hub_id
 from dixtill_hf.data.problem_types import SINGLE_LABEL, ProblemType
+from dixtill_hf.data.text_pairs import TextPair, text_of, texts_of
 from dixtill_hf.distillation.model_card import write_card
 from dixtill_hf.evaluation.quality import QUALITY
 from dixtill_hf.hub.facts import CardFacts
@@ -64,6 +66,8 @@ def describe_student(
         test: The annotated test split.
     """
     target, facts = context.student_dir, card_facts(context.recipe)
+    model = AutoModelForSequenceClassification.from_pretrained(target)
+    tokenizer = AutoTokenizer.from_pretrained(target)
     card = card_contents(
         metrics,
         # A path of this machine would mean nothing to those who read the card.
@@ -76,15 +80,18 @@ def describe_student(
         base_model=facts.teacher_id,
         dataset_id=facts.dataset_id,
     )
-    model = AutoModelForSequenceClassification.from_pretrained(target)
-    tokenizer = AutoTokenizer.from_pretrained(target)
+    card = replace(card, text_pairs=model.config.text_pairs)
     examples = explained_examples(test, model, tokenizer)
     write_json(context.output_dir / "explanations.json", examples)
     text = _shown_text(examples["examples"])
     if text is not None:
         (explanation,) = explain(model, tokenizer, [text])
         (target / PICTURE).write_text(explanation_svg(explanation), encoding="utf-8")
-        card = replace(card, example=text, picture=f"{explanation.label}: {text}")
+        if isinstance(text, TextPair):
+            card = replace(card, example=text.text, example_pair=text.text_pair)
+        else:
+            card = replace(card, example=text)
+        card = replace(card, picture=f"{explanation.label}: {one_line(text)}")
     write_card(target, card)
 
 
@@ -116,7 +123,9 @@ def _shown_text(examples: Sequence[Mapping[str, Any]]) -> str | None:
         and len(one["text"]) <= _LONGEST_SHOWN
     ]
     best = max(right, key=lambda one: len(one["student"]["spans"]), default=None)
-    return None if best is None else best["text"]
+    if best is None:
+        return None
+    return TextPair(*best["texts"]) if "texts" in best else best["text"]
 
 
 def candidates(results: Sequence[Mapping[str, Any]]) -> list[int]:
@@ -153,13 +162,13 @@ def explained_examples(
     problem, labels = labels_of_split(test)
     rows = _pick(problem.groups(labels), TEXTS, seed)
     sample, right = test.select(rows), labels[rows]
-    students = explain(model, tokenizer, sample[columns.TEXT][:])
+    students = explain(model, tokenizer, texts_of(sample))
     examples = []
     for row, label, student in zip(sample, right, students, strict=True):
         gold = [names[one] for one in _gold_labels(problem, label)]
         examples.append(
             {
-                "text": row[columns.TEXT],
+                **_shown(text_of(row)),
                 "label": gold[0] if gold else None,
                 "labels": gold,
                 "teacher": _teachers_side(problem, row, names, student.spans),
@@ -171,7 +180,7 @@ def explained_examples(
                     "scores": [float(score) for score in student.scores],
                 },
                 "rationale": row.get(columns.RATIONALE),
-                "unknown_words": unknown_word_share(tokenizer, [row[columns.TEXT]]),
+                "unknown_words": unknown_word_share(tokenizer, [text_of(row)]),
             }
         )
     return {
@@ -180,6 +189,12 @@ def explained_examples(
         "student_explanation": model.config.explanation,
         "examples": examples,
     }
+
+
+def _shown(text: str) -> dict[str, Any]:
+    """A text as examples have it: one string; of a pair, in addition both texts."""
+    pair = {"texts": list(text.parts)} if isinstance(text, TextPair) else {}
+    return {"text": str.__str__(text)[:], **pair}
 
 
 def _gold_labels(problem: ProblemType, label: Any) -> list[int]:

@@ -10,8 +10,8 @@ from datasets import DatasetDict
 from transformers import PretrainedConfig
 
 from dixtill_hf.artifacts.hashing import hash_file, hash_json, hash_texts
-from dixtill_hf.data.columns import TEXT
 from dixtill_hf.data.packaged import packaged_glove
+from dixtill_hf.data.text_pairs import texts_of
 from dixtill_hf.data.words import words_of
 from dixtill_hf.distillation.presets import student_settings
 from dixtill_hf.distillation.teacher_vectors import save_teacher_vectors
@@ -76,7 +76,7 @@ def check_teachers_vectors(
     # Some teachers' embeddings are narrower than their layers; that of ALBERT for example.
     own: int = getattr(teacher, "embedding_size", getattr(teacher, "hidden_size", DEFAULT_SIZE))
     size = arguments.embedding_size or min(DEFAULT_SIZE, own)
-    words = {word for text in data["train"][TEXT] for word in words_of(text)}
+    words = {word for text in texts_of(data["train"]) for word in words_of(text)}
     if size > min(own, len(words)):
         raise ValueError(
             f"The word vectors of the teacher would have {size} dimensions, and they are made of "

@@ -7,6 +7,7 @@ from datasets import Dataset, DatasetDict
 from dixtill_hf.data.conventions import (
     find_label_columns,
     find_text_column,
+    find_text_columns,
     name_splits,
     split_of,
 )
@@ -127,12 +128,13 @@ def test_a_named_column_that_is_not_there_suggests_the_nearest():
         ("tweet", "reply"),
     ],
 )
-def test_pairs_of_texts_are_refused_by_name_and_never_read_by_half(pair):
+def test_pairs_of_texts_are_never_read_by_half(pair):
     for columns in ([*pair, "label"], [*reversed(pair), "label"]):
         with pytest.raises(
-            ValueError, match=f"{pair[0]}.*{pair[1]}.*not supported yet.*text_column"
+            ValueError, match=f"{pair[0]}.*{pair[1]}.*single texts are read here.*text_column"
         ):
             find_text_column(columns, None, "train")
+        assert find_text_columns(columns, None, None, "train") == pair
 
 
 def test_other_columns_make_no_pair():
@@ -141,7 +143,7 @@ def test_other_columns_make_no_pair():
 
 
 def test_asking_for_two_text_columns_is_an_error():
-    with pytest.raises(TypeError, match="Pairs of texts are not supported"):
+    with pytest.raises(TypeError, match="For pairs of texts name two"):
         find_text_column(["a", "b"], ["a", "b"], "train")
 
 

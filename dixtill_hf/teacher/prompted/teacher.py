@@ -49,6 +49,8 @@ class PromptedTeacher(Teacher):
     without special tokens: those that it spells out are read as plain characters.
     """
 
+    reads_pairs = False
+
     def __init__(
         self,
         model: str | Path | PreTrainedModel,
