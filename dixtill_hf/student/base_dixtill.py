@@ -4,9 +4,7 @@
 This file travels with every saved model: it imports torch, transformers and what travels with it.
 """
 
-import shutil
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -70,20 +68,6 @@ class DixtillPreTrainedModel(PreTrainedModel):
         # Whether the layers below the classifier started from a pretrained student's: training
         # then changes them more slowly.
         self.is_pretrained = False
-
-    def save_pretrained(self, save_directory: str | Path, *args: Any, **kwargs: Any) -> None:
-        """Save as every model is saved, with the code of the pipeline that explains its labels.
-
-        Args:
-            save_directory: Where the files go; it is made if it is not there.
-            *args: As for every model.
-            **kwargs: As for every model.
-        """
-        code = Path(__file__).with_name("pipeline_dixtill.py")
-        if code.is_file():  # a model from the Hub has it once the pipeline was used
-            Path(save_directory).mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(code, Path(save_directory) / code.name)
-        super().save_pretrained(save_directory, *args, **kwargs)
 
     def get_input_embeddings(self) -> nn.Embedding:
         """Return the embedding table."""

@@ -4,6 +4,8 @@
 This file travels with every saved model: it imports torch and what travels with it.
 """
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import nn
 
@@ -13,6 +15,10 @@ from .base_dixtill import DixtillPreTrainedModel, Reading
 from .configuration_dixtill import DixtillConfig
 from .layers_dixtill import at_least_float32, from_front
 from .outputs_dixtill import LOSSES, DixtillModelOutput, DixtillOutput
+
+if TYPE_CHECKING:
+    # Not run, but transformers reads the line and saves the pipeline with every model.
+    from .pipeline_dixtill import DixtillPipeline  # noqa: F401
 
 
 class DixtillModel(DixtillPreTrainedModel):

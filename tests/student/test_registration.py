@@ -17,6 +17,7 @@ from dixtill_hf.student.tokenization import train_word_tokenizer
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = "Acme fell, unexpectedly"
 LABELS = {0: "down", 1: "up", 2: "flat"}
+CODE = sorted((ROOT / "dixtill_hf" / "student").glob("*_dixtill.py"))
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +55,9 @@ directory, text = sys.argv[1:]
 config = AutoConfig.from_pretrained(directory, **trust)
 model = AutoModelForSequenceClassification.from_pretrained(directory, **trust)
 tokenizer = AutoTokenizer.from_pretrained(directory, **trust)
+model.save_pretrained("saved-again")
 print(json.dumps({
+    "code": sorted(name for name in os.listdir("saved-again") if name.endswith(".py")),
     "type": config.model_type,
     "module": type(model).__module__,
     "labels": list(model.config.id2label.values()),
@@ -62,12 +65,12 @@ print(json.dumps({
 }))
 """
 WITHOUT_THE_PACKAGE = """
-import json, sys
+import json, os, sys
 sys.modules["dixtill_hf"] = None
 trust = {"trust_remote_code": True}
 """
 WITH_THE_PACKAGE = f"""
-import json, sys
+import json, os, sys
 sys.path.insert(0, {str(ROOT)!r})
 import dixtill_hf
 assert not {{"torch", "transformers"}} & set(sys.modules)
@@ -93,6 +96,7 @@ def test_student_loads_in_another_process(
     assert loaded["type"] == "dixtill"
     assert loaded["labels"] == list(LABELS.values())
     assert loaded["logits"] == pytest.approx(logits, abs=1e-6)
+    assert loaded["code"] == sorted(path.name for path in CODE)
 
 
 def test_student_loads_where_transformers_came_first(
@@ -114,9 +118,8 @@ def test_saved_files_travel_with_the_student(student: tuple[Path, list[float]]) 
         "AutoModel": "modeling_dixtill.DixtillModel",
         "AutoModelForSequenceClassification": "modeling_dixtill.DixtillForSequenceClassification",
     }
-    code = sorted((ROOT / "dixtill_hf" / "student").glob("*_dixtill.py"))
-    assert sorted(path.name for path in directory.glob("*.py")) == [path.name for path in code]
-    for path in code:
+    assert sorted(path.name for path in directory.glob("*.py")) == [path.name for path in CODE]
+    for path in CODE:
         assert (directory / path.name).read_text("utf-8") == path.read_text("utf-8")
 
 
