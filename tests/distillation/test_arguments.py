@@ -19,6 +19,11 @@ def _arguments(tmp_path: Path, **settings: Any) -> DistillationArguments:
     return DistillationArguments(output_dir=str(tmp_path), use_cpu=True, **settings)
 
 
+def _settings(arguments: DistillationArguments) -> dict[str, Any]:
+    """All fields but the one whose default has the time in it, to the second (transformers 4)."""
+    return {name: value for name, value in arguments.to_dict().items() if name != "logging_dir"}
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -70,8 +75,8 @@ def test_two_orders_of_the_texts_contradict_each_other(tmp_path: Path) -> None:
 
 
 def test_left_alone_they_are_the_default_preset_with_dixtill(tmp_path: Path) -> None:
-    plain = _arguments(tmp_path).to_dict()
-    assert plain == DistillationArguments.from_preset("default", tmp_path, use_cpu=True).to_dict()
+    named = DistillationArguments.from_preset("default", tmp_path, use_cpu=True)
+    assert _settings(_arguments(tmp_path)) == _settings(named)
 
 
 def test_the_paper_preset(tmp_path: Path) -> None:
@@ -147,7 +152,7 @@ def test_presets_and_methods_are_chosen_on_the_command_line(tmp_path: Path) -> N
     given = ["--output_dir", str(tmp_path), "--use_cpu", "--preset", "paper", "--method", "mse"]
     (arguments,) = parser.parse_args_into_dataclasses([*given, "--learning_rate", "0.5"])
     expected = _arguments(tmp_path, preset="paper", method="mse", learning_rate=0.5)
-    assert arguments.to_dict() == expected.to_dict()
+    assert _settings(arguments) == _settings(expected)
     assert (arguments.optim, arguments.kd_loss) == (OptimizerNames.SGD, "mse")
 
 
