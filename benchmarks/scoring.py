@@ -13,8 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import subprocess
 import sys
 import time
@@ -30,6 +28,7 @@ import pyarrow.parquet as pq
 from dixtill_hf.artifacts.files import write_json
 from dixtill_hf.data.embedded import financial_headlines
 from dixtill_hf.scoring.files import ROWS_A_PART, predict_files
+from dixtill_hf.workflow.environment import describe_environment
 
 _ROWS_A_GROUP = 100_000
 _ROWS_CHECKED = 20_000
@@ -111,11 +110,7 @@ def measure(given: argparse.Namespace, directory: Path) -> dict[str, Any]:
     return {
         "command": f"python -m benchmarks.scoring STUDENT --texts {given.texts} "
         f"--processes {given.processes} --words {given.words}",
-        "machine": {
-            "python": platform.python_version(),
-            "processor": platform.machine(),
-            "cores": os.cpu_count(),
-        },
+        "environment": describe_environment(),
         "texts": given.texts,
         "seconds": seconds,
         "texts_per_second": given.texts / sum(seconds),

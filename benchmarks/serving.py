@@ -4,8 +4,8 @@
     python -m benchmarks.serving STUDENT texts.txt --output benchmarks/results/serving.json
 
 The server runs in a process of its own, the clients in threads of this one, each with one
-connection that it keeps. With `--restart` the server is stopped and started again under load; the
-clients try again, and every text must get the same answer as without.
+connection that it keeps. In the end the server is stopped and started again under load: the clients
+try again, and every text must get the same answer as before.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import http.client
 import json
-import platform
 import signal
 import socket
 import subprocess
@@ -27,8 +26,12 @@ from typing import Any
 
 import numpy as np
 
+from dixtill_hf.artifacts.files import write_json
+from dixtill_hf.workflow.environment import describe_environment
+
 CONCURRENCY = (1, 2, 4, 8, 16)
-_SECONDS_TO_START = 120
+_SECONDS_TO_START = 600
+_BATCHES = (1, 64)
 
 
 class Server:
@@ -54,7 +57,11 @@ class Server:
                     return
             except OSError:
                 time.sleep(0.1)
-        raise RuntimeError("The server did not start.")
+        self._process.kill()
+        raise RuntimeError(
+            f"The server did not answer in {_SECONDS_TO_START} seconds: "
+            f"{' '.join(self._command)} ended with {self._process.wait()}."
+        )
 
     def stop(self) -> None:
         """Stop it as an operator does; requests under way are finished."""
@@ -164,26 +171,29 @@ def main() -> None:
     parser.add_argument("--engine", default="auto")
     given = parser.parse_args()
     texts = list(dict.fromkeys(given.texts.read_text("utf-8").splitlines()))[:20_000]
+    if len(texts) <= max(_BATCHES):
+        parser.error(f"{given.texts} has {len(texts)} different lines: more than 64 are needed.")
     server = Server([given.student, "--engine", given.engine])
     try:
         measure(server.port, texts, 2, 1.0, 1, given.words)  # warms up
         rows = [
             measure(server.port, texts, concurrency, given.seconds, batch, given.words)
-            for batch in (1, 64)
+            for batch in _BATCHES
             for concurrency in CONCURRENCY
         ]
         restarted = restart_under_load(server, texts[:2000])
     finally:
         server.stop()
-    machine = {"python": platform.python_version(), "machine": platform.machine()}
     result = {
-        "command": "python -m benchmarks.serving STUDENT texts.txt",
-        "machine": machine,
+        "command": f"python -m benchmarks.serving STUDENT texts.txt --seconds {given.seconds} "
+        f"--words {given.words} --engine {given.engine}",
+        "environment": describe_environment(),
+        "texts": len(texts),
         "words": given.words,
         "load": rows,
         "restart": restarted,
     }
-    given.output.write_text(json.dumps(result, indent=2) + "\n", "utf-8")
+    write_json(given.output, result)
     for row in rows:
         print({name: round(value, 2) for name, value in row.items()})
     print(restarted)
