@@ -56,7 +56,7 @@ def test_a_lost_node_costs_only_its_batch(
     )
     options = {
         "batch_size": TEXTS_A_BATCH,
-        "concurrency": (1, 2),
+        "concurrency": 2,
         "num_cpus": 1,
         "resources": {"annotator": 1},
     }
@@ -81,4 +81,4 @@ def test_a_lost_node_costs_only_its_batch(
     assert found["id"].tolist() == list(range(len(texts)))
     for name in ("teacher_logits", "teacher_attributions"):
         for one, other in zip(found[name], expected[name], strict=True):
-            np.testing.assert_allclose(np.asarray(one.tolist()), other, atol=1e-5)
+            np.testing.assert_allclose(np.asarray(list(one)), other, atol=1e-5)
