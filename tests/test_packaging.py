@@ -107,7 +107,7 @@ def test_every_dependency_is_imported() -> None:
     ("folder", "extras"),
     [
         ("benchmarks", USERS_EXTRAS),
-        ("examples", ()),
+        ("examples", ("ray",)),
         ("research", (*USERS_EXTRAS, "dev")),
         ("tests", (*USERS_EXTRAS, "dev")),
         ("docs", ("docs",)),
