@@ -10,10 +10,11 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, ModelCard
 from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError
@@ -104,16 +105,27 @@ def upload_directory(
             for name in sorted(there - set(names))
             if any(fnmatch(name, pattern) for pattern in managed)
         ]
-        api.create_commit(
-            repo_id,
-            [
-                *(CommitOperationAdd(n, str(p)) for n, p in zip(names, paths, strict=True)),
-                *(CommitOperationDelete(name) for name in stale),
-            ],
-            commit_message=message,
-            repo_type=kind,
-            revision=destination.revision,
-        )
+
+        def commit_files(files: Sequence[str | BinaryIO]) -> None:
+            api.create_commit(
+                repo_id,
+                [
+                    *(CommitOperationAdd(n, file) for n, file in zip(names, files, strict=True)),
+                    *(CommitOperationDelete(name) for name in stale),
+                ],
+                commit_message=message,
+                repo_type=kind,
+                revision=destination.revision,
+            )
+
+        try:
+            commit_files([str(path) for path in paths])
+        except Exception as error:
+            if not _has_no_xet(error):
+                raise
+            # huggingface_hub 1 sends by Xet whatever the Hub offers; open files go by LFS.
+            with ExitStack() as stack:
+                commit_files([stack.enter_context(path.open("rb")) for path in paths])
 
     url = _persistently(make_repository, repo_id)
     _persistently(commit, repo_id)
@@ -204,6 +216,14 @@ def _is_of_the_hub(error: Exception) -> bool:
     return isinstance(error, LocalTokenNotFoundError) or any(
         isinstance(one, HfHubHTTPError | ConnectionError | TimeoutError)
         or type(one).__module__.split(".")[0] in _CARRIERS
+        for one in _causes(error)
+    )
+
+
+def _has_no_xet(error: Exception) -> bool:
+    """Whether the Hub does not know Xet storage: a mirror or a Hub of one's own, for example."""
+    return any(
+        "xet-write-token" in str(one) and "404" in str(one) and _status(one) in (None, 404)
         for one in _causes(error)
     )
 

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
-from huggingface_hub import ModelCard, snapshot_download
+from huggingface_hub import ModelCard, constants, snapshot_download
 
 from dixtill_hf import Student, load_student
 from dixtill_hf.distillation.building import build_student
@@ -78,6 +78,17 @@ def test_what_was_pushed_is_loaded_from_the_hub(
     assert set(hub.files("you/one")) == {".gitattributes"}
 
 
+def test_a_hub_without_xet_gets_the_files_by_lfs(
+    hub: LoopbackHub, student: Student, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("hf_xet", reason="The client cannot use Xet without hf_xet.")
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", False)
+    student.push_to_hub("you/one", **SMALL)
+    assert set(hub.files("you/one")) >= ALWAYS
+    assert [call for call in hub.calls if call.startswith("PUT /lfs/")]
+    assert len(hub.repositories["model", "you/one"].branches["main"]) == 2
+
+
 def test_a_second_push_changes_only_what_changed(hub: LoopbackHub, student: Student) -> None:
     (student.directory / "explanations.html").write_text("<p>")
     student.push_to_hub("you/one", without=["onnx"], **FACTS)
@@ -100,7 +111,7 @@ def test_a_card_that_a_person_has_written_stays(hub: LoopbackHub, student: Stude
 def test_words_are_left_out_of_what_is_published(
     hub: LoopbackHub, student: Student, tmp_path: Path
 ) -> None:
-    student.push_to_hub("you/one", leave_out_words=["anna", "SCHMIDT"], **FACTS)
+    student.push_to_hub("you/one", leave_out_words=["anna SCHMIDT"], **FACTS)
     files = hub.files("you/one")
     assert not any(b"schmidt" in data.lower() for data in files.values())
     published = load_student(snapshot_download("you/one", cache_dir=tmp_path))
