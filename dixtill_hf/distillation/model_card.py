@@ -293,28 +293,43 @@ def described_loss(args: DistillationArguments, problem_type: str = SINGLE_LABEL
     )
 
 
-def _last_evaluation(log_history: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
-    """Its prefix and its table; empty if there was none."""
-    for entry in reversed(log_history):
+def evaluations(log_history: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The last evaluation of every split that a trainer's log holds.
+
+    Args:
+        log_history: The log.
+
+    Returns:
+        By prefix, such as "eval" or "test", in the order of their last evaluations: its metrics
+        without prefix, and without how long it took.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for entry in log_history:
         for key in entry:
             if key.endswith("_runtime") and key != "train_runtime":
                 split = key.removesuffix("_runtime")
-                return split, _table(split, entry)
-    return "", ""
+                found.pop(split, None)
+                found[split] = _measured(split, entry)
+    return found
 
 
-def _table(split: str, entry: Mapping[str, Any]) -> str:
-    metrics = {
+def _measured(split: str, entry: Mapping[str, Any]) -> dict[str, Any]:
+    named = {
         key.removeprefix(f"{split}_"): value
         for key, value in entry.items()
         if key.startswith(f"{split}_")
     }
-    rows = [
-        f"| {escaped(name)} | {_cell(value)} |"
-        for name, value in metrics.items()
-        if name not in _NOT_MEASURED
-    ]
-    return "\n".join(["| metric | value |", "| :--- | ---: |", *rows])
+    return {name: value for name, value in named.items() if name not in _NOT_MEASURED}
+
+
+def _last_evaluation(log_history: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
+    """Its prefix and its table; empty if there was none."""
+    found = evaluations(log_history)
+    if not found:
+        return "", ""
+    split, metrics = list(found.items())[-1]
+    rows = [f"| {escaped(name)} | {_cell(value)} |" for name, value in metrics.items()]
+    return split, "\n".join(["| metric | value |", "| :--- | ---: |", *rows])
 
 
 def _cell(value: object) -> str:

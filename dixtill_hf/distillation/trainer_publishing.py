@@ -6,10 +6,19 @@ from typing import Any
 
 from transformers import Trainer
 
+from dixtill_hf.artifacts.files import read_json, write_json
 from dixtill_hf.data.problem_types import ProblemType
 from dixtill_hf.distillation.arguments import DistillationArguments
-from dixtill_hf.distillation.model_card import training_card, write_card
+from dixtill_hf.distillation.model_card import (
+    described_loss,
+    evaluations,
+    training_card,
+    write_card,
+)
 from dixtill_hf.distillation.trainer_inputs import DatasetPreparer
+
+METRICS_FILE = "metrics.json"
+_METRICS_FORMAT = 1
 
 
 class PublishingTrainer(Trainer):
@@ -75,7 +84,11 @@ class PublishingTrainer(Trainer):
         revision: str | None = None,
         **card: Any,
     ) -> str | None:
-        """Publish the student with its card, in one commit; nothing else of the output directory.
+        """Publish the student in one commit, with all that `dixtill-hf push` publishes.
+
+        That is the card, the code, the exports, and in metrics.json the last evaluation of every
+        split; nothing else of the output directory. A metrics.json that a run has written there is
+        published as it is.
 
         Args:
             commit_message: What the commit is called. Default "End of training".
@@ -107,6 +120,7 @@ class PublishingTrainer(Trainer):
         if not self.is_world_process_zero():
             return None
         self.create_model_card(**card)
+        self._write_metrics()
         student = Student(self.model, self.processing_class, Path(self.args.output_dir))
         return push_student(
             student,
@@ -119,6 +133,27 @@ class PublishingTrainer(Trainer):
             CardFacts(),
             message=commit_message or "End of training",
         ).url
+
+    def _write_metrics(self) -> None:
+        """Write what was measured in this training to metrics.json."""
+        path = Path(self.args.output_dir) / METRICS_FILE
+        if path.is_file() and "training_format" not in read_json(path):
+            return
+        found = evaluations(self.state.log_history)
+        if not found:
+            path.unlink(missing_ok=True)
+            return
+        write_json(
+            path,
+            {
+                "training_format": _METRICS_FORMAT,
+                "method": self.args.method,
+                "preset": self.args.preset,
+                "seed": self.args.seed,
+                "loss": described_loss(self.args, self._problem.name),
+                "evaluations": found,
+            },
+        )
 
 
 def _as_list(given: str | list[str] | None) -> list[str]:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A training that pushes publishes its student, and nothing else of its directory."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -33,6 +34,9 @@ def test_distill_pushes_when_it_has_trained(
     files = hub.files("you/trained")
     assert {"model.safetensors", "pipeline_dixtill.py", "README.md"} <= set(files)
     assert not [name for name in files if name.startswith(("cache", "checkpoint", "training_args"))]
+    measured = json.loads(files["metrics.json"])
+    assert measured["method"] == "kl"
+    assert 0 <= measured["evaluations"]["validation"]["accuracy"] <= 1
     card = ModelCard(files["README.md"].decode())
     assert 'repo = "you/trained"' in card.text
     assert str(tmp_path) not in card.text
