@@ -80,12 +80,16 @@ class Browser:
 
     def open(self, path: Path) -> None:
         """Open a file in a new tab and wait until its script has run."""
+        self.visit(path.as_uri())
+        self.wait("document.readyState === 'complete' && element('status').textContent !== ''")
+
+    def visit(self, address: str) -> None:
+        """Open an address in a new tab."""
         self._session = None
         target = self.send("Target.createTarget", url="about:blank")["targetId"]
         attached = self.send("Target.attachToTarget", targetId=target, flatten=True)
         self._session = attached["sessionId"]
-        self.send("Page.navigate", url=path.as_uri())
-        self.wait("document.readyState === 'complete' && element('status').textContent !== ''")
+        self.send("Page.navigate", url=address)
 
     def run(self, script: str) -> Any:
         """The value of an expression in the page."""
