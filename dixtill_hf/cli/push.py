@@ -7,7 +7,6 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -26,6 +25,7 @@ _NEEDED = ("license", "language")
 def main(argv: Sequence[str]) -> None:
     """Publish a student and print what was published."""
     given = _parser().parse_args(argv)
+    from dixtill_hf.data.word_lists import read_words
     from dixtill_hf.hub.facts import CardFacts
     from dixtill_hf.hub.push import push_student
     from dixtill_hf.hub.repository import known_facts
@@ -35,7 +35,7 @@ def main(argv: Sequence[str]) -> None:
     facts = CardFacts(given.license, given.language, given.dataset_id, given.teacher_id)
     student = load_student(given.student)
     facts = _completed(facts, known_facts(student))
-    words = _words(given.leave_out_words) if given.leave_out_words else ()
+    words = read_words(given.leave_out_words)
     published = push_student(
         student,
         Destination(given.repo_id, private=given.private or None, revision=given.revision),
@@ -116,8 +116,3 @@ def _completed(given: CardFacts, known: CardFacts, ask: Callable[[str], str] = i
             value: Any = answer.split() if name == "language" else answer
             facts = replace(facts, **{name: value})
     return facts
-
-
-def _words(path: str) -> list[str]:
-    """The words of a file, one a line."""
-    return Path(path).read_text(encoding="utf-8").split("\n")

@@ -73,6 +73,13 @@ class TrainArguments:
         default=None,
         metadata={"help": "Words seen less often become [UNK]. Default: the preset's."},
     )
+    leave_out_words: str | None = field(
+        default=None,
+        metadata={
+            "help": "A file with a word a line: these words are not in the vocabulary and become "
+            "[UNK], names of people for example."
+        },
+    )
     extra_vocab_size: int = field(
         default=0,
         metadata={
@@ -92,6 +99,7 @@ def main(argv: Sequence[str]) -> None:
     )
     from datasets import Dataset
 
+    from dixtill_hf.data.word_lists import read_words
     from dixtill_hf.distillation.building import build_trainer
     from dixtill_hf.selective.calibrate import calibrate_on_validation
     from dixtill_hf.workflow.annotation_stage import load_annotated
@@ -101,6 +109,7 @@ def main(argv: Sequence[str]) -> None:
     data = load_annotated(ours.annotated, "train")
     given = asdict(ours)
     del given["annotated"]
+    given["leave_out_words"] = read_words(ours.leave_out_words)
     variants = _variants(given.pop("variants"), ours.annotated, args.variants_per_text)
     trainer = build_trainer(
         data["train"],

@@ -40,6 +40,7 @@ def build_student(
     word_vectors: str | Path | None = None,
     student_start: str | Path | None = None,
     min_frequency: int | None = None,
+    leave_out_words: Sequence[str] = (),
     extra_vocab_size: int = 0,
     variant_texts: Sequence[str] = (),
     embedding_size: int | None = None,
@@ -64,6 +65,9 @@ def build_student(
             starts from, a source of `load_student_start`. All words that it knows stay known. They
             are trained as the words of `extra_vocab_size` are. Default: none.
         min_frequency: Words that the texts have less often become [UNK]. Default: the preset's.
+        leave_out_words: Words that become [UNK] however often the texts have them, in any case:
+            names of people, for example. Neither `extra_vocab_size` nor `student_start` bring them
+            back. Default: none.
         extra_vocab_size: How many of the most frequent words of `word_vectors` are added to the
             vocabulary. Training then shows words now and then with the vectors that they started
             from, so that words which no training text has are read by theirs. Default 0.
@@ -97,6 +101,7 @@ def build_student(
         texts.texts if isinstance(texts, WordCounts) else len(texts),
         word_vectors=word_vectors,
         min_frequency=min_frequency,
+        leave_out_words=leave_out_words,
         ngram_buckets=ngram_buckets,
     )
     start = None if student_start is None else load_student_start(student_start)

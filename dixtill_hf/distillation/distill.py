@@ -62,6 +62,7 @@ def distill(
     student_start: str | Path | None = None,
     variants: int | None = None,
     text_pair_column: str | None = None,
+    leave_out_words: Sequence[str] = (),
     **arguments: Any,
 ) -> Student:
     """Distil a classifier and its explanations into a tiny student (Cantini et al., 2024).
@@ -110,6 +111,8 @@ def distill(
         variants: Variants of every training text that the teacher labels. Default: the preset's.
         text_pair_column: Column of the second text, if each text is a pair. Without it and
             `text_column`, two columns with usual names for pairs are read as pairs.
+        leave_out_words: Words that the student's vocabulary does not have, in any case: names of
+            people, for example. It reads them as unknown words. Default: none.
         **arguments: Fields of `DistillationArguments` that differ from the preset's:
             `num_train_epochs`, `learning_rate`, `use_cpu`, ...
 
@@ -145,7 +148,7 @@ def distill(
             keep_columns=explainer.reads,
             text_pair_column=text_pair_column,
         )
-        _check_learnable(args, data, word_vectors, student_start)
+        _check_learnable(args, data, word_vectors, student_start, leave_out_words)
         teacher = _ready_teacher(teacher, data, label_map, output_dir)
         args.for_problem(teacher.problem_type.name)
         cache_dir = None if output_dir is None else directory / "cache" / "annotations"
@@ -164,6 +167,7 @@ def distill(
                 problem_type=teacher.problem_type.name,
                 word_vectors=word_vectors,
                 student_start=student_start,
+                leave_out_words=leave_out_words,
             )
             return _trained(trainer, data, None if output_dir is None else directory, arguments)
 
@@ -270,6 +274,7 @@ def _check_learnable(
     data: DatasetDict,
     word_vectors: str | Path | None,
     student_start: str | Path | None,
+    leave_out_words: Sequence[str],
 ) -> None:
     """Refuse data, word vectors and starts that no student can be made of."""
     problem = problem_type_of(data)
@@ -281,7 +286,9 @@ def _check_learnable(
             "none: label them, leave them out, or name another method."
         )
     texts = texts_of(data["train"])
-    settings = student_settings(args.preset, len(texts), word_vectors=word_vectors)
+    settings = student_settings(
+        args.preset, len(texts), word_vectors=word_vectors, leave_out_words=leave_out_words
+    )
     start = None if student_start is None else load_student_start(student_start)
     if start is not None:
         check_start(start, word_vectors)

@@ -2,7 +2,7 @@
 """Settings that go together: the paper's, its notebook's, those found best; the methods."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
@@ -192,6 +192,7 @@ def student_settings(
     min_frequency: int | None = None,
     ngram_buckets: int | None = None,
     variants: int | None = None,
+    leave_out_words: Sequence[str] = (),
 ) -> StudentSettings:
     """Choose what makes a student: the preset's values, unless others are given.
 
@@ -206,6 +207,7 @@ def student_settings(
         min_frequency: How often a word must occur to be known. Default: the preset's.
         ngram_buckets: Number of shared n-gram vectors. Default: the preset's for so many texts.
         variants: Variants of every training text. Default: the preset's.
+        leave_out_words: Words that the vocabulary does not have. Default: none.
 
     Raises:
         ValueError: The preset is unknown.
@@ -217,6 +219,8 @@ def student_settings(
         config["ngram_buckets"] = ngram_buckets
     if min_frequency is not None:
         vocabulary["min_frequency"] = min_frequency
+    if leave_out_words:
+        vocabulary["leave_out_words"] = leave_out_words
     return StudentSettings(
         config,
         vocabulary,

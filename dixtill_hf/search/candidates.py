@@ -13,6 +13,7 @@ from dixtill_hf.artifacts.hashing import hash_texts
 from dixtill_hf.artifacts.stage_cache import OutputCache
 from dixtill_hf.data.columns import TEXT
 from dixtill_hf.data.labels import label_names
+from dixtill_hf.data.word_lists import read_words
 from dixtill_hf.distillation.building import build_student
 from dixtill_hf.distillation.distill import one_thread_on_a_cpu
 from dixtill_hf.evaluation.classifiers import Classifier, student_classifier, teacher_classifier
@@ -199,6 +200,7 @@ def _build(opened: OpenedRun, arguments: StudentArguments) -> Student:
         word_vectors=arguments.word_vectors,
         student_start=arguments.student_start,
         min_frequency=arguments.min_frequency,
+        leave_out_words=read_words(arguments.leave_out_words),
         extra_vocab_size=arguments.extra_vocab_size,
         hidden_size=arguments.hidden_size,
         embedding_size=arguments.embedding_size,

@@ -93,6 +93,7 @@ def train_word_tokenizer(
     extra_words: Iterable[str] = (),
     variant_texts: Iterable[str] = (),
     pairs: bool = False,
+    leave_out_words: Iterable[str] = (),
 ) -> WordTokenizer:
     """Count the words of the texts and build the tokenizer that knows them.
 
@@ -118,6 +119,7 @@ def train_word_tokenizer(
             those of the texts, if they are frequent enough and `max_size` leaves room.
         pairs: Whether the student reads pairs of texts: the first text, [SEP], the second, with
             `token_type_ids` 0, 2 and 1. Default False.
+        leave_out_words: Words that are not kept, in any case: names of people, for example.
 
     Raises:
         TypeError: If `texts` is one string, or one of the texts is no string.
@@ -141,17 +143,23 @@ def train_word_tokenizer(
     else:
         texts = _count_words(texts, cleaner, splitter)
     counts = _without_special_tokens(texts.counts)
-    words = [word for word, count in counts.most_common() if count >= min_frequency]
+    left_out = spelled_words(leave_out_words, cleaner, splitter)
+    words = [
+        word
+        for word, count in counts.most_common()
+        if count >= min_frequency and word not in left_out
+    ]
     if not words:
         raise ValueError(
             f"No word occurs {min_frequency} time(s) or more in the texts, which hold "
-            f"{len(counts)} different word(s): give more texts or lower min_frequency."
+            f"{len(counts)} different word(s), {len(left_out & set(counts))} of them left out: "
+            "give more texts or lower min_frequency."
         )
     made = _without_special_tokens(_count_words(variant_texts, cleaner, splitter).counts)
     new = [w for w, count in made.most_common() if count >= min_frequency and w not in counts]
     single = (word for word in extra_words if split_words(word, cleaner, splitter) == [word])
     counted = [*special, *words, *new][:max_size]
-    known = list(dict.fromkeys([*counted, *single]))
+    known = [word for word in dict.fromkeys([*counted, *single]) if word not in left_out]
     _warn_of_unknown_words(counts, known)
     _warn_of_lost_words(texts, known)
     vocabulary = {word: i for i, word in enumerate(known)}
@@ -173,6 +181,34 @@ def train_word_tokenizer(
         split_special_tokens=True,
         **tokens,
     )
+
+
+def spelled_words(
+    words: Iterable[str],
+    normalizer: normalizers.Normalizer | None,
+    pre_tokenizer: pre_tokenizers.PreTokenizer | None,
+) -> set[str]:
+    """Words as a tokenizer with these components has them in its vocabulary.
+
+    Args:
+        words: The words in any case; of several words in one string, each one.
+        normalizer: The tokenizer's normalizer, if it has one.
+        pre_tokenizer: The tokenizer's pre-tokenizer, if it has one.
+
+    Raises:
+        TypeError: `words` is one string.
+        ValueError: A special token is among the words.
+    """
+    if isinstance(words, str):
+        raise TypeError(f"leave_out_words must be a list of words, got the string {words!r}.")
+    found = set()
+    for word in words:
+        if word.strip() in (*SPECIAL_TOKENS, SEP_TOKEN):
+            raise ValueError(f"{word.strip()} cannot be left out: the student needs it.")
+        clean = normalizer.normalize_str(word) if normalizer else word.strip()
+        pieces = pre_tokenizer.pre_tokenize_str(clean) if pre_tokenizer else [(clean, None)]
+        found.update(piece for piece, _ in pieces if piece)
+    return found
 
 
 def _warn_of_unknown_words(counts: Counter[str], known: list[str]) -> None:

@@ -11,7 +11,7 @@ import torch
 from tokenizers import Tokenizer
 
 from dixtill_hf.student.student import Student
-from dixtill_hf.student.tokenization import WordTokenizer
+from dixtill_hf.student.tokenization import WordTokenizer, spelled_words
 
 
 def without_words(student: Student, words: Iterable[str]) -> Student:
@@ -22,7 +22,8 @@ def without_words(student: Student, words: Iterable[str]) -> Student:
 
     Args:
         student: The student.
-        words: The words, in any case. Those that it does not know change nothing.
+        words: The words, in any case; of several words in one string, each one. Those that it does
+            not know change nothing.
 
     Returns:
         The copy; the same student if it knows none of the words.
@@ -37,11 +38,8 @@ def without_words(student: Student, words: Iterable[str]) -> Student:
             "Words can be left out of a student whose tokens are words, and its tokenizer is "
             f"of the type {state['model']['type']}."
         )
-    clean = tokenizer.backend_tokenizer.normalizer
-    left_out = {clean.normalize_str(word) if clean else word for word in words}
-    special = sorted(left_out & set(tokenizer.all_special_tokens))
-    if special:
-        raise ValueError(f"{', '.join(special)} cannot be left out: the student needs it.")
+    backend = tokenizer.backend_tokenizer
+    left_out = spelled_words(words, backend.normalizer, backend.pre_tokenizer)
     vocabulary: dict[str, int] = state["model"]["vocab"]
     kept = sorted((id_, word) for word, id_ in vocabulary.items() if word not in left_out)
     if len(kept) == len(vocabulary):
@@ -55,6 +53,7 @@ def without_words(student: Student, words: Iterable[str]) -> Student:
         tokenizer_object=Tokenizer.from_str(json.dumps(state)),
         pad_token=tokenizer.pad_token,
         unk_token=tokenizer.unk_token,
+        sep_token=tokenizer.sep_token,  # None unless the student reads pairs
         model_input_names=tokenizer.model_input_names,
         model_max_length=tokenizer.model_max_length,
         split_special_tokens=tokenizer.split_special_tokens,

@@ -231,6 +231,11 @@ class StudentArguments:
     min_frequency: int | None = described(
         None, "Words that the training texts have less often than this become [UNK]."
     )
+    leave_out_words: str | None = described(
+        None,
+        "A file with a word a line: these words are not in the vocabulary and become [UNK], names "
+        "of people for example.",
+    )
     extra_vocab_size: int = described(
         0,
         "How many of the most frequent words of word_vectors are added to the vocabulary. 10000 "

@@ -14,6 +14,7 @@ from datasets import Dataset
 from dixtill_hf.artifacts.hashing import hash_json
 from dixtill_hf.data.names import check_name
 from dixtill_hf.data.text_pairs import texts_of
+from dixtill_hf.data.word_lists import read_words
 from dixtill_hf.distillation.arguments import DistillationArguments
 from dixtill_hf.distillation.building import check_start, student_vocabulary
 from dixtill_hf.distillation.distill import training_arguments
@@ -99,6 +100,10 @@ def student_jobs(
         for name, value in asdict(arguments).items()
         if name not in ("presets", "methods", "seeds", "workers")
     }
+    # What students depend on is the words, not their file; students of runs without it stay valid.
+    del shared["leave_out_words"]
+    if arguments.leave_out_words is not None:
+        shared["leave_out_words"] = sorted(read_words(arguments.leave_out_words))
     vectors = {
         preset: identify_word_vectors(chosen_word_vectors(word_vectors, preset))
         for preset in arguments.presets
@@ -138,7 +143,7 @@ def check_students(arguments: StudentArguments) -> None:
 
     Raises:
         ValueError: A preset or method is unknown, or a number is out of range.
-        FileNotFoundError: There is no such file of word vectors.
+        FileNotFoundError: There is no such file of word vectors or of words to leave out.
         ImportError: The packaged word vectors are not installed.
     """
     presets, methods = arguments.presets, arguments.methods
@@ -153,6 +158,7 @@ def check_students(arguments: StudentArguments) -> None:
     for preset in presets:
         for method in methods:
             job_arguments(arguments, preset, method, seed=0, output_dir=Path())
+    read_words(arguments.leave_out_words)
     check_explained_variants(arguments)
     check_replacement_words(arguments)
     check_word_vectors(arguments.word_vectors)
@@ -219,6 +225,7 @@ def describe_vocabularies(
             preset,
             word_vectors=word_vectors,
             min_frequency=arguments.min_frequency,
+            leave_out_words=read_words(arguments.leave_out_words),
         )
         _, vectors = student_vocabulary(
             texts,

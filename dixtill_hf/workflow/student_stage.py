@@ -27,6 +27,7 @@ from dixtill_hf.artifacts.stage_cache import (
     checkpoints_of,
     find_directory,
 )
+from dixtill_hf.data.word_lists import read_words
 from dixtill_hf.distillation.building import build_trainer
 from dixtill_hf.distillation.distill import one_thread_on_a_cpu
 from dixtill_hf.distillation.trainer import DistillationTrainer
@@ -115,6 +116,7 @@ def _trainer(job: StudentJob, data: DatasetDict, checkpoints: Path) -> Distillat
         word_vectors=job.word_vectors,
         student_start=arguments.student_start,
         min_frequency=arguments.min_frequency,
+        leave_out_words=read_words(arguments.leave_out_words),
         extra_vocab_size=arguments.extra_vocab_size,
         hidden_size=arguments.hidden_size,
         embedding_size=arguments.embedding_size,

@@ -144,3 +144,11 @@ def test_a_pretrained_student_gives_layers_words_and_vectors(student_start_dir):
 def test_what_contradicts_a_pretrained_student_is_refused(student_start_dir, given, named):
     with pytest.raises(ValueError, match=named):
         build_student(TEXTS, LABELS, student_start=student_start_dir, **given)
+
+
+def test_words_are_left_out_of_the_vocabulary():
+    _, tokenizer = build_student(TEXTS, LABELS, min_frequency=1)
+    left_out = sorted(tokenizer.get_vocab())[-2:]
+    model, smaller = build_student(TEXTS, LABELS, min_frequency=1, leave_out_words=left_out)
+    assert set(smaller.get_vocab()) == set(tokenizer.get_vocab()) - set(left_out)
+    assert model.config.vocab_size == len(smaller) == len(tokenizer) - 2

@@ -77,6 +77,17 @@ def test_offsets_are_of_the_text_as_given() -> None:
     assert words == ["Café", "\u2019", "s", "\uff2f\uff30", ",", "e\u0301t\u00e9", "株", "価", "!"]
 
 
+def test_words_are_left_out_wherever_they_come_from() -> None:
+    tokenizer = train_word_tokenizer(
+        ["Anna Schmidt rises", "anna falls"],
+        extra_words=["schmidt", "gold"],
+        variant_texts=["anna schmidt silver"],
+        leave_out_words=["ANNA  Schmidt", "unseen"],
+    )
+    assert vocabulary(tokenizer)[2:] == ["rises", "falls", "silver", "gold"]
+    assert tokenizer.tokenize("Anna rises") == ["[UNK]", "rises"]
+
+
 def test_split_at_spaces_alone() -> None:
     tokenizer = train_word_tokenizer(["U.S. stocks"], pre_tokenizer="whitespace")
     assert tokenizer.tokenize("u.s. Stocks") == ["u.s.", "stocks"]
@@ -127,6 +138,9 @@ def test_saved_tokenizer_names_a_class_of_every_transformers(tmp_path: Path) -> 
         ({"texts": ["a b"], "min_frequency": 2}, ValueError, "hold 2 different word"),
         ({"texts": ["a"], "min_frequency": 0}, ValueError, "min_frequency must be at least 1"),
         ({"texts": ["a"], "max_size": 2}, ValueError, "max_size must be more than 2"),
+        ({"texts": ["a b"], "leave_out_words": ["a", "B"]}, ValueError, "2 of them left out"),
+        ({"texts": ["a b"], "leave_out_words": "a"}, TypeError, "must be a list of words"),
+        ({"texts": ["a b"], "leave_out_words": ["[UNK]"]}, ValueError, "cannot be left out"),
         ({"texts": "one text"}, TypeError, "got one string"),
         ({"texts": ["a", None]}, TypeError, "got NoneType in row 1"),
         ({"texts": ["a"], "pre_tokenizer": "spaces"}, ValueError, "'words', 'whitespace'"),

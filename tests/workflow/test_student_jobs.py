@@ -37,6 +37,20 @@ def test_more_seeds_and_other_workers_leave_the_others_valid():
     assert few < {job.fingerprint for job in _jobs(seeds=2, workers=3)}
 
 
+def test_left_out_words_count_and_not_their_file(tmp_path):
+    names = [tmp_path / name for name in ("a.txt", "b.txt")]
+    for path, words in zip(names, ("Anna\nBerta", "Berta\nAnna\n"), strict=True):
+        path.write_text(words)
+    one, two = ({job.fingerprint for job in _jobs(leave_out_words=str(n))} for n in names)
+    assert one == two
+    assert one.isdisjoint(job.fingerprint for job in _jobs())
+
+
+def test_a_missing_list_of_words_is_named():
+    with pytest.raises(FileNotFoundError, match="no file of words names"):
+        check_students(StudentArguments(word_vectors="none", leave_out_words="names.txt"))
+
+
 def test_overrides_reach_the_methods_that_know_them():
     arguments = StudentArguments(alpha=0.5, xai_weight=2.0, temperature=3.0, epochs=4)
     none = job_arguments(arguments, "default", "none", 1, Path("out"))
