@@ -6,11 +6,13 @@ import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from tqdm.auto import tqdm
 
 from dixtill_hf.evaluation.classifiers import Classifier
 
@@ -85,16 +87,17 @@ def measure_latency(
     generator = np.random.default_rng(settings.seed)
     rows: list[Row] = []
     with _using_threads(threads):
-        for batch_size in settings.batch_sizes:
-            for pad_to in settings.pad_to:
-                batches = _draw_batches(texts, batch_size, settings, generator)
-                for classifier, seconds in zip(
-                    classifiers,
-                    _time_round_by_round(classifiers, batches, pad_to, settings, generator),
-                    strict=True,
-                ):
-                    setting = {"threads": threads, "batch_size": batch_size, "pad_to": pad_to}
-                    rows += _rows(classifier, setting, seconds)
+        timed = list(product(settings.batch_sizes, settings.pad_to))
+        # The bar moves between the settings only: nothing is drawn while a model is timed.
+        for batch_size, pad_to in tqdm(timed, desc="Timing", unit="setting"):
+            batches = _draw_batches(texts, batch_size, settings, generator)
+            for classifier, seconds in zip(
+                classifiers,
+                _time_round_by_round(classifiers, batches, pad_to, settings, generator),
+                strict=True,
+            ):
+                setting = {"threads": threads, "batch_size": batch_size, "pad_to": pad_to}
+                rows += _rows(classifier, setting, seconds)
     return rows
 
 
