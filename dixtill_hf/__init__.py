@@ -92,6 +92,7 @@ __all__ = [
     "register_explainer",
     "register_kd_loss",
     "rename_rationale_columns",
+    "run_tables",
     "save_pruned",
     "save_teacher_vectors",
     "search_students",
@@ -180,6 +181,7 @@ _MODULES = {
     "register_explainer": "explainers.base",
     "register_kd_loss": "distillation.losses.base",
     "rename_rationale_columns": "rationales.columns",
+    "run_tables": "reporting.run_tables",
     "save_pruned": "baselines.attention_heads",
     "save_teacher_vectors": "distillation.teacher_vectors",
     "search_students": "search.search",
@@ -296,6 +298,7 @@ if TYPE_CHECKING:  # what type checkers and editors read
     )
     from dixtill_hf.rationales.ratings import RatedItem, analyse_ratings, write_rating_form
     from dixtill_hf.rationales.trainer import RationaleArguments, RationaleTrainer
+    from dixtill_hf.reporting.run_tables import run_tables
     from dixtill_hf.scoring.arrow import BatchPredictor
     from dixtill_hf.scoring.files import predict_files
     from dixtill_hf.search.search import search_students
