@@ -201,7 +201,7 @@ def spelled_words(
     """
     if isinstance(words, str):
         raise TypeError(f"leave_out_words must be a list of words, got the string {words!r}.")
-    found = set()
+    found: set[str] = set()
     for word in words:
         if word.strip() in (*SPECIAL_TOKENS, SEP_TOKEN):
             raise ValueError(f"{word.strip()} cannot be left out: the student needs it.")
