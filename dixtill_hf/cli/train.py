@@ -80,11 +80,12 @@ class TrainArguments:
             "[UNK], names of people for example."
         },
     )
-    extra_vocab_size: int = field(
-        default=0,
+    extra_vocab_size: int | None = field(
+        default=None,
         metadata={
             "help": "How many of the most frequent words of word_vectors are added to the "
-            "vocabulary."
+            "vocabulary. Default: the preset's, 10000 for fewer than 5,000 texts of the language "
+            "of its word vectors."
         },
     )
 

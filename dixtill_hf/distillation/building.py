@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from datasets import Dataset
@@ -41,7 +41,7 @@ def build_student(
     student_start: str | Path | None = None,
     min_frequency: int | None = None,
     leave_out_words: Sequence[str] = (),
-    extra_vocab_size: int = 0,
+    extra_vocab_size: int | None = None,
     variant_texts: Sequence[str] = (),
     embedding_size: int | None = None,
     ngram_buckets: int | None = None,
@@ -70,7 +70,9 @@ def build_student(
             back. Default: none.
         extra_vocab_size: How many of the most frequent words of `word_vectors` are added to the
             vocabulary. Training then shows words now and then with the vectors that they started
-            from, so that words which no training text has are read by theirs. Default 0.
+            from, so that words which no training text has are read by theirs. Default: the
+            preset's; that of "default" is 10,000 for fewer than 5,000 texts of the language of its
+            word vectors, else 0.
         variant_texts: Variants of the texts; the words that only they have are added to the
             vocabulary. Default: none.
         embedding_size: Dimensions of the embedding; word vectors that have more are reduced to
@@ -103,13 +105,14 @@ def build_student(
         min_frequency=min_frequency,
         leave_out_words=leave_out_words,
         ngram_buckets=ngram_buckets,
+        extra_vocab_size=extra_vocab_size,
     )
     start = None if student_start is None else load_student_start(student_start)
     if start is not None:
         check_start(start, word_vectors, extra_vocab_size, embedding_size, config)
         config |= start.shape
-    tokenizer, vectors = student_vocabulary(
-        texts, settings, extra_vocab_size, variant_texts, embedding_size, start
+    tokenizer, vectors, extra_words = student_vocabulary(
+        texts, settings, variant_texts, embedding_size, start
     )
     words = tokenizer.get_vocab()
     given = {name: value for name, value in config.items() if value is not None}
@@ -136,50 +139,65 @@ def build_student(
         model.embedding.weight.copy_(vectors.embedding_matrix(words, seed))
     if start is not None:
         start.copy_layers(model)
-    if extra_vocab_size or start is not None:
+    if extra_words or start is not None:
         has_vector = torch.zeros(len(words), dtype=torch.bool)
         has_vector[[words[word] for word in vectors.rows]] = True
         model.keep_initial_vectors(has_vector)
     return model, tokenizer
 
 
+class Vocabulary(NamedTuple):
+    """The words that a student knows, and what it knows of them before it is trained.
+
+    Attributes:
+        tokenizer: The student's tokenizer.
+        vectors: The vectors that there are of its words.
+        extra_words: How many words of the vectors were to be added to those of the texts.
+    """
+
+    tokenizer: PreTrainedTokenizerFast
+    vectors: WordVectors
+    extra_words: int
+
+
 def student_vocabulary(
     texts: Sequence[str] | WordCounts,
     settings: StudentSettings,
-    extra_vocab_size: int = 0,
     variant_texts: Sequence[str] = (),
     embedding_size: int | None = None,
     start: StudentStart | None = None,
-) -> tuple[PreTrainedTokenizerFast, WordVectors]:
+) -> Vocabulary:
     """Make a student's tokenizer, and load the vectors that there are of its words.
 
     Arguments and errors are those of `build_student`; `start` is what `student_start` names.
     """
-    pairs = _are_pairs(texts)
-    if start is not None:
+
+    def with_words(extra: Sequence[str]) -> tuple[PreTrainedTokenizerFast, WordVectors]:
         tokenizer = train_word_tokenizer(
             texts,
             **settings.vocabulary,
-            extra_words=start.words,
+            extra_words=extra,
             variant_texts=variant_texts,
-            pairs=pairs,
+            pairs=_are_pairs(texts),
         )
-        return tokenizer, start.vectors_of(list(tokenizer.get_vocab()))
-    if extra_vocab_size and settings.word_vectors == NO_VECTORS:
+        words = tokenizer.get_vocab()
+        if start is not None:
+            return tokenizer, start.vectors_of(list(words))
+        return tokenizer, load_word_vectors(settings.word_vectors, words, embedding_size)
+
+    if start is not None:
+        return Vocabulary(*with_words(start.words), extra_words=0)
+    wanted = settings.extra_vocab_size
+    if wanted and settings.word_vectors == NO_VECTORS:
         raise ValueError(
-            f"extra_vocab_size is {extra_vocab_size}, but there are no word_vectors that these "
+            f"extra_vocab_size is {wanted}, but there are no word_vectors that these "
             "words could come from: name a source of word_vectors, or leave extra_vocab_size out."
         )
-    extra_words = frequent_words(settings.word_vectors, extra_vocab_size)
-    tokenizer = train_word_tokenizer(
-        texts,
-        **settings.vocabulary,
-        extra_words=extra_words,
-        variant_texts=variant_texts,
-        pairs=pairs,
-    )
-    vectors = load_word_vectors(settings.word_vectors, tokenizer.get_vocab(), embedding_size)
-    return tokenizer, vectors
+    if not wanted or settings.least_coverage:
+        plain = with_words([])
+        if not wanted or plain[1].coverage < settings.least_coverage:
+            return Vocabulary(*plain, extra_words=0)
+    return Vocabulary(*with_words(frequent_words(settings.word_vectors, wanted)), wanted)
 
 
 def _are_pairs(texts: Sequence[str] | WordCounts) -> bool:
@@ -190,7 +208,7 @@ def _are_pairs(texts: Sequence[str] | WordCounts) -> bool:
 def check_start(
     start: StudentStart,
     word_vectors: str | Path | None = None,
-    extra_vocab_size: int = 0,
+    extra_vocab_size: int | None = None,
     embedding_size: int | None = None,
     config: Mapping[str, Any] | None = None,
 ) -> None:

@@ -56,9 +56,10 @@ class Preset:
         vocabulary: Arguments of `train_word_tokenizer`.
         word_vectors: Start of the embedding, a source of `load_word_vectors`.
         variants: Variants of every training text that the teacher labels for the student.
-        many_texts: Number of training texts, variants not counted, from which on `student_of_many`
-            applies.
+        many_texts: Number of training texts, variants not counted, from which on they are many.
         student_of_many: Fields of `DixtillConfig` that differ for many texts.
+        extra_vocab_of_few: How many of the most frequent words of `word_vectors` a student of
+            fewer texts knows too, if the vectors are of the language of its texts.
         schedule: Epochs and batch size by the number of texts; None if `training` has them.
         methods: By the name of a method, the fields in which it differs from `METHODS`.
     """
@@ -70,6 +71,7 @@ class Preset:
     variants: int = 0
     many_texts: int = 0
     student_of_many: Mapping[str, Any] = field(default_factory=dict)
+    extra_vocab_of_few: int = 0
     schedule: Schedule | None = None
     methods: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
@@ -128,8 +130,10 @@ PRESETS: dict[str, Preset] = {
     # The best found on financial tweets: the exact contributions as explanation, words seen once
     # left out of the vocabulary, four variants of every text, and n-grams where texts are many:
     # they make a student of 8,600 tweets more accurate, and the explanations of one of 2,600 and
-    # fewer less like the teacher's. The limit of the vocabulary keeps a student of millions of
-    # texts at a few megabytes; the tweets do not reach it.
+    # fewer less like the teacher's. Fewer texts lack many words that later texts have, so their
+    # students know the most frequent words of the vectors as well (research/results/known_words.md
+    # and other_sets.md). The limit of the vocabulary keeps a student of millions of texts at a few
+    # megabytes; the tweets do not reach it.
     "default": Preset(
         training={
             "explanation": "contributions",
@@ -145,6 +149,7 @@ PRESETS: dict[str, Preset] = {
         variants=4,
         many_texts=5_000,
         student_of_many={"ngram_buckets": 4_000},
+        extra_vocab_of_few=10_000,
         schedule=Schedule(),
     ),
 }
@@ -161,6 +166,11 @@ METHODS: dict[str, Mapping[str, Any]] = {
 """The methods that the paper compares, as fields of `DistillationArguments`; they win over those of
 the preset."""
 
+# Word vectors that know fewer of the words of the texts are of another language: English GloVe
+# knows 92 to 100 % of those of English texts, 38 to 60 % of German and 24 to 44 % of Thai ones
+# (300 to 3,000 texts of seven data sets).
+_SAME_LANGUAGE = 0.8
+
 
 def method_settings(preset: str, method: str) -> dict[str, Any]:
     """The fields of `DistillationArguments` that a method gives under a preset."""
@@ -176,12 +186,16 @@ class StudentSettings:
         vocabulary: Arguments of `train_word_tokenizer`.
         word_vectors: Source of `load_word_vectors`, one that is there; "none" for random vectors.
         variants: Variants of every training text.
+        extra_vocab_size: How many of the most frequent words of `word_vectors` are added.
+        least_coverage: Share of the words of the texts that must have a vector for that.
     """
 
     config: Mapping[str, Any]
     vocabulary: Mapping[str, Any]
     word_vectors: str | Path
     variants: int
+    extra_vocab_size: int
+    least_coverage: float
 
 
 def student_settings(
@@ -193,6 +207,7 @@ def student_settings(
     ngram_buckets: int | None = None,
     variants: int | None = None,
     leave_out_words: Sequence[str] = (),
+    extra_vocab_size: int | None = None,
 ) -> StudentSettings:
     """Choose what makes a student: the preset's values, unless others are given.
 
@@ -208,6 +223,9 @@ def student_settings(
         ngram_buckets: Number of shared n-gram vectors. Default: the preset's for so many texts.
         variants: Variants of every training text. Default: the preset's.
         leave_out_words: Words that the vocabulary does not have. Default: none.
+        extra_vocab_size: How many of the most frequent words of the word vectors are added to the
+            vocabulary. Default: the preset's for so many texts, if the vectors are the preset's
+            and of the language of the texts.
 
     Raises:
         ValueError: The preset is unknown.
@@ -221,11 +239,19 @@ def student_settings(
         vocabulary["min_frequency"] = min_frequency
     if leave_out_words:
         vocabulary["leave_out_words"] = leave_out_words
+    vectors = _installed(chosen.word_vectors) if word_vectors is None else word_vectors
+    extra, least_coverage = extra_vocab_size, 0.0
+    if extra is None:
+        are_few = texts < chosen.many_texts and vectors == chosen.word_vectors
+        extra = chosen.extra_vocab_of_few if are_few else 0
+        least_coverage = _SAME_LANGUAGE
     return StudentSettings(
         config,
         vocabulary,
-        _installed(chosen.word_vectors) if word_vectors is None else word_vectors,
+        vectors,
         chosen.variants if variants is None else variants,
+        extra,
+        least_coverage,
     )
 
 

@@ -236,10 +236,12 @@ class StudentArguments:
         "A file with a word a line: these words are not in the vocabulary and become [UNK], names "
         "of people for example.",
     )
-    extra_vocab_size: int = described(
-        0,
+    extra_vocab_size: int | None = described(
+        None,
         "How many of the most frequent words of word_vectors are added to the vocabulary. 10000 "
-        "help if texts are few, and make a student larger by 2 MB.",
+        "help if texts are few, and make a student larger by 2 MB. Default: the preset's, 10000 "
+        "for fewer than 5,000 texts of the language of its word vectors, else 0; with 'paper' "
+        "none.",
     )
     variants: int | None = described(
         None,

@@ -223,21 +223,22 @@ def describe_vocabularies(
     for preset in arguments.presets:
         settings = student_settings(
             preset,
+            len(texts),
             word_vectors=word_vectors,
             min_frequency=arguments.min_frequency,
             leave_out_words=read_words(arguments.leave_out_words),
+            extra_vocab_size=arguments.extra_vocab_size,
         )
-        _, vectors = student_vocabulary(
+        _, vectors, extra_words = student_vocabulary(
             texts,
             settings,
-            arguments.extra_vocab_size,
             _texts_with_new_words(arguments, variants.get(preset)),
             arguments.embedding_size,
             start,
         )
         described[preset] = {
             "min_frequency": settings.vocabulary["min_frequency"],
-            "extra_vocab_size": arguments.extra_vocab_size,
+            "extra_vocab_size": extra_words,
             "words": vectors.wanted,
             "with_vector": len(vectors.rows),
             "share": round(vectors.coverage, 4),

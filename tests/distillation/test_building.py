@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """A new student is what its preset, its texts and its seed make it."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from dixtill_hf.distillation.arguments import DistillationArguments
 from dixtill_hf.distillation.building import build_student
+from dixtill_hf.distillation.presets import PRESETS
 from dixtill_hf.student.pretrained_start import load_student_start
 from dixtill_hf.student.tokenization import hashed_ngrams
 
@@ -14,7 +17,7 @@ LABELS = ["down", "up"]
 
 
 def test_a_preset_gives_dropouts_and_the_least_frequency():
-    model, tokenizer = build_student(TEXTS, LABELS, "default")
+    model, tokenizer = build_student(TEXTS, LABELS, "default", extra_vocab_size=0)
     assert set(tokenizer.get_vocab()) == {"[PAD]", "[UNK]", "profit", "falls"}
     assert model.config.word_dropout == 0.1
     paper, words = build_student(TEXTS, LABELS, "paper")
@@ -89,6 +92,43 @@ def test_extra_words_come_from_the_vectors(tmp_path):
     assert model.initial_vectors[ids[2]].isnan().all()
     with pytest.raises(ValueError, match="extra_vocab_size is 2, but there are no word_vectors"):
         build_student(TEXTS, LABELS, word_vectors="none", extra_vocab_size=2)
+
+
+@pytest.fixture
+def glove(tmp_path, monkeypatch):
+    """Word vectors in the place of the packaged GloVe."""
+
+    def make(*words):
+        path = tmp_path / "vectors.txt"
+        path.write_text("".join(f"{word} {row} 2 3\n" for row, word in enumerate(words)))
+        preset = replace(PRESETS["default"], word_vectors=path, extra_vocab_of_few=3)
+        monkeypatch.setitem(PRESETS, "default", preset)
+
+    return make
+
+
+@pytest.mark.parametrize(("texts", "extra"), [(4_999, {"loss"}), (5_000, set())])
+def test_students_of_few_texts_know_the_words_of_the_vectors_too(glove, texts, extra):
+    glove("profit", "loss", "falls", "gain")
+    model, tokenizer = build_student(["profit falls"] * texts, LABELS)
+    assert set(tokenizer.get_vocab()) == {"[PAD]", "[UNK]", "profit", "falls"} | extra
+    assert (model.initial_vectors is not None) == bool(extra)
+
+
+def test_vectors_of_another_language_give_no_further_words(glove):
+    glove("profit", "gewinn", "verlust")  # one of the two words of the texts
+    model, tokenizer = build_student(TEXTS, LABELS)
+    assert set(tokenizer.get_vocab()) == {"[PAD]", "[UNK]", "profit", "falls"}
+    assert model.initial_vectors is None
+
+
+def test_other_vectors_and_those_who_say_so_give_no_further_words(glove, tmp_path):
+    glove("profit", "falls", "gain")
+    other = tmp_path / "other.txt"
+    other.write_text("profit 1 2\nfalls 1 2\ngain 1 2\n")
+    for given in ({"word_vectors": other}, {"extra_vocab_size": 0}, {"word_vectors": "none"}):
+        _, tokenizer = build_student(TEXTS, LABELS, **given)
+        assert "gain" not in tokenizer.get_vocab()
 
 
 def test_the_arguments_of_a_training_give_preset_and_seed(tmp_path):
