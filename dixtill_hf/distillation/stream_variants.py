@@ -9,8 +9,9 @@ from typing import Any
 
 from datasets import Features, IterableDataset
 
-from dixtill_hf.annotation.annotate import BatchAnnotator, matched_teacher
+from dixtill_hf.annotation.annotate import BatchAnnotator
 from dixtill_hf.annotation.annotator import Annotator
+from dixtill_hf.annotation.matching import matched_teacher
 from dixtill_hf.annotation.preparation import sample_rows
 from dixtill_hf.annotation.shards import cache_places
 from dixtill_hf.artifacts.process_group import ProcessGroup
