@@ -52,7 +52,7 @@ def build_student(
 
     Args:
         texts: The texts that the vocabulary is counted from, or their words, counted by
-            `count_words`. If the texts are pairs (`TextPair`s), the student reads pairs.
+            `count_words`. If the texts are pairs (of `TextPair`), the student reads pairs.
         label_names: Names of the labels, in the order of the logits.
         preset: Name in `PRESETS`, or the arguments that the student will be trained with, whose
             preset and seed are taken. Default "default".

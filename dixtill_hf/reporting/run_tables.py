@@ -25,7 +25,7 @@ def run_tables(run: str | Path) -> dict[str, pd.DataFrame]:
         run: Output directory of `dixtill-hf run` or `dixtill-hf benchmark`, or its metrics.json.
 
     Returns:
-        The tables by name, as far as the run has them: `results` (a row for each student),
+        Each table that the run has, by its name. `results` has a row for each student. Others are
         `teacher`, `summary` (means and intervals over seeds), `comparisons`, `compressed`,
         `pruning`, `temperatures`, `explanations.agreement`, `explanations.faithfulness`,
         `explanations.plausibility`, `efficiency.rows` (times), `efficiency.memory` and others. The
