@@ -24,7 +24,8 @@ CARD_FILE = "README.md"
 CONTENTS_FILE = "model_card.json"
 """What a card is drawn from; it lies next to the card, so that the card can be drawn again."""
 
-TAGS = ("dixtill", "knowledge-distillation", "explainable-ai", "attribution", "bilstm")
+TAGS = ("dixtill", "knowledge-distillation", "explainable-ai", "attribution")
+_CELL_TAGS = {"lstm": ["bilstm"]}
 _TEMPLATES = Path(__file__).with_name("templates")
 # What an evaluation logs of its duration.
 _NOT_MEASURED = (
@@ -66,6 +67,7 @@ class CardContents:
         caveats: Further limitations, as Markdown sentences.
         example: A text to try the student with.
         text_pairs: Whether the student reads pairs of texts.
+        cell: What reads the words in each direction, as in `DixtillConfig`.
         example_pair: The second text of the example, if so.
         picture: What the picture explanation.svg shows; "" if there is none next to the card.
         device: Size of the device file in the repository, written; "" if there is none.
@@ -105,6 +107,7 @@ class CardContents:
     caveats: Sequence[str] = ()
     example: str = ""
     text_pairs: bool = False
+    cell: str = "lstm"
     example_pair: str = ""
     picture: str = ""
     device: str = ""
@@ -137,7 +140,7 @@ def card_text(card: CardContents) -> str:
         license=card.license,
         library_name="transformers",
         pipeline_tag=TASK,
-        tags=list(dict.fromkeys([*TAGS, *card.tags])),
+        tags=list(dict.fromkeys([*TAGS, *_CELL_TAGS.get(card.cell, ()), *card.tags])),
         base_model=card.base_model,
         # The Hub has no word for distilled; of those that it has, this is the nearest.
         base_model_relation="finetune" if card.base_model else None,
@@ -195,6 +198,7 @@ def read_card(directory: Path) -> CardContents | None:
 _SHOWN_AS_IT_IS = (
     "problem_type",
     "text_pairs",
+    "cell",
     "explanation",
     "distilled",
     "training_texts",
@@ -229,6 +233,7 @@ def training_card(
     datasets: Sequence[str] = (),
     problem_type: str = SINGLE_LABEL,
     text_pairs: bool = False,
+    cell: str = "lstm",
 ) -> CardContents:
     """What the card of a trainer shows: what the trainer knows itself.
 
@@ -245,6 +250,7 @@ def training_card(
         datasets: Hub ids of the data.
         problem_type: Name of the kind of task.
         text_pairs: Whether the student reads pairs of texts.
+        cell: What reads the words in each direction, as in `DixtillConfig`.
     """
     split, quality = _last_evaluation(log_history)
     return CardContents(
@@ -255,6 +261,7 @@ def training_card(
         method=f"{args.method} (preset {args.preset})",
         problem_type=problem_type,
         text_pairs=text_pairs,
+        cell=cell,
         distilled=args.method != "none",
         loss=described_loss(args, problem_type),
         language=language,

@@ -73,6 +73,7 @@ class PublishingTrainer(Trainer):
             datasets=_as_list(dataset_tags),
             problem_type=self._problem.name,
             text_pairs=self.model.config.text_pairs,
+            cell=self.model.config.cell,
         )
         write_card(directory, card)
 

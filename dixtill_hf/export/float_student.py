@@ -210,6 +210,12 @@ def _direction(arrays: Mapping[str, Floats], name: str) -> DirectionWeights:
 
 def _check_model(config: Any) -> None:
     refuse_student_of_pairs(config, "A device")
+    cell = getattr(config, "cell", "lstm")
+    if cell != "lstm":
+        raise ValueError(
+            f"A device student has the cell lstm, this one has {cell}. Train it with cell=lstm, or "
+            "export it with --target onnx."
+        )
     if config.num_layers != 1:
         raise ValueError(
             f"A device student has one layer, this one has {config.num_layers}. Train it with "

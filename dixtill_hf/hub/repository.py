@@ -119,6 +119,7 @@ def described(student: Student, repo_id: str, facts: CardFacts) -> CardContents:
             explanation=student.model.config.explanation,
             method="",
             text_pairs=student.model.config.text_pairs,
+            cell=student.model.config.cell,
             distilled=False,
         )
     given: dict[str, Any] = {

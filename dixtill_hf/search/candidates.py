@@ -20,7 +20,7 @@ from dixtill_hf.evaluation.classifiers import Classifier, student_classifier, te
 from dixtill_hf.evaluation.efficiency import EnergyMeter
 from dixtill_hf.export.device_student import integer_answers
 from dixtill_hf.export.fidelity import float_answers, measure_fidelity
-from dixtill_hf.search.forms import Form, forms_of
+from dixtill_hf.search.forms import forms_of
 from dixtill_hf.search.measuring import JOULES, SpeedMeter, joules_per_text, measured_forms
 from dixtill_hf.search.settings import FLOAT, SearchSettings
 from dixtill_hf.search.space import Architecture
@@ -87,7 +87,7 @@ class Candidates:
         """Bytes, microseconds and energy of every form of a student that is not trained."""
         arguments = without_teachers_vectors(architecture.student(self.opened.recipe.student))
         student = _build(self.opened, arguments)
-        forms = forms_of(student, self.settings.bits)
+        forms = forms_of(student, self.settings.bits_of(student.model.config.cell))
         return measured_forms(student, forms, self.speed, self.meter)
 
     def trained(
@@ -108,7 +108,9 @@ class Candidates:
         with one_thread_on_a_cpu():
             results = train_students(jobs, self.opened.recipe.student.workers)
         scores = [self._scores(job, result) for job, result in zip(jobs, results, strict=True)]
-        sizes = {form.bits: form.size for form in self._forms(jobs[0], self.settings.bits)}
+        first = load_student(jobs[0].directory)
+        bits = [cost["bits"] for cost in costs]
+        sizes = {form.bits: form.size for form in forms_of(first, bits)}
         forms = []
         for cost in costs:
             of_seeds = [score[cost["bits"]] for score in scores]
@@ -131,12 +133,9 @@ class Candidates:
 
     def _jobs(self, arguments: StudentArguments) -> list[StudentJob]:
         made, directory = self._made, self.opened.context.output_dir / "search"
-        sizes = [arguments.hidden_size, arguments.embedding_size, arguments.min_frequency]
-        folder = directory / "trained" / "-".join(map(str, sizes))
+        sizes = (arguments.hidden_size, arguments.embedding_size, arguments.min_frequency)
+        folder = directory / "trained" / "-".join(map(str, [arguments.cell, *sizes]))
         return student_jobs(arguments, made.annotation, made.variants, made.word_vectors, folder)
-
-    def _forms(self, job: StudentJob, bits: Sequence[str]) -> list[Form]:
-        return forms_of(load_student(job.directory), bits)
 
     def _scores(self, job: StudentJob, result: Mapping[str, Any]) -> dict[str, float]:
         """Macro F1 of every form of a trained student on the validation texts."""
@@ -144,7 +143,8 @@ class Candidates:
         texts = labelled_texts(self._made.annotation.splits["validation"], "validation")
         trained = float_answers(student.model, student.tokenizer, texts.texts)
         scores = {FLOAT: float(result["validation"]["macro_f1"])}
-        for form in forms_of(student, [one for one in self.settings.bits if one != FLOAT]):
+        bits = self.settings.bits_of(student.model.config.cell)
+        for form in forms_of(student, [one for one in bits if one != FLOAT]):
             answers = integer_answers(form.data)
             found = measure_fidelity(trained, answers, texts, student.model.config)
             assert found.macro_f1 is not None  # a regression is refused
@@ -203,6 +203,7 @@ def _build(opened: OpenedRun, arguments: StudentArguments) -> Student:
         leave_out_words=read_words(arguments.leave_out_words),
         extra_vocab_size=arguments.extra_vocab_size,
         hidden_size=arguments.hidden_size,
+        cell=arguments.cell,
         embedding_size=arguments.embedding_size,
         ngram_buckets=0,  # they are folded into the words' own vectors at the end of the training
     )

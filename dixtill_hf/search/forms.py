@@ -7,7 +7,7 @@ None of this depends on the weights, so it is known before a student is trained.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -94,6 +94,15 @@ def _form(student: Student, bits: str) -> Form:
     return Form(bits, len(data), DeviceClassifier(data, f"{bits} bits"), data)
 
 
+# Multiply-adds of a word in one direction, by the width of its input and the units.
+_CELL_PRODUCTS: dict[str, Callable[[int, int], int]] = {
+    "lstm": lambda width, units: 4 * units * (width + units),
+    "gru": lambda width, units: 3 * units * (width + units),
+    "minimal_gru": lambda width, units: 2 * units * width,
+    "convolution": lambda width, units: 3 * units * width,
+}
+
+
 def check_runtime(bits: Sequence[str]) -> None:
     """Refuse forms in integers if nothing can run them.
 
@@ -119,10 +128,10 @@ def multiply_adds(config: DixtillConfig, words: float) -> int:
         config: The student's configuration.
         words: Words of the text, or their mean.
     """
-    width, wide = config.embedding_size, 2 * config.hidden_size
-    each = 0.0
+    width, units = config.embedding_size, config.hidden_size
+    wide, each = 2 * units, 0
     for _ in range(config.num_layers):
-        each += 2 * 4 * config.hidden_size * (width + config.hidden_size)
+        each += 2 * _CELL_PRODUCTS[config.cell](width, units)
         width = wide
     each += config.attention_size * (wide + 1)  # U·H, and its product with v
     each += wide * config.num_labels + wide  # contributions, and the mean of the states

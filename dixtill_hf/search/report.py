@@ -12,7 +12,7 @@ import yaml
 
 from dixtill_hf.reporting import formatting as fmt
 from dixtill_hf.search.measuring import JOULES
-from dixtill_hf.search.settings import FLOAT, SearchedStudentArguments
+from dixtill_hf.search.settings import EXPORTED_CELL, FLOAT, SearchedStudentArguments
 from dixtill_hf.workflow.recipe import Recipe
 
 PAGE, PICTURE, RECIPES = "search.md", "search.png", "front"
@@ -51,10 +51,13 @@ def recipe_text(results: Mapping[str, Any], point: Mapping[str, Any]) -> str:
         if value != plain[name] or hasattr(student, name)
     }
     start = fields.get("student_start") is not None
-    sizes = ("min_frequency",) if start else ("hidden_size", "embedding_size", "min_frequency")
+    searched = ("cell", "hidden_size", "embedding_size", "min_frequency")
+    sizes = searched[-1:] if start else searched
     fields |= {name: point[name] for name in sizes}
     kept = {name: value for name, value in fields.items() if value is not None}
     comment = "# dixtill-hf run trains this student."
+    if point["cell"] != EXPORTED_CELL:
+        comment += f"\n# It cannot be exported in integers: its cell is {point['cell']}."
     if point["bits"] != FLOAT:
         comment += (
             f"\n# Then: dixtill-hf export {kept['output_dir']}/student --target dxt "

@@ -37,7 +37,7 @@ from dixtill_hf.workflow.run import OpenedRun, annotate_run, open_run
 RESULTS = "search.json"
 FORMAT = 1
 _FOLDER = "search"
-_DEFAULT = {"hidden_size": 50, "embedding_size": 50, "min_frequency": 2}
+_DEFAULT = Architecture(cell="lstm", hidden_size=50, embedding_size=50, min_frequency=2)
 
 
 def search_students(
@@ -174,17 +174,17 @@ class _Search:
         """Refuse limits that the smallest student cannot keep, before anything is annotated."""
         if not self.settings.limits:
             return
-        forms = self.candidates.costs(self.space.smallest())
+        forms = [form for one in self.space.smallest() for form in self.candidates.costs(one)]
         if any(within(form, self.settings.limits) for form in forms):
             return
         least = {name: min(form[name] for form in forms) for name in self.settings.limits}
         units = {"bytes": "{:,.0f} bytes", "microseconds": "{:,.0f} microseconds"}
         wanted = ", ".join(f"max_{name}={most:g}" for name, most in self.settings.limits.items())
         raise ValueError(
-            f"{wanted} cannot be met: the smallest student to choose from "
-            f"({self.space.smallest().name}) takes at least "
-            f"{' and '.join(units[name].format(value) for name, value in least.items())}, in bits "
-            f"{', '.join(self.settings.bits)}. Allow as much, or let the search choose from fewer "
+            f"{wanted} cannot be met: the smallest students to choose from take at least "
+            f"{' and '.join(units[name].format(value) for name, value in least.items())} "
+            f"(cells {', '.join(self.space.values['cell'])}; bits "
+            f"{', '.join(self.settings.bits)}). Allow as much, or let the search choose from fewer "
             "units, dimensions or words (hidden_sizes, embedding_sizes, min_frequencies)."
         )
 
@@ -198,9 +198,8 @@ class _Search:
             self.candidates.depends_on,
             energy_figure(self.meter),
         )
-        default = Architecture(**_DEFAULT)
-        if default in self.space.architectures():
-            sampler.first(default)
+        if _DEFAULT in self.space.architectures():
+            sampler.first(_DEFAULT)
         sampler.add_known(self.records())
         done = len(self.records())
         with tqdm(total=self.settings.trials, initial=done, desc="Search") as progress:

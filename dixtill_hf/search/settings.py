@@ -9,12 +9,16 @@ from typing import Any
 
 from dixtill_hf.data.names import check_name, refuse_twice
 from dixtill_hf.export.row_codes import ENCODERS
+from dixtill_hf.student.configuration_dixtill import CELLS
 from dixtill_hf.workflow.recipe import StudentArguments, described
 
 FLOAT = "float32"
 """What the trained student itself is called among the bits."""
 
 BITS = (FLOAT, *ENCODERS)
+
+EXPORTED_CELL = "lstm"
+"""The cell that runs in integers."""
 
 _LEAST = {"hidden_sizes": 1, "embedding_sizes": 1, "min_frequencies": 1}
 
@@ -60,6 +64,12 @@ class SearchSettings:
         "Most microseconds that a student takes for one text on one thread of this machine, the "
         "median over texts. Default: no limit.",
     )
+    cells: list[str] | None = described(
+        None,
+        "What reads the words in each direction, to choose from: lstm, gru, minimal_gru, "
+        "convolution. Only lstm runs in integers; students of the others are measured in float32. "
+        "Default: all of them, or only lstm if bits has no float32.",
+    )
     hidden_sizes: list[int] = described(
         [10, 20, 35, 50, 75, 100], "Units of the student in each direction to choose from."
     )
@@ -96,6 +106,20 @@ class SearchSettings:
                 raise ValueError(f"{name} must be at least {least} each, got {values}.")
         for bits in _listed("bits", self.bits):
             check_name("bits", bits, BITS)
+        if self.cells is not None:
+            for cell in _listed("cells", self.cells):
+                check_name("cell", cell, CELLS)
+
+    @property
+    def chosen_cells(self) -> list[str]:
+        """The cells to choose from."""
+        if self.cells is not None:
+            return self.cells
+        return [cell for cell in CELLS if self.bits_of(cell)]
+
+    def bits_of(self, cell: str) -> list[str]:
+        """The bits that a student with this cell is measured in."""
+        return [bits for bits in self.bits if cell == EXPORTED_CELL or bits == FLOAT]
 
     @property
     def limits(self) -> dict[str, float]:

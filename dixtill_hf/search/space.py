@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import product
 from typing import Any
 
-from dixtill_hf.search.settings import SearchSettings
+from dixtill_hf.search.settings import EXPORTED_CELL, FLOAT, SearchSettings
 from dixtill_hf.student.pretrained_start import load_student_start
 from dixtill_hf.workflow.recipe import StudentArguments
 
@@ -18,19 +18,21 @@ class Architecture:
     """What of a student is searched; its bits come on top, once it is trained.
 
     Attributes:
+        cell: What reads the words in each direction.
         hidden_size: Units in each direction.
         embedding_size: Dimensions of a word vector.
         min_frequency: How often the training texts must have a word for it to be known.
     """
 
+    cell: str
     hidden_size: int
     embedding_size: int
     min_frequency: int
 
     @property
     def name(self) -> str:
-        """A name for files and tables, such as `units-50_dimensions-25_frequency-2`."""
-        sizes = f"units-{self.hidden_size}_dimensions-{self.embedding_size}"
+        """A name for files and tables, such as `lstm_units-50_dimensions-25_frequency-2`."""
+        sizes = f"{self.cell}_units-{self.hidden_size}_dimensions-{self.embedding_size}"
         return f"{sizes}_frequency-{self.min_frequency}"
 
     def student(self, arguments: StudentArguments) -> StudentArguments:
@@ -61,8 +63,12 @@ class SearchSpace:
         Args:
             settings: What is searched.
             arguments: The students' part of the recipe.
+
+        Raises:
+            ValueError: A cell runs in none of the bits.
         """
         fixed: dict[str, Any] = {
+            "cell": arguments.cell,
             "hidden_size": arguments.hidden_size,
             "embedding_size": arguments.embedding_size,
             "min_frequency": arguments.min_frequency,
@@ -70,20 +76,30 @@ class SearchSpace:
         if arguments.student_start is not None:
             config = load_student_start(arguments.student_start).model.config
             fixed |= {
+                "cell": config.cell,
                 "hidden_size": config.hidden_size,
                 "embedding_size": config.embedding_size,
             }
-        searched = {
+        searched: dict[str, Sequence[Any]] = {
+            "cell": settings.chosen_cells,
             "hidden_size": sorted(settings.hidden_sizes),
             "embedding_size": sorted(settings.embedding_sizes),
             "min_frequency": sorted(settings.min_frequencies),
         }
-        return cls(
+        space = cls(
             {
                 name: tuple(values) if fixed[name] is None else (fixed[name],)
                 for name, values in searched.items()
             }
         )
+        for cell in space.values["cell"]:
+            if not settings.bits_of(cell):
+                raise ValueError(
+                    f"The cell {cell} runs in {FLOAT} only, and bits is "
+                    f"{', '.join(settings.bits)}: add {FLOAT} to bits, or name the cell "
+                    f"{EXPORTED_CELL}."
+                )
+        return space
 
     def architectures(self) -> list[Architecture]:
         """All of them."""
@@ -102,7 +118,8 @@ class SearchSpace:
         """The architecture at these places, the inverse of `ranks`."""
         return Architecture(**{name: values[ranks[name]] for name, values in self.values.items()})
 
-    def smallest(self) -> Architecture:
-        """The one with the fewest units, dimensions and words."""
+    def smallest(self) -> list[Architecture]:
+        """Of each cell the one with the fewest units, dimensions and words."""
         last = len(self.values["min_frequency"]) - 1
-        return self.at({"hidden_size": 0, "embedding_size": 0, "min_frequency": last})
+        sizes = {"hidden_size": 0, "embedding_size": 0, "min_frequency": last}
+        return [self.at({"cell": place, **sizes}) for place in range(len(self.values["cell"]))]

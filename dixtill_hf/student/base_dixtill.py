@@ -139,7 +139,7 @@ class DixtillPreTrainedModel(PreTrainedModel):
 
     def _init_weights(self, module: nn.Module) -> None:
         # transformers 5 only spares weights that were loaded when all is done by torch.nn.init.
-        if isinstance(module, nn.LSTM):
+        if isinstance(module, nn.LSTM | nn.GRU):
             for name, parameter in module.named_parameters():
                 if name.startswith("weight_ih"):
                     nn.init.xavier_uniform_(parameter)

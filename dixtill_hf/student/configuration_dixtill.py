@@ -7,6 +7,9 @@ from transformers import PretrainedConfig
 
 EXPLANATIONS = ("attention", "contributions")
 
+CELLS = ("lstm", "gru", "minimal_gru", "convolution")
+"""What reads the words in each direction."""
+
 _FEWEST_LABELS = {
     "single_label_classification": 2,
     "multi_label_classification": 1,
@@ -34,6 +37,9 @@ class DixtillConfig(PretrainedConfig):
         embedding_size: Dimensions of a word vector.
         hidden_size: Hidden units u of each direction; a word's hidden state has 2u dimensions.
         num_layers: Number of bidirectional layers.
+        cell: What reads the words in each direction: `"lstm"`, the paper's; `"gru"` (Cho et al.
+            2014); `"minimal_gru"` (Feng et al. 2024), whose gates see only the word; or
+            `"convolution"`, over the word and the two before it.
         attention_size: Rows of the attention matrix U. Defaults to `2 * hidden_size`.
         embedding_dropout: Share of the word-vector elements dropped in training.
         hidden_dropout: Share of the hidden-state elements dropped in training, in every layer.
@@ -60,9 +66,9 @@ class DixtillConfig(PretrainedConfig):
             `problem_type`... Without a `problem_type`, a text has one of two or more labels.
 
     Raises:
-        ValueError: If a size, a share, an id, a threshold or `explanation` is out of its range, if
-            there are fewer labels than `problem_type` needs, or if the student was saved by a newer
-            release, in a format that this one does not read.
+        ValueError: If a size, a share, an id, a threshold, `cell` or `explanation` is out of its
+            range, if there are fewer labels than `problem_type` needs, or if the student was saved
+            by a newer release, in a format that this one does not read.
     """
 
     model_type = "dixtill"
@@ -91,6 +97,7 @@ class DixtillConfig(PretrainedConfig):
         embedding_size: int = 50,
         hidden_size: int = 50,
         num_layers: int = 1,
+        cell: str = "lstm",
         attention_size: int | None = None,
         embedding_dropout: float = 0.2,
         hidden_dropout: float = 0.2,
@@ -119,6 +126,7 @@ class DixtillConfig(PretrainedConfig):
         self.embedding_size = embedding_size
         self.hidden_size = hidden_size
         self.num_layers = num_layers
+        self.cell = cell
         self.attention_size = 2 * hidden_size if attention_size is None else attention_size
         self.embedding_dropout = embedding_dropout
         self.hidden_dropout = hidden_dropout
@@ -171,6 +179,8 @@ class DixtillConfig(PretrainedConfig):
                     f"{name} must be in [0, {self.vocab_size}), the rows of the embedding table, "
                     f"got {getattr(self, name)}."
                 )
+        if self.cell not in CELLS:
+            raise ValueError(f"cell must be one of {', '.join(CELLS)}, got {self.cell!r}.")
         if self.explanation not in EXPLANATIONS:
             raise ValueError(
                 f"explanation must be one of {', '.join(EXPLANATIONS)}, got {self.explanation!r}."

@@ -9,17 +9,72 @@ from torch import nn
 
 from .configuration_dixtill import DixtillConfig
 
+_MOST_TRACED_WORDS = 2**16
 
-class DixtillLayer(nn.Module):
-    """One bidirectional LSTM layer over rows whose real words come first.
 
-    Both directions read the real words before the padding, so padding never reaches a real word.
+class DixtillMinimalGru(nn.Module):
+    """A minimal gated recurrent unit (Feng et al. 2024, "Were RNNs all we needed?").
+
+    Gate and candidate see the word only: h_t = (1 - z_t) * h_(t-1) + z_t * c_t, with
+    z = sigmoid(W_z x + b_z) and c = W_c x + b_c. So all words are computed at once, by a parallel
+    scan.
     """
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__()
-        self.left_to_right = nn.LSTM(input_size, hidden_size, batch_first=True)
-        self.right_to_left = nn.LSTM(input_size, hidden_size, batch_first=True)
+        self.gate = nn.Linear(input_size, hidden_size)
+        self.candidate = nn.Linear(input_size, hidden_size)
+
+    def forward(self, states: torch.Tensor) -> tuple[torch.Tensor, None]:
+        """Return the states, (batch, words, hidden_size), and None.
+
+        Args:
+            states: Input vectors, (batch, words, input_size).
+        """
+        gate = torch.sigmoid(self.gate(states))
+        return _scan(1 - gate, gate * self.candidate(states)), None
+
+
+class DixtillConvolution(nn.Module):
+    """A convolution over each word and the two that are read before it, and its tanh."""
+
+    _WINDOW = 3
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__()
+        self.window = nn.Linear(self._WINDOW * input_size, hidden_size)
+
+    def forward(self, states: torch.Tensor) -> tuple[torch.Tensor, None]:
+        """Return the states, (batch, words, hidden_size), and None.
+
+        Args:
+            states: Input vectors, (batch, words, input_size).
+        """
+        windows = [_later(states, places) for places in range(self._WINDOW)]
+        return torch.tanh(self.window(torch.cat(windows, dim=-1))), None
+
+
+def _new_cell(name: str, input_size: int, hidden_size: int) -> nn.Module:
+    """Return what reads the words in one direction; names are those of `config.cell`."""
+    if name == "lstm":
+        return nn.LSTM(input_size, hidden_size, batch_first=True)
+    if name == "gru":
+        return nn.GRU(input_size, hidden_size, batch_first=True)
+    if name == "minimal_gru":
+        return DixtillMinimalGru(input_size, hidden_size)
+    return DixtillConvolution(input_size, hidden_size)
+
+
+class DixtillLayer(nn.Module):
+    """One bidirectional layer over rows whose real words come first.
+
+    Both directions read the real words before the padding, so padding never reaches a real word.
+    """
+
+    def __init__(self, input_size: int, hidden_size: int, cell: str = "lstm") -> None:
+        super().__init__()
+        self.left_to_right = _new_cell(cell, input_size, hidden_size)
+        self.right_to_left = _new_cell(cell, input_size, hidden_size)
 
     def forward(self, states: torch.Tensor, reversal: torch.Tensor) -> torch.Tensor:
         """Return the states of both directions, (batch, words, 2 * hidden_size).
@@ -41,7 +96,9 @@ class DixtillEncoder(nn.Module):
         super().__init__()
         width = 2 * config.hidden_size
         sizes = [config.embedding_size] + [width] * (config.num_layers - 1)
-        self.layers = nn.ModuleList(DixtillLayer(size, config.hidden_size) for size in sizes)
+        self.layers = nn.ModuleList(
+            DixtillLayer(size, config.hidden_size, config.cell) for size in sizes
+        )
         self.dropout = nn.Dropout(config.hidden_dropout)
         self.width = width
 
@@ -132,6 +189,26 @@ def to_front(values: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
 def from_front(values: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
     """Undo `to_front`."""
     return values.gather(1, _expand(places, values))
+
+
+def _later(values: torch.Tensor, places: int) -> torch.Tensor:
+    """Move (batch, words, size) some words later; what comes in at the front is 0."""
+    batch, words, size = values.shape
+    return torch.cat([values.new_zeros(batch, places, size), values], dim=1)[:, :words]
+
+
+def _scan(kept: torch.Tensor, added: torch.Tensor) -> torch.Tensor:
+    """Return h with h_t = kept_t * h_(t-1) + added_t, all (batch, words, size), and h_0 = 0.
+
+    After each step a word has taken in twice as many words before it (Hillis and Steele 1986).
+    """
+    places = 1
+    # A trace, for ONNX, has no word count: it gets the steps of the longest text that can be read.
+    while places < (_MOST_TRACED_WORDS if torch.jit.is_tracing() else added.shape[1]):
+        added = added + kept * _later(added, places)
+        kept = kept * _later(kept, places)
+        places *= 2
+    return added
 
 
 def _expand(places: torch.Tensor, values: torch.Tensor) -> torch.Tensor:

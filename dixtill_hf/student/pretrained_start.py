@@ -41,9 +41,9 @@ class StudentStart:
         ]
 
     @property
-    def shape(self) -> dict[str, int]:
+    def shape(self) -> dict[str, int | str]:
         """The fields of `DixtillConfig` that a student which starts from it must have."""
-        names = ("hidden_size", "num_layers", "attention_size")
+        names = ("hidden_size", "num_layers", "attention_size", "cell")
         return {name: getattr(self.model.config, name) for name in names}
 
     def vectors_of(self, words: list[str]) -> WordVectors:

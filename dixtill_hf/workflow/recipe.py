@@ -211,6 +211,11 @@ class StudentArguments:
         None,
         "Units of the bi-LSTM in each direction. Default: those of student_start, 50 without it.",
     )
+    cell: str | None = described(
+        None,
+        "What reads the words in each direction: lstm, gru, minimal_gru or convolution. Only lstm "
+        "runs in integers. Default: that of student_start, lstm without it.",
+    )
     ngram_buckets: int | None = described(
         None,
         "Number of vectors that words share by their character n-grams in training, which are then "

@@ -19,6 +19,7 @@ from dixtill_hf.distillation.arguments import DistillationArguments
 from dixtill_hf.distillation.building import check_start, student_vocabulary
 from dixtill_hf.distillation.distill import training_arguments
 from dixtill_hf.distillation.presets import METHODS, PRESETS, method_settings, student_settings
+from dixtill_hf.student.configuration_dixtill import CELLS
 from dixtill_hf.student.pretrained_start import identify_student_start, load_student_start
 from dixtill_hf.student.word_vectors import NO_VECTORS
 from dixtill_hf.workflow.annotation_stage import Annotation
@@ -104,6 +105,8 @@ def student_jobs(
     del shared["leave_out_words"]
     if arguments.leave_out_words is not None:
         shared["leave_out_words"] = sorted(read_words(arguments.leave_out_words))
+    if arguments.cell is None:  # students of before there was a choice are the same
+        del shared["cell"]
     vectors = {
         preset: identify_word_vectors(chosen_word_vectors(word_vectors, preset))
         for preset in arguments.presets
@@ -159,6 +162,8 @@ def check_students(arguments: StudentArguments) -> None:
         for method in methods:
             job_arguments(arguments, preset, method, seed=0, output_dir=Path())
     read_words(arguments.leave_out_words)
+    if arguments.cell is not None:
+        check_name("cell", arguments.cell, CELLS)
     check_explained_variants(arguments)
     check_replacement_words(arguments)
     check_word_vectors(arguments.word_vectors)
@@ -168,7 +173,7 @@ def check_students(arguments: StudentArguments) -> None:
             arguments.word_vectors,
             arguments.extra_vocab_size,
             arguments.embedding_size,
-            {"hidden_size": arguments.hidden_size},
+            {"hidden_size": arguments.hidden_size, "cell": arguments.cell},
         )
     none = (chosen_word_vectors(arguments.word_vectors, preset) == NO_VECTORS for preset in presets)
     if arguments.extra_vocab_size and any(none):

@@ -80,7 +80,7 @@ def describe_student(
         base_model=facts.teacher_id,
         dataset_id=facts.dataset_id,
     )
-    card = replace(card, text_pairs=model.config.text_pairs)
+    card = replace(card, text_pairs=model.config.text_pairs, cell=model.config.cell)
     examples = explained_examples(test, model, tokenizer)
     write_json(context.output_dir / "explanations.json", examples)
     text = _shown_text(examples["examples"])

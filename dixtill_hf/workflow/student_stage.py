@@ -119,6 +119,7 @@ def _trainer(job: StudentJob, data: DatasetDict, checkpoints: Path) -> Distillat
         leave_out_words=read_words(arguments.leave_out_words),
         extra_vocab_size=arguments.extra_vocab_size,
         hidden_size=arguments.hidden_size,
+        cell=arguments.cell,
         embedding_size=arguments.embedding_size,
         ngram_buckets=arguments.ngram_buckets,
     )

@@ -43,3 +43,13 @@ def test_the_card_says_what_kind_of_task_it_is(tmp_path):
     assert "a number for each of joy, love" in value
     assert "squared distance from the labels" in value
     assert "mse of the teacher's logits" in value
+
+
+def test_the_card_names_the_cell(tmp_path):
+    args = DistillationArguments(output_dir=str(tmp_path))
+    given = ("student", "org/student", args, ["joy", "love"], [])
+    lstm, gru = (card_text(training_card(*given, cell=cell)) for cell in ("lstm", "gru"))
+    assert "a bidirectional LSTM" in lstm
+    assert "- bilstm\n" in lstm
+    assert "a bidirectional GRU" in gru
+    assert "bilstm" not in gru

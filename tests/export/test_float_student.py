@@ -64,6 +64,8 @@ def test_words_that_are_too_long_are_unknown(sentences):
 def test_two_layers_are_refused(sentences):
     with pytest.raises(ValueError, match="one layer, this one has 2"):
         float_student(*random_student(sentences, num_layers=2))
+    with pytest.raises(ValueError, match="has the cell lstm, this one has gru"):
+        float_student(*random_student(sentences, cell="gru"))
 
 
 def test_sizes_beyond_the_container_are_refused(sentences):

@@ -21,11 +21,21 @@ from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification
 from dixtill_hf.student.tokenization import train_word_tokenizer
 
 
-@pytest.fixture(scope="module", params=[1, 2], ids=["one layer", "two layers"])
+@pytest.fixture(
+    scope="module",
+    params=[
+        {},
+        {"num_layers": 2},
+        {"cell": "gru"},
+        {"cell": "minimal_gru"},
+        {"cell": "convolution"},
+    ],
+    ids=["one layer", "two layers", "gru", "minimal gru", "convolution"],
+)
 def student(request, sentences):
     tokenizer = train_word_tokenizer(sentences)
     torch.manual_seed(0)
-    config = DixtillConfig(vocab_size=len(tokenizer), num_labels=3, num_layers=request.param)
+    config = DixtillConfig(vocab_size=len(tokenizer), num_labels=3, **request.param)
     model = DixtillForSequenceClassification(config)
     torch.nn.init.normal_(model.classifier.bias)
     return model.eval(), tokenizer

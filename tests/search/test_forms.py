@@ -9,7 +9,7 @@ from dixtill_hf.export.device_student import make_device_student
 from dixtill_hf.search import forms
 from dixtill_hf.search.forms import check_runtime, forms_of, multiply_adds
 from dixtill_hf.search.measuring import mean_words
-from dixtill_hf.student.configuration_dixtill import DixtillConfig
+from dixtill_hf.student.configuration_dixtill import CELLS, DixtillConfig
 from dixtill_hf.student.modeling_dixtill import DixtillForSequenceClassification
 from dixtill_hf.student.student import Student
 from dixtill_hf.student.tokenization import train_word_tokenizer
@@ -17,9 +17,15 @@ from dixtill_hf.student.tokenization import train_word_tokenizer
 
 @pytest.fixture
 def student(sentences):
+    return untrained(sentences, "lstm")
+
+
+def untrained(sentences, cell):
     torch.manual_seed(0)
     tokenizer = train_word_tokenizer(sentences)
-    config = DixtillConfig(len(tokenizer), embedding_size=10, hidden_size=6, num_labels=3)
+    config = DixtillConfig(
+        len(tokenizer), embedding_size=10, hidden_size=6, num_labels=3, cell=cell
+    )
     return Student(DixtillForSequenceClassification(config).eval(), tokenizer)
 
 
@@ -34,8 +40,10 @@ def test_every_form_gives_the_logits(student, sentences):
     assert found[2].data == data
 
 
-def test_operations_are_those_of_the_matrices(student):
+@pytest.mark.parametrize("cell", CELLS)
+def test_operations_are_those_of_the_matrices(sentences, cell):
     """Every matrix of the model is multiplied once a word, but for the embedding."""
+    student = untrained(sentences, cell)
     weights = sum(
         parameter.numel()
         for name, parameter in student.model.named_parameters()

@@ -11,7 +11,11 @@ from dixtill_hf.workflow.recipe import StudentArguments
 optuna = pytest.importorskip("optuna")
 
 SETTINGS = SearchSettings(
-    hidden_sizes=[50, 5, 8], embedding_sizes=[50, 4], min_frequencies=[1, 2], bits=["8", "4"]
+    cells=["lstm"],
+    hidden_sizes=[50, 5],
+    embedding_sizes=[50, 4],
+    min_frequencies=[1, 2],
+    bits=["8", "4"],
 )
 SPACE = SearchSpace.of(SETTINGS, StudentArguments())
 
@@ -40,8 +44,8 @@ def test_each_architecture_is_named_once(sampler):
 
 def test_the_first_is_the_one_that_was_asked_for(sampler):
     one = sampler()
-    one.first(Architecture(50, 50, 2))
-    assert one.next() == Architecture(50, 50, 2)
+    one.first(Architecture("lstm", 50, 50, 2))
+    assert one.next() == Architecture("lstm", 50, 50, 2)
 
 
 def test_another_call_begins_with_what_was_left_open(sampler):
@@ -58,13 +62,13 @@ def test_another_call_begins_with_what_was_left_open(sampler):
 
 
 def test_what_earlier_searches_know_is_told_once(sampler):
-    known = record(Architecture(5, 4, 1))
+    known = record(Architecture("lstm", 5, 4, 1))
     for _ in range(2):
         one = sampler()
         one.add_known([known])
     complete = [optuna.trial.TrialState.COMPLETE]
     assert len(one._study.get_trials(states=complete)) == len(SETTINGS.bits)
-    assert Architecture(5, 4, 1) not in [one.next()]
+    assert Architecture("lstm", 5, 4, 1) not in [one.next()]
 
 
 def test_limits():

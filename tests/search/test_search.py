@@ -19,7 +19,13 @@ from dixtill_hf.workflow.recipe import RECIPE_PARTS, Recipe
 pytest.importorskip("optuna")
 pytest.importorskip("dixtill_runtime._core", reason="needs the compiled dixtill-runtime")
 
-SMALL = {"hidden_sizes": [3, 5], "embedding_sizes": [4], "min_frequencies": [1, 2], "rounds": 5}
+SMALL = {
+    "cells": ["lstm"],
+    "hidden_sizes": [3, 5],
+    "embedding_sizes": [4],
+    "min_frequencies": [1, 2],
+    "rounds": 5,
+}
 
 
 def results_of(page: Path) -> dict:
@@ -97,7 +103,7 @@ def test_limits_that_nothing_keeps_are_refused_before_any_work(
     recipe, still_clock, monkeypatch, limit
 ):
     monkeypatch.setattr(searching, "annotate_run", None)
-    with pytest.raises(ValueError, match=r"cannot be met: the smallest student .* at least [\d,]+"):
+    with pytest.raises(ValueError, match=r"cannot be met: the smallest .* at least [\d,]+"):
         search_students(recipe, SearchSettings(bits=["8"], **SMALL, **limit))
 
 
@@ -144,8 +150,11 @@ def test_the_command_searches(recipe, still_clock, tmp_path, capsys):
     fields = {name: value for name, value in recipe.to_dict().items() if value is not None}
     path = tmp_path / "recipe.yaml"
     path.write_text(yaml.safe_dump(fields))
-    argv = ["--trials", "1", "--bits", "8", "--hidden_sizes", "3", "--embedding_sizes", "4"]
-    assert main(["search", str(path), *argv, "--min_frequencies", "1", "--rounds", "5"]) == 0
+    sizes = ["--cells", "gru", "--hidden_sizes", "3", "--embedding_sizes", "4"]
+    sizes += ["--min_frequencies", "1", "--bits", "float32"]
+    assert main(["search", str(path), "--trials", "1", "--rounds", "5", *sizes]) == 0
     page = tmp_path / "found" / "search.md"
     assert f"The report: {page}" in capsys.readouterr().out
     assert "dixtill-hf search" in page.read_text("utf-8")
+    (found,) = (page.parent / "front").iterdir()
+    assert "cannot be exported in integers: its cell is gru" in found.read_text("utf-8")
