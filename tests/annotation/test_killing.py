@@ -51,6 +51,7 @@ def test_every_killed_annotation_ends_in_the_same_bits(killed):
         assert assembled.name == whole.name
 
 
+@pytest.mark.slow
 def test_no_text_is_annotated_twice_and_no_shard_is_half_done(killed):
     directory, kills = killed
     wanted = {path.name for path in (directory / "whole").glob("*/shards/*")}

@@ -67,6 +67,7 @@ def test_sizes_are_a_table_and_a_picture(tmp_path):
     assert (tmp_path / "device.png").exists()
 
 
+@pytest.mark.slow
 def test_sizes_are_searched_on_validation_and_measured_on_test(sentences):
     assert {"tweets", "tweet_emotion", "trec6"} == set(DATA_SETS)
     split = Dataset.from_dict({"text": sentences, "label": [0, 1] * (len(sentences) // 2)})

@@ -163,6 +163,7 @@ def test_another_number_of_processes_is_refused(tmp_path) -> None:
 
 
 @pytest.mark.parametrize("bucket_by_length", [True, False])
+@pytest.mark.slow
 def test_resuming_gives_the_weights_of_an_uninterrupted_run(
     make_trainer: MakeTrainer,
     make_student: Callable,

@@ -154,6 +154,7 @@ def test_the_result_depends_on_the_seed_alone():
     assert first != paired_bootstrap(a, b, labels, resamples=500, seed=8)
 
 
+@pytest.mark.slow
 def test_memory_stays_bounded():
     labels = np.random.default_rng(0).integers(3, size=2388)
     a, b = noisy(labels, 0.7, 5, 3, seed=1), noisy(labels, 0.6, 5, 3, seed=2)

@@ -84,6 +84,7 @@ def test_these_are_the_metrics() -> None:
     assert [folder.name for folder in FOLDERS] == NAMES
 
 
+@pytest.mark.slow
 def test_they_load_without_this_package_and_give_what_their_cards_say(tmp_path: Path) -> None:
     examples = [example(folder) for folder in FOLDERS]
     given = [(str(f), call) for f, (call, _) in zip(FOLDERS, examples, strict=True)]

@@ -65,6 +65,7 @@ def test_scores_are_the_mean_gradient_along_the_path(student, tokenizer, sentenc
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_what_words_share_is_explained_too(sentences):
     model, tokenizer = build_student(sentences, ["a", "b"], min_frequency=1, ngram_buckets=9)
     torch.nn.init.normal_(model.ngrams.buckets[1:])

@@ -44,6 +44,7 @@ def test_what_was_measured_is_in_the_file(device_model, validation):
 
 
 @pytest.mark.parametrize("saved", [200, 800])
+@pytest.mark.slow
 def test_a_limit_is_kept(device_model, validation, saved):
     whole = len(make_device_student(*device_model, "tiny", bits="8").data)
     student = make_device_student(

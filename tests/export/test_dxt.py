@@ -18,6 +18,7 @@ from .conftest import random_student
 
 
 @pytest.mark.parametrize(("bits", "most"), [("8", 0.02), ("4", 0.3), ("pq", 0.02)])
+@pytest.mark.slow
 def test_logits_and_contributions_are_near_the_trained_ones(device_model, sentences, bits, most):
     # There are fewer words than centroids, so product quantisation has one for each.
     data = student_bytes(float_student(*device_model), bits)

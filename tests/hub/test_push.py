@@ -89,6 +89,7 @@ def test_a_hub_without_xet_gets_the_files_by_lfs(
     assert len(hub.repositories["model", "you/one"].branches["main"]) == 2
 
 
+@pytest.mark.slow
 def test_a_second_push_changes_only_what_changed(hub: LoopbackHub, student: Student) -> None:
     (student.directory / "explanations.html").write_text("<p>")
     student.push_to_hub("you/one", without=["onnx"], **FACTS)

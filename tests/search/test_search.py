@@ -68,6 +68,7 @@ def test_a_search_goes_on_to_the_whole_space(recipe, still_clock, monkeypatch):
         assert f"front/{point['name']}.yaml" in text
 
 
+@pytest.mark.slow
 def test_no_point_of_the_front_is_beaten_and_its_recipe_runs(recipe, still_clock):
     page = search_students(recipe, SearchSettings(trials=2, bits=["8", "pq"], **SMALL))
     results = results_of(page)
@@ -107,6 +108,7 @@ def test_limits_that_nothing_keeps_are_refused_before_any_work(
         search_students(recipe, SearchSettings(bits=["8"], **SMALL, **limit))
 
 
+@pytest.mark.slow
 def test_an_interrupted_search_keeps_what_it_has(recipe, still_clock, monkeypatch):
     train, calls = candidates.train_students, []
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from datasets import load_from_disk
 
 from dixtill_hf.artifacts.stage_cache import RECORD
@@ -43,6 +44,7 @@ def test_the_annotation_of_an_older_version_is_found(recipe, monkeypatch):
     assert found.splits["test"].to_dict() == made.splits["test"].to_dict()
 
 
+@pytest.mark.slow
 def test_two_processes_annotate_into_one_directory(data_dir, tiny_teacher_dir, tmp_path, capfd):
     given = ["annotate", "--source", str(data_dir), "--teacher", str(tiny_teacher_dir("bert"))]
     given += ["--steps", "2", "--explainer_settings", "precision=float32", "--output_dir"]

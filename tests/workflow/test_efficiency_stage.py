@@ -16,6 +16,7 @@ from dixtill_hf.workflow import efficiency_stage
 
 
 @pytest.mark.parametrize("architecture", ["bert", "gpt2"])
+@pytest.mark.slow
 def test_a_fresh_process_reads_texts_that_are_too_long(
     architecture: str,
     tiny_teacher_dir: Callable[[str], Path],

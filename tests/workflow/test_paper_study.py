@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Students at several temperatures."""
 
+import pytest
+
 from dixtill_hf.workflow.paper_study import study_temperatures
 from dixtill_hf.workflow.recipe import Recipe
 from dixtill_hf.workflow.run import complete_run
 
 
+@pytest.mark.slow
 def test_students_of_the_runs_own_temperature_are_not_trained_again(recipe: Recipe):
     recipe.student.methods, recipe.student.seeds = ["none", "dixtill"], 1
     run = complete_run(recipe, "dixtill-hf benchmark")

@@ -84,6 +84,7 @@ def test_opening_tells_time_and_the_best_compressed_teacher(benchmark):
     assert ", 23.4 MB, speed-up 2.00×" in text
 
 
+@pytest.mark.slow
 def test_every_figure_is_drawn_and_linked(tmp_path, make_benchmark):
     (tmp_path / "metrics.json").write_text(json.dumps(make_benchmark(seeds=2)))
     text = write_report(tmp_path).read_text(encoding="utf-8")
