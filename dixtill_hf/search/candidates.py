@@ -106,7 +106,7 @@ class Candidates:
         """
         jobs = self._jobs(architecture.student(self.opened.recipe.student))
         with one_thread_on_a_cpu():
-            results = train_students(jobs, self.opened.recipe.student.workers)
+            results = train_students(jobs, self.opened.recipe.student.workers, shows_progress=False)
         scores = [self._scores(job, result) for job, result in zip(jobs, results, strict=True)]
         first = load_student(jobs[0].directory)
         bits = [cost["bits"] for cost in costs]
@@ -135,7 +135,8 @@ class Candidates:
         made, directory = self._made, self.opened.context.output_dir / "search"
         sizes = (arguments.hidden_size, arguments.embedding_size, arguments.min_frequency)
         folder = directory / "trained" / "-".join(map(str, [arguments.cell, *sizes]))
-        return student_jobs(arguments, made.annotation, made.variants, made.word_vectors, folder)
+        jobs = student_jobs(arguments, made.annotation, made.variants, made.word_vectors, folder)
+        return [replace(job, on_test=False) for job in jobs]  # the test texts take no part
 
     def _scores(self, job: StudentJob, result: Mapping[str, Any]) -> dict[str, float]:
         """Macro F1 of every form of a trained student on the validation texts."""

@@ -67,6 +67,8 @@ class StudentJob:
             preset's.
         arguments: The students' part of the recipe.
         fingerprint: Hash of all that the student depends on.
+        on_test: Whether the student is scored on the test texts, too. It is no part of what the
+            student depends on.
     """
 
     preset: str
@@ -78,6 +80,7 @@ class StudentJob:
     word_vectors: str | None
     arguments: StudentArguments
     fingerprint: str
+    on_test: bool = True
 
 
 def student_jobs(

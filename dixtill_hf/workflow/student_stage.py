@@ -38,10 +38,26 @@ from dixtill_hf.workflow.student_jobs import StudentJob, job_arguments
 PROBABILITIES = "test_probabilities.npy"
 
 
-def train_students(jobs: list[StudentJob], workers: int) -> list[dict[str, Any]]:
-    """Train every student that is not there yet; the results are in the order of the jobs."""
+def train_students(
+    jobs: list[StudentJob], workers: int, *, shows_progress: bool = True
+) -> list[dict[str, Any]]:
+    """Train every student that is not there yet.
+
+    Args:
+        jobs: The students.
+        workers: How many are trained at a time; 0 for as many as the machine has cores.
+        shows_progress: Whether there is a progress bar of the students. Default True.
+
+    Returns:
+        Of each student its result, as `train_student` saves it, in the order of the jobs.
+    """
     missing = [job for job in jobs if _finished(job) is None]
-    with tqdm(total=len(jobs), initial=len(jobs) - len(missing), desc="Students") as progress:
+    with tqdm(
+        total=len(jobs),
+        initial=len(jobs) - len(missing),
+        desc="Students",
+        disable=not shows_progress,
+    ) as progress:
         if _worker_count(workers) == 1 or len(missing) < 2:
             with one_thread_on_a_cpu():
                 for job in missing:
@@ -53,7 +69,7 @@ def train_students(jobs: list[StudentJob], workers: int) -> list[dict[str, Any]]
 
 
 def train_student(job: StudentJob) -> None:
-    """Train one student, assess it on validation and test, and save all of it.
+    """Train one student, assess it on validation and, if its job says so, on test; save all of it.
 
     A training that was interrupted goes on from its last epoch.
     """
@@ -69,23 +85,28 @@ def _train_into(job: StudentJob, directory: Path) -> dict[str, Any]:
     seconds = time.perf_counter() - start
     trainer.save_model(str(directory))
     model, tokenizer = trainer.model, trainer.processing_class
-    test = predict(model, tokenizer, data["test"])
-    validation = assess(predict(model, tokenizer, data["validation"]), model.config.explanation)
-    np.save(directory / PROBABILITIES, test.probabilities.astype(np.float32), allow_pickle=False)
+    predicted = predict(model, tokenizer, data["validation"])
+    validation = assess(predicted, model.config.explanation)
     return {
         "method": job.method,
         "preset": job.preset,
         "seed": job.seed,
-        "split": "test",
-        "problem_type": test.problem.name,
+        "problem_type": predicted.problem.name,
         "parameters": parameter_count(model),
         "bytes": directory_bytes(directory),
         "train_texts": len(trainer.train_dataset),
-        **assess(test, model.config.explanation),
+        **(_on_test(trainer, data["test"], directory) if job.on_test else {}),
         "train_seconds": round(seconds, 2),
         "thresholds": model.config.thresholds,
         "validation": {name: value for name, value in validation.items() if name != "explanation"},
     }
+
+
+def _on_test(trainer: DistillationTrainer, texts: Dataset, directory: Path) -> dict[str, Any]:
+    """What a student reaches on the test texts; its probabilities are saved."""
+    test = predict(trainer.model, trainer.processing_class, texts)
+    np.save(directory / PROBABILITIES, test.probabilities.astype(np.float32), allow_pickle=False)
+    return {"split": "test", **assess(test, trainer.model.config.explanation)}
 
 
 def _finished(job: StudentJob) -> StageOutput | None:

@@ -15,6 +15,7 @@ from dixtill_hf.search.search import recipe_of, search_students
 from dixtill_hf.search.settings import SearchSettings
 from dixtill_hf.student.student import load_student
 from dixtill_hf.workflow.recipe import RECIPE_PARTS, Recipe
+from dixtill_hf.workflow.student_stage import PROBABILITIES
 
 pytest.importorskip("optuna")
 pytest.importorskip("dixtill_runtime._core", reason="needs the compiled dixtill-runtime")
@@ -36,9 +37,9 @@ def trainings(monkeypatch) -> list:
     """The names of the architectures that are trained from here on."""
     names, train = [], candidates.train_students
 
-    def noted(jobs, workers):
+    def noted(jobs, workers, **settings):
         names.extend(str(job.directory) for job in jobs)
-        return train(jobs, workers)
+        return train(jobs, workers, **settings)
 
     monkeypatch.setattr(candidates, "train_students", noted)
     return names
@@ -112,11 +113,11 @@ def test_limits_that_nothing_keeps_are_refused_before_any_work(
 def test_an_interrupted_search_keeps_what_it_has(recipe, still_clock, monkeypatch):
     train, calls = candidates.train_students, []
 
-    def interrupted(jobs, workers):
+    def interrupted(jobs, workers, **settings):
         calls.append(jobs)
         if len(calls) == 2:
             raise KeyboardInterrupt
-        return train(jobs, workers)
+        return train(jobs, workers, **settings)
 
     monkeypatch.setattr(candidates, "train_students", interrupted)
     settings = SearchSettings(trials=2, bits=["8"], **SMALL)
@@ -156,7 +157,14 @@ def test_the_command_searches(recipe, still_clock, tmp_path, capsys):
     sizes += ["--min_frequencies", "1", "--bits", "float32"]
     assert main(["search", str(path), "--trials", "1", "--rounds", "5", *sizes]) == 0
     page = tmp_path / "found" / "search.md"
-    assert f"The report: {page}" in capsys.readouterr().out
+    printed = capsys.readouterr()
+    assert f"The report: {page}" in printed.out
+    assert "Search" in printed.err
+    assert "Students" not in printed.err  # one bar, that of the search
     assert "dixtill-hf search" in page.read_text("utf-8")
     (found,) = (page.parent / "front").iterdir()
     assert "cannot be exported in integers: its cell is gru" in found.read_text("utf-8")
+    (point,) = results_of(page)["front"]
+    student = page.parent / point["students"][0]
+    assert load_student(student).model.config.cell == "gru"
+    assert not (student / PROBABILITIES).exists()  # the test texts take no part in a search
