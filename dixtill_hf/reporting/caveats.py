@@ -69,8 +69,13 @@ def _synthetic_data(metrics: Mapping[str, Any], series: Sequence[Series]) -> str
     )
 
 
+def _has_intervals(series: Sequence[Series]) -> bool:
+    """Whether any row has an interval: one seed has none."""
+    return max(len(one.results) for one in series) > 1
+
+
 def _one_seed(metrics: Mapping[str, Any], series: Sequence[Series]) -> str | None:
-    if max(len(one.results) for one in series) > 1:
+    if _has_intervals(series):
         return None
     return (
         "Only one seed: there are no intervals, and a difference of one point between two students "
@@ -103,8 +108,9 @@ def _test_noise(metrics: Mapping[str, Any], series: Sequence[Series]) -> str | N
         return None
     error = math.sqrt(found.mean * (1 - found.mean) / texts)
     paired = " and mostly cancels in the paired comparisons" * bool(metrics.get("comparisons"))
+    about_seeds = "The intervals show only how much training varies with the seed. "
     return (
-        "The intervals show only how much training varies with the seed. The choice of the "
+        f"{about_seeds if _has_intervals(series) else ''}The choice of the "
         f"{fmt.counted(texts, 'test text')} adds a standard error of {fmt.score(error)} in "
         f"accuracy, which is the same for all rows{paired}."
     )
@@ -124,10 +130,8 @@ def _rare_label(metrics: Mapping[str, Any], series: Sequence[Series]) -> str | N
 
 
 def _one_teacher(metrics: Mapping[str, Any], series: Sequence[Series]) -> str:
-    return (
-        "There is only one teacher. Its row has no interval, and another teacher may give other "
-        "results."
-    )
+    no_interval = "Its row has no interval, and another" if _has_intervals(series) else "Another"
+    return f"There is only one teacher. {no_interval} teacher may give other results."
 
 
 def _other_split(metrics: Mapping[str, Any], series: Sequence[Series]) -> str | None:

@@ -107,3 +107,13 @@ def test_a_quick_benchmark_and_what_it_left_out_are_told(metrics: dict):
     found = told(metrics)
     assert "quick benchmark" in found
     assert "no export for 'xlnet'" in found
+
+
+def test_without_an_interval_nothing_is_said_of_intervals(make_metrics):
+    of_one, of_three = told(make_metrics(seeds=1)), told(make_metrics(seeds=3))
+    assert "The intervals show" in of_three
+    assert "Its row has no interval" in of_three
+    assert "intervals show" not in of_one
+    assert "Its row" not in of_one
+    assert "adds a standard error of" in of_one
+    assert "There is only one teacher. Another teacher may give other results." in of_one
