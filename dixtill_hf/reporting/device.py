@@ -17,6 +17,7 @@ from dixtill_hf.reporting.plot_style import METHOD_COLOURS, WIDTH, series_look
 
 _FORMS = {"8": "8 bits", "4": "4 bits", "pq": "product-quantised"}
 _HEIGHT = 3.2
+_ALL_TEXTS = 102  # per cent: all of them, and room for a marker
 
 
 def device_section(metrics: Mapping[str, Any]) -> dict[str, str]:
@@ -83,6 +84,8 @@ def device_figure(metrics: Mapping[str, Any], series: Sequence[Series]) -> Figur
         axes.margins(x=0.15, y=0.2)
         axes.xaxis.set_minor_locator(NullLocator())
         axes.xaxis.set_major_formatter(EngFormatter(unit="B"))
+    lowest, highest = words.get_ylim()
+    words.set_ylim(lowest, min(highest, _ALL_TEXTS))
     return figure
 
 

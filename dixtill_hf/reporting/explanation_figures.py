@@ -47,6 +47,7 @@ _CONTROLS = ("shuffled", "random")
 _SHIFT = 0.05
 _MOST_SHIFT = 0.4
 _PANEL_HEIGHT = 2.7
+_ROOM_ABOVE = 1.04  # for the markers of the highest values
 
 
 @dataclass(frozen=True)
@@ -99,13 +100,14 @@ def _draw(curves: Sequence[_Curve], depths: Sequence[int], measures: Sequence[st
             shift = step * (position - (len(curves) - 1) / 2)
             draw_estimates(axes, [k + shift for k in depths], found, curve.look)
         axes.set(title=AGREEMENT_NAMES[key], xticks=depths)
-        axes.set_ylim(bottom=0)
         axes.grid(axis="x", visible=False)
     for axes in panels[len(measures) :]:
         axes.remove()
     for axes in panels[len(measures) - 2 : len(measures)]:
         axes.set_xlabel("k, the most important words")
     for axes in panels[: len(measures) : 2]:
+        # Only now: a limit that is set takes no notice of what the row's other panel shows.
+        axes.set_ylim(0, _ROOM_ABOVE * axes.get_ylim()[1])
         axes.set_ylabel("agreement with the teacher" if rows == 1 else "agreement")
     legend_below(figure, handles)
     return figure

@@ -11,6 +11,7 @@ except ImportError as error:
     raise ImportError(
         'the figures of a report need matplotlib: pip install "dixtill_hf[report]"'
     ) from error
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -151,10 +152,11 @@ def cascade_figure(metrics: Mapping[str, Any], series: Sequence[Series]) -> Figu
         Line2D([], [], label=f"teacher {fmt.score(teacher)}", **TEACHER_LINE),
     ]
     for wanted, share in cascade["forwarded"].items():
-        axes.plot([share], [float(wanted) * teacher], **MEASURED)
+        reached = float(np.interp(share, shares, curve))
+        axes.plot([share], [reached], **MEASURED)
         axes.annotate(
             f"{100 * float(wanted):.0f} % of the teacher's accuracy:\n{fmt.percent(share)} sent on",
-            (share, float(wanted) * teacher),
+            (share, reached),
             xytext=(10, -24),
             textcoords="offset points",
             fontsize=9,

@@ -76,3 +76,10 @@ def test_the_picture_has_both_measures_and_the_bag_of_words(with_device):
         "in integers", "as trained", "bag of words",
     }  # fmt: skip
     assert list(words.lines[0].get_ydata()) == pytest.approx([99.1] * 3)
+
+
+def test_a_share_of_texts_is_not_drawn_beyond_all_of_them(with_device):
+    for share, form in zip((0.7, 0.9, 1.0), with_device["device"]["forms"], strict=True):
+        form["same_top3"] = share
+    _, words = device_figure(with_device, series_of(with_device)).axes
+    assert 100 < words.get_ylim()[1] <= 102

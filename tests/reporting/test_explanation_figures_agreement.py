@@ -55,3 +55,11 @@ def test_controls_are_grey(metrics):
     metrics["explanations"] = {"agreement": rows}
     lines = agreement_figure(metrics, series_of(metrics)).legends[0].get_lines()
     assert [line.get_color() for line in lines] == ["#D55E00", "#7F7F7F"]
+
+
+def test_the_highest_value_of_a_row_is_within_both_of_its_panels(metrics):
+    rows = [compared("contributions", **{"feature_agreement@1": 0.2, "sign_agreement@1": 0.9})]
+    metrics["explanations"] = {"agreement": rows}
+    panels = agreement_figure(metrics, series_of(metrics)).axes
+    assert [axes.get_ylim()[0] for axes in panels] == [0, 0]
+    assert all(axes.get_ylim()[1] > 0.9 * 1.03 for axes in panels)

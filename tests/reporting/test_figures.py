@@ -95,3 +95,15 @@ def test_missing_matplotlib_names_the_extra():
     )
     assert 'pip install "dixtill_hf[report]"' in done.stderr
     assert done.returncode == 1
+
+
+def test_what_a_cascade_reaches_is_marked_on_its_curve(metrics):
+    cascade = {
+        "teacher_accuracy": 0.8,
+        "curve": [0.795, 0.7, 0.8, 0.8, 0.8],  # the student alone has more than 99 % of 0.8
+        "forwarded": {"0.99": 0.0, "1.0": 0.5},
+    }
+    metrics["answering"] = {"cascade": cascade}
+    (axes,) = figures.cascade_figure(metrics, series_of(metrics)).axes
+    marked = [line.get_xydata().tolist() for line in axes.lines if len(line.get_xdata()) == 1]
+    assert marked == [[[0.0, 0.795]], [[0.5, 0.8]]]
