@@ -52,6 +52,7 @@ class CardContents:
         license: Licence of the student as the Hub names it ("apache-2.0").
         base_model: Hub id of the teacher.
         teacher: What readers see of the teacher. Defaults to `base_model`.
+        teacher_finetuned: Whether it was fine-tuned on the training texts before it taught.
         datasets: Hub ids of the data.
         dataset: What readers see of the data. Defaults to the first of `datasets`.
         training_texts: What the student learnt from: "90 texts".
@@ -92,6 +93,7 @@ class CardContents:
     license: str | None = None
     base_model: str | None = None
     teacher: str | None = None
+    teacher_finetuned: bool = False
     datasets: Sequence[str] = ()
     dataset: str | None = None
     training_texts: str | None = None
@@ -201,6 +203,7 @@ _SHOWN_AS_IT_IS = (
     "cell",
     "explanation",
     "distilled",
+    "teacher_finetuned",
     "training_texts",
     "parameters",
     "size",
@@ -293,11 +296,11 @@ def described_loss(args: DistillationArguments, problem_type: str = SINGLE_LABEL
         return _LABEL_LOSS[problem_type]
     terms = [f"{args.kd_loss} of the teacher's logits at temperature {args.temperature:g}"]
     if args.needs_explanations:
-        terms.append(f"{args.xai_weight:g} times the cosine distance of the explanations")
-    return (
-        f"{1 - args.alpha:.3g} of the {_LABEL_LOSS[problem_type]}, and {args.alpha:.3g} of "
-        + " plus ".join(terms)
-    )
+        # Half, because the loss is ½·(1 − cos).
+        terms.append(f"{args.xai_weight / 2:g} times the cosine distance of the explanations")
+    label = f"{1 - args.alpha:.3g} of the {_LABEL_LOSS[problem_type]}"
+    together = "the sum of " if len(terms) > 1 else ""
+    return f"{label}, and {args.alpha:.3g} of {together}{' and '.join(terms)}"
 
 
 def evaluations(log_history: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:

@@ -90,6 +90,7 @@ def card_contents(
         license=license,
         base_model=base_model,
         teacher=base_model or short_name(metrics["teacher"]["name"]),
+        teacher_finetuned=bool(metrics["teacher"].get("finetuned")),
         datasets=[] if dataset_id is None else [dataset_id],
         dataset=dataset_id or _file_name(dataset["source"]),
         training_texts=training_texts(dataset, one),

@@ -130,3 +130,12 @@ def test_snippets_run_on_a_saved_student(tmp_path, make_metrics, capsys):
     assert [line.split()[1] for line in lines[:4]] == ["a", "text", "to", "classify"]
     assert lines[4].startswith(f"{label} (")  # the student's own explanation
     assert lines[5:] == lines[:4]
+
+
+def test_it_says_whether_the_teacher_was_fine_tuned_on_the_texts(metrics):
+    tuned = "- **Teacher:** someone/teacher, fine-tuned on the training texts."
+    for finetuned in (True, False):
+        metrics["teacher"]["finetuned"] = finetuned
+        card = model_card(metrics, "someone/tiny", seed=2, base_model="someone/teacher")
+        assert (tuned in card) is finetuned
+        assert "- **Teacher:** someone/teacher" in card
