@@ -151,6 +151,7 @@ class Experiment:
             self._names,
             PRESET,
             word_vectors=self._arguments.word_vectors,
+            extra_vocab_size=0,  # as the kept records were made
             seed=seed,
         )
         with tempfile.TemporaryDirectory() as directory:

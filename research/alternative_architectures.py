@@ -21,7 +21,9 @@ def gru(model: DixtillForSequenceClassification) -> None:
     for layer in model.encoder.layers:
         for name in ("left_to_right", "right_to_left"):
             cell = getattr(layer, name)
-            setattr(layer, name, _initialised(nn.GRU(cell.input_size, cell.hidden_size)))
+            units = nn.GRU(cell.input_size, cell.hidden_size, batch_first=True)
+            model._init_weights(units)
+            setattr(layer, name, units)
 
 
 def convolution(model: DixtillForSequenceClassification) -> None:
@@ -78,16 +80,3 @@ class _Placed(nn.Module):
 
     def forward(self, states: Tensor, reversal: Tensor) -> Tensor:
         return self.layer(states + self.places[: states.shape[1]], reversal)
-
-
-def _initialised(cell: nn.GRU) -> nn.GRU:
-    """Over batches first, with the same start as the student's LSTM."""
-    cell.batch_first = True
-    for name, parameter in cell.named_parameters():
-        if name.startswith("weight_ih"):
-            nn.init.xavier_uniform_(parameter)
-        elif name.startswith("weight_hh"):
-            nn.init.orthogonal_(parameter)
-        else:
-            nn.init.zeros_(parameter)
-    return cell

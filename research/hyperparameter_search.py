@@ -192,7 +192,8 @@ class Students:
             PRESET,
             word_vectors=self._task.word_vectors,
             seed=self._task.seed,
-            ngram_buckets=0,  # which the preset had not when it was searched
+            ngram_buckets=0,  # neither had the preset when it was searched
+            extra_vocab_size=0,
             **settings,
         )
 

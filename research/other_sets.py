@@ -24,7 +24,6 @@ from typing import Any
 
 import numpy as np
 from datasets import Dataset, concatenate_datasets
-from sklearn.metrics import accuracy_score, f1_score
 from tqdm.auto import tqdm
 from transformers import PrinterCallback
 
@@ -39,11 +38,11 @@ from dixtill_hf.data.splitting import seeded_sample
 from dixtill_hf.distillation.building import build_trainer
 from dixtill_hf.distillation.distill import one_thread_on_a_cpu
 from dixtill_hf.evaluation.classifiers import PyTorchClassifier, predict_probabilities
-from dixtill_hf.evaluation.significance import paired_bootstrap
 from dixtill_hf.reporting import formatting as fmt
 from dixtill_hf.workflow.environment import describe_environment
 from dixtill_hf.workflow.recipe import StudentArguments
 from dixtill_hf.workflow.student_jobs import job_arguments
+from research.rows_report import measured_with, rows_table, scores
 
 SCORED = "scored"
 
@@ -134,15 +133,6 @@ class Study:
         }
 
 
-def scores(labels: Sequence[int], predicted: np.ndarray, teacher: np.ndarray) -> dict[str, float]:
-    """Quality of predicted labels, and how often they are the teacher's."""
-    return {
-        "accuracy": float(accuracy_score(labels, predicted)),
-        "macro_f1": float(f1_score(labels, predicted, average="macro")),
-        "agreement": float((predicted == teacher).mean()),
-    }
-
-
 def main(argv: Sequence[str]) -> None:
     """Train the students that are missing, and draw the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -198,14 +188,12 @@ def _study(name: str, given: argparse.Namespace) -> Study:
 
 def write_page(content: Mapping[str, Any], path: Path) -> None:
     """Write the page of a record."""
-    environment = content["environment"]
-    versions = ", ".join(f"{n} {environment['versions'][n]}" for n in ("torch", "transformers"))
     parts = [
         "# Students on data that no setting was tuned for",
         f"`{content['command']}`",
         f"{content['texts']:,} texts with variants; students of the preset `default` with the "
         "change that the row names, means over their seeds, scored on texts held out of the "
-        f"training split. {environment['cpu']}, {versions}, {environment['date']}.",
+        f"training split. {measured_with(content['environment'])}",
     ]
     for name, record in content["sets"].items():
         parts += [f"## {name}, {len(record['labels']):,} texts", _table(record)]
@@ -214,30 +202,8 @@ def write_page(content: Mapping[str, Any], path: Path) -> None:
 
 def _table(record: Mapping[str, Any]) -> str:
     rows = {name: list(record["rows"][name].values()) for name in ROWS if record["rows"].get(name)}
-    columns = [fmt.Column("student", ["teacher", *rows], numeric=False)]
-    columns.append(fmt.Column("seeds", ["", *(str(len(students)) for students in rows.values())]))
     sizes = [f"{students[0]['parameters']:,}" for students in rows.values()]
-    columns.append(fmt.Column("parameters", ["", *sizes]))
-    for figure in ("accuracy", "macro_f1", "agreement"):
-        means = [np.mean([student[figure] for student in students]) for students in rows.values()]
-        cells = [fmt.score(float(value)) for value in (record[figure], *means)]
-        columns.append(fmt.Column(figure.replace("_", " "), cells))
-    differences = [_difference(rows, name, record["labels"]) for name in rows]
-    columns.append(fmt.Column("macro F1 over the first", ["", *differences]))
-    return fmt.table(columns)
-
-
-def _difference(
-    rows: Mapping[str, Sequence[Mapping[str, Any]]], name: str, labels: Sequence[int]
-) -> str:
-    """The difference in points, with its interval, by the paired bootstrap over texts and seeds."""
-    if name == BASELINE or BASELINE not in rows:
-        return ""
-    own, other = ([student["predicted"] for student in rows[one]] for one in (name, BASELINE))
-    pairs = min(len(own), len(other))
-    found = paired_bootstrap(own[:pairs], other[:pairs], labels)
-    low, high = 100 * found.low, 100 * found.high
-    return f"{100 * found.difference:+.1f} [{low:+.1f}, {high:+.1f}]"
+    return rows_table(rows, record, BASELINE, [fmt.Column("parameters", ["", *sizes])])
 
 
 if __name__ == "__main__":

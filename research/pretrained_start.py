@@ -21,7 +21,6 @@ from typing import Any
 
 import numpy as np
 from datasets import Dataset, DatasetDict, load_from_disk
-from sklearn.metrics import accuracy_score, f1_score
 from transformers import PrinterCallback
 
 from dixtill_hf.artifacts.files import read_json, write_json
@@ -30,17 +29,16 @@ from dixtill_hf.data.labels import label_names
 from dixtill_hf.distillation.building import build_trainer
 from dixtill_hf.distillation.distill import one_thread_on_a_cpu
 from dixtill_hf.evaluation.classifiers import PyTorchClassifier, predict_probabilities
-from dixtill_hf.evaluation.significance import paired_bootstrap
-from dixtill_hf.reporting import formatting as fmt
 from dixtill_hf.workflow.environment import describe_environment
 from dixtill_hf.workflow.recipe import StudentArguments
 from dixtill_hf.workflow.student_jobs import job_arguments
+from research.rows_report import measured_with, rows_table, scores
 
 BASELINE = "word vectors"
 SPLITS = ("validation", "test")
 # Each row: arguments of the student, and the learning rate of pretrained layers as a share.
 ROWS: dict[str, tuple[dict[str, Any], float]] = {
-    BASELINE: ({}, 1.0),
+    BASELINE: ({"extra_vocab_size": 0}, 1.0),
     "10,000 further words": ({"extra_vocab_size": 10_000}, 1.0),
     "10,000 further words, 100 units": ({"extra_vocab_size": 10_000, "hidden_size": 100}, 1.0),
     "pretrained, a quarter of the learning rate": ({"student_start": None}, 0.25),
@@ -81,7 +79,7 @@ def main(argv: Sequence[str]) -> None:
 
 def teachers_scores(split: Dataset) -> dict[str, Any]:
     """Labels of a split, and what the teacher reaches on it."""
-    return {"labels": list(split[LABEL]), **scores(split, _teacher(split))}
+    return {"labels": list(split[LABEL]), **_scores(split, _teacher(split))}
 
 
 def train(
@@ -104,18 +102,12 @@ def train(
     found = {}
     for split in SPLITS:
         predicted = predict_probabilities(model, data[split][TEXT][:]).argmax(-1)
-        found[split] = {**scores(data[split], predicted), "predicted": predicted.tolist()}
+        found[split] = {**_scores(data[split], predicted), "predicted": predicted.tolist()}
     return found
 
 
-def scores(split: Dataset, predicted: np.ndarray) -> dict[str, float]:
-    """Quality of predicted labels, and how often they are the teacher's."""
-    labels = np.array(split[LABEL])
-    return {
-        "accuracy": float(accuracy_score(labels, predicted)),
-        "macro_f1": float(f1_score(labels, predicted, average="macro")),
-        "agreement": float((predicted == _teacher(split)).mean()),
-    }
+def _scores(split: Dataset, predicted: np.ndarray) -> dict[str, float]:
+    return scores(split[LABEL][:], predicted, _teacher(split))
 
 
 def _teacher(split: Dataset) -> np.ndarray:
@@ -124,13 +116,11 @@ def _teacher(split: Dataset) -> np.ndarray:
 
 def write_page(content: Mapping[str, Any], path: Path) -> None:
     """Write the page of a record."""
-    environment = content["environment"]
-    versions = ", ".join(f"{n} {environment['versions'][n]}" for n in ("torch", "transformers"))
     parts = [
         "# A pretrained student as a start",
         f"`{content['command']}`",
         f"{content['texts']:,} training texts with variants; students of the preset `default`, "
-        f"means over their seeds. {environment['cpu']}, {versions}, {environment['date']}.",
+        f"means over their seeds. {measured_with(content['environment'])}",
         *([content["note"]] if content.get("note") else []),
     ]
     for split, teacher in content["splits"].items():
@@ -144,27 +134,7 @@ def _table(content: Mapping[str, Any], split: str, teacher: Mapping[str, Any]) -
         for name in ROWS
         if content["rows"].get(name)
     }
-    columns = [fmt.Column("start", ["teacher", *rows], numeric=False)]
-    columns.append(fmt.Column("seeds", ["", *(str(len(students)) for students in rows.values())]))
-    for figure in ("accuracy", "macro_f1", "agreement"):
-        means = [np.mean([student[figure] for student in students]) for students in rows.values()]
-        cells = [fmt.score(float(value)) for value in (teacher[figure], *means)]
-        columns.append(fmt.Column(figure.replace("_", " "), cells))
-    differences = [_difference(rows, name, teacher["labels"]) for name in rows]
-    columns.append(fmt.Column("macro F1 over word vectors", ["", *differences]))
-    return fmt.table(columns)
-
-
-def _difference(
-    rows: Mapping[str, Sequence[Mapping[str, Any]]], name: str, labels: Sequence[int]
-) -> str:
-    """The difference in points, with its interval, by the paired bootstrap over texts and seeds."""
-    if name == BASELINE or BASELINE not in rows:
-        return ""
-    own, other = ([student["predicted"] for student in rows[one]] for one in (name, BASELINE))
-    found = paired_bootstrap(own, other, labels)
-    low, high = 100 * found.low, 100 * found.high
-    return f"{100 * found.difference:+.1f} [{low:+.1f}, {high:+.1f}]"
+    return rows_table(rows, teacher, BASELINE)
 
 
 if __name__ == "__main__":

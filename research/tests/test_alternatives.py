@@ -207,7 +207,7 @@ def test_rare_words_are_read_by_their_characters():
 
 def test_unknown_words_are_cut_into_pieces_and_known_ones_are_not():
     texts = ["stocks rise", "stocks rise", "bondholders gripe", "shareholders wipe"]
-    model, tokenizer = build_student(texts, ["up", "down"], seed=0)
+    model, tokenizer = build_student(texts, ["up", "down"], seed=0, extra_vocab_size=0)
     assert tokenizer.convert_tokens_to_ids("bondholders") == tokenizer.unk_token_id
     before = model.embedding.weight.detach().clone()
     cutting = read_in_pieces(model, tokenizer, texts, 30)
@@ -220,20 +220,21 @@ def test_unknown_words_are_cut_into_pieces_and_known_ones_are_not():
     assert model(torch.tensor([ids])).logits.shape == (1, 2)
 
 
-def test_only_the_upper_half_of_the_words_is_compared(make_trainer):
+def test_only_the_upper_half_of_the_words_is_compared(make_trainer, monkeypatch):
     trainer = make_trainer("top_words")
     scores = torch.tensor([[1.0, 2.0, 3.0, 9.0]])
+    monkeypatch.setattr(trainer.model, "explain_from", lambda outputs, label: scores)
     inputs = {
         "attribution_targets": torch.tensor([[0.1, -5.0, 1.0, 0.0]]),
         "attention_mask": torch.tensor([[1, 1, 1, 0]]),
         "explained_label": torch.tensor([0]),
     }
-    found = trainer._explanation_term({}, {"contributions": scores.unsqueeze(-1)}, inputs)
+    found = trainer._explanation_term({}, {}, inputs)
     both = torch.tensor([[2.0, 3.0]]), torch.tensor([[-5.0, 1.0]])
     torch.testing.assert_close(found, cosine_explanation_loss(*both, torch.ones(1, 2)))
 
 
-def test_ranks_want_the_teachers_order(make_trainer):
+def test_ranks_want_the_teachers_order(make_trainer, monkeypatch):
     trainer = make_trainer("ranks")
     inputs = {
         "attribution_targets": torch.tensor([[0.0, 1.0, 3.0, 7.0]] * 2),
@@ -241,8 +242,8 @@ def test_ranks_want_the_teachers_order(make_trainer):
         "explained_label": torch.tensor([0, 0]),
     }
     scores = torch.tensor([[-1.0, 0.0, 1.0, -99.0], [1.0, 0.0, -1.0, 99.0]])
-    outputs = {"contributions": scores.unsqueeze(-1)}
-    same, turned = trainer._explanation_term({}, outputs, inputs)
+    monkeypatch.setattr(trainer.model, "explain_from", lambda outputs, label: scores)
+    same, turned = trainer._explanation_term({}, {}, inputs)
     # Pairs of the teacher differ by 1, 3 and 2; scores have a mean square of 2/3.
     steps = torch.tensor([1.0, 2.0, 1.0]) * (3 / 2) ** 0.5
     weights = torch.tensor([1.0, 3.0, 2.0]) / 6
