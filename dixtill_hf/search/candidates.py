@@ -13,7 +13,6 @@ from dixtill_hf.artifacts.hashing import hash_texts
 from dixtill_hf.artifacts.stage_cache import OutputCache
 from dixtill_hf.data.columns import TEXT
 from dixtill_hf.data.labels import label_names
-from dixtill_hf.data.word_lists import read_words
 from dixtill_hf.distillation.building import build_student
 from dixtill_hf.distillation.distill import one_thread_on_a_cpu
 from dixtill_hf.evaluation.classifiers import Classifier, student_classifier, teacher_classifier
@@ -28,7 +27,7 @@ from dixtill_hf.student.student import Student, load_student
 from dixtill_hf.workflow.device_stage import labelled_texts
 from dixtill_hf.workflow.recipe import StudentArguments
 from dixtill_hf.workflow.run import AnnotatedRun, OpenedRun
-from dixtill_hf.workflow.student_jobs import StudentJob, student_jobs
+from dixtill_hf.workflow.student_jobs import StudentJob, building_arguments, student_jobs
 from dixtill_hf.workflow.student_stage import train_students
 from dixtill_hf.workflow.word_vector_stage import without_teachers_vectors
 
@@ -199,13 +198,7 @@ def _build(opened: OpenedRun, arguments: StudentArguments) -> Student:
         arguments.presets[0],
         problem_type=data.problem_type.name,
         word_vectors=arguments.word_vectors,
-        student_start=arguments.student_start,
-        min_frequency=arguments.min_frequency,
-        leave_out_words=read_words(arguments.leave_out_words),
-        extra_vocab_size=arguments.extra_vocab_size,
-        hidden_size=arguments.hidden_size,
-        cell=arguments.cell,
-        embedding_size=arguments.embedding_size,
-        ngram_buckets=0,  # they are folded into the words' own vectors at the end of the training
+        # N-grams are folded into the words' own vectors at the end of the training.
+        **{**building_arguments(arguments), "ngram_buckets": 0},
     )
     return Student(model.eval(), tokenizer)

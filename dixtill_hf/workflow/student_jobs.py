@@ -207,6 +207,20 @@ def job_arguments(
     return training_arguments(preset, output_dir, method, seed, disable_tqdm=True, **overrides)
 
 
+def building_arguments(arguments: StudentArguments) -> dict[str, Any]:
+    """The fields of a recipe that are arguments of `build_student`, but for the word vectors."""
+    return {
+        "student_start": arguments.student_start,
+        "min_frequency": arguments.min_frequency,
+        "leave_out_words": read_words(arguments.leave_out_words),
+        "extra_vocab_size": arguments.extra_vocab_size,
+        "hidden_size": arguments.hidden_size,
+        "cell": arguments.cell,
+        "embedding_size": arguments.embedding_size,
+        "ngram_buckets": arguments.ngram_buckets,
+    }
+
+
 def describe_vocabularies(
     arguments: StudentArguments,
     texts: Sequence[str],

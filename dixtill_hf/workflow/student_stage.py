@@ -27,13 +27,12 @@ from dixtill_hf.artifacts.stage_cache import (
     checkpoints_of,
     find_directory,
 )
-from dixtill_hf.data.word_lists import read_words
 from dixtill_hf.distillation.building import build_trainer
 from dixtill_hf.distillation.distill import one_thread_on_a_cpu
 from dixtill_hf.distillation.trainer import DistillationTrainer
 from dixtill_hf.evaluation.efficiency import directory_bytes, parameter_count
 from dixtill_hf.workflow.predictions import assess, predict
-from dixtill_hf.workflow.student_jobs import StudentJob, job_arguments
+from dixtill_hf.workflow.student_jobs import StudentJob, building_arguments, job_arguments
 
 PROBABILITIES = "test_probabilities.npy"
 
@@ -135,14 +134,7 @@ def _trainer(job: StudentJob, data: DatasetDict, checkpoints: Path) -> Distillat
         include_variant_words=arguments.replacement_words > 0,
         eval_dataset=data["validation"],  # thresholds of several labels are chosen on it
         word_vectors=job.word_vectors,
-        student_start=arguments.student_start,
-        min_frequency=arguments.min_frequency,
-        leave_out_words=read_words(arguments.leave_out_words),
-        extra_vocab_size=arguments.extra_vocab_size,
-        hidden_size=arguments.hidden_size,
-        cell=arguments.cell,
-        embedding_size=arguments.embedding_size,
-        ngram_buckets=arguments.ngram_buckets,
+        **building_arguments(arguments),
     )
     trainer.remove_callback(PrinterCallback)  # one progress bar for all students
     return trainer
